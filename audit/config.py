@@ -1,0 +1,200 @@
+"""Settings of an audit: one tree, every field with a default but the photographs; unknown keys are errors."""
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from audit.errors import ConfigError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A node of the settings tree: frozen, and strict about unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DatasetConfig(Section):
+    """Which photographs, and which of them are acceptable."""
+
+    photos: Path | None = None
+    manifest: Path | None = None
+    image_root: Path | None = None
+    attributes: list[str] | None = None
+    min_images_per_class: Annotated[int, Field(ge=2)] = 10
+    min_side: Count = 32
+    max_megapixels: Annotated[float, Field(gt=0)] = 100.0
+    duplicate_bits: Annotated[int, Field(ge=0, le=16)] = 4
+
+
+class ModelConfig(Section):
+    """The classifier that is fine-tuned and explained."""
+
+    arch: Literal["vgg16", "tiny"] = "vgg16"
+    weights: Path | None = None
+    fine_tune: Literal["head", "conv5", "all"] = "conv5"
+    head: Literal["gap", "fc"] = "gap"
+    image_size: Annotated[int, Field(ge=32, le=1024)] = 224
+
+
+class TrainingConfig(Section):
+    """How each fold's model is trained."""
+
+    folds: Annotated[int, Field(ge=2, le=20)] = 3
+    epochs: Count = 10
+    patience: Count = 3
+    batch_size: Count = 32
+    head_learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    tail_learning_rate: Annotated[float, Field(gt=0)] = 5e-5
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    validation_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
+    flips: bool = True
+
+
+class ComputeConfig(Section):
+    """Where and how the work is done; never changes what is measured beyond rounding."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    batch_size: Count = 16
+    workers: Annotated[int, Field(ge=0)] = 2
+    cache_gb: Annotated[float, Field(ge=0)] = 8.0
+    keep_cache: bool = False
+    models: Path | None = None
+
+
+class AttentionConfig(Section):
+    """How a map becomes regions, and regions become clusters."""
+
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    max_regions: Annotated[int, Field(ge=1, le=8)] = 3
+    min_region_mass: Share = 0.05
+    max_clusters: Annotated[int, Field(ge=2, le=40)] = 12
+
+
+class EvidenceConfig(Section):
+    """How much is resampled, and how many images are needed to say anything."""
+
+    resamples: Annotated[int, Field(ge=100)] = 1000
+    permutations: Annotated[int, Field(ge=20)] = 500
+    min_images: Annotated[int, Field(ge=5)] = 10
+    effect_passes: Annotated[float, Field(ge=0)] = 0.6
+
+
+class ReportConfig(Section):
+    """What the HTML shows."""
+
+    title: str = "Bias audit"
+    exemplars: Annotated[int, Field(ge=1, le=24)] = 6
+    thumbnail: Annotated[int, Field(ge=64, le=640)] = 224
+
+
+class Config(Section):
+    """All settings of one audit."""
+
+    dataset: DatasetConfig = DatasetConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    compute: ComputeConfig = ComputeConfig()
+    attention: AttentionConfig = AttentionConfig()
+    cues: list[str] = ["face", "hair", "person", "main_object", "clothing", "background", "border"]
+    expected_cues: list[str] = []
+    evidence: EvidenceConfig = EvidenceConfig()
+    report: ReportConfig = ReportConfig()
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+
+def load_config(path: Path | None = None, overrides: Sequence[str] = (), **dataset: Path | None) -> Config:
+    """Read a YAML file, apply ``section.key=value`` overrides, then the photographs' location.
+
+    ``dataset`` takes ``photos``, ``manifest`` and ``image_root``; a value of None leaves the file's setting.
+    Values of overrides are read as YAML, so ``training.flips=false`` is a boolean.
+
+    Raises ConfigError for an unreadable file, an unknown key (naming the nearest valid one) or a bad value.
+    """
+    tree = _read_yaml(path) if path else {}
+    for override in overrides:
+        _apply(tree, override)
+    given = {key: value for key, value in dataset.items() if value is not None}
+    if given:
+        section = tree.setdefault("dataset", {})
+        for key in ("photos", "manifest", "image_root"):
+            section.pop(key, None)
+        section.update(given)
+    return parse_config(tree)
+
+
+def parse_config(tree: Mapping[str, Any]) -> Config:
+    """Validate a plain tree of settings. Raises ConfigError, one line per problem."""
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(problem) for problem in error.errors())) from None
+
+
+def dump_config(config: Config) -> str:
+    """The resolved settings as YAML, every key present, in the order of the tree."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error.__class__.__name__}); check --config.") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML ({' '.join(str(error).split())}).") from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path}: expected settings as 'key: value' lines; found {type(tree).__name__}.")
+    return tree
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    dotted, separator, text = override.partition("=")
+    if not separator or not dotted.strip():
+        raise ConfigError(f"--set {override}: write it as section.key=value, e.g. model.fine_tune=head.")
+    *sections, key = dotted.strip().split(".")
+    for section in sections:
+        child = tree.setdefault(section, {})
+        if not isinstance(child, dict):
+            raise ConfigError(f"--set {override}: '{section}' is not a section.")
+        tree = child
+    try:
+        tree[key] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {override}: the value is not valid YAML; put it in quotes.") from None
+
+
+def _explain(problem: Mapping[str, Any]) -> str:
+    location = [str(part) for part in problem["loc"]]
+    dotted = ".".join(location)
+    if problem["type"] != "extra_forbidden":
+        return f"{dotted}: {problem['msg']} (found {problem['input']!r})."
+    near = difflib.get_close_matches(dotted, known_keys(), n=1, cutoff=0.0)
+    return f"{dotted}: there is no such setting; the nearest is '{near[0]}'."
+
+
+def known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
+    """Every valid dotted key, sections before their fields."""
+    keys: list[str] = []
+    for name, field in model.model_fields.items():
+        keys.append(prefix + name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            keys += known_keys(field.annotation, f"{prefix}{name}.")
+    return keys
+
+
+def model_folder(config: Config | None = None) -> Path:
+    """Where model files are kept: ``compute.models``, else ``$XDG_CACHE_HOME/bias-audit`` (``~/.cache``)."""
+    if config is not None and config.compute.models is not None:
+        return config.compute.models
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bias-audit"

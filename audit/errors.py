@@ -1,0 +1,33 @@
+"""Every error that bias-audit raises on purpose. Each message says what is wrong and what to do about it."""
+
+
+class BiasAuditError(Exception):
+    """Base of all errors raised on purpose; its text is one or two sentences for a user."""
+
+
+class ConfigError(BiasAuditError):
+    """A setting is unknown, of the wrong type or out of range."""
+
+
+class DatasetError(BiasAuditError):
+    """The photographs, the folder or the manifest cannot be audited."""
+
+
+class RejectedImage(BiasAuditError):
+    """One file is not a usable photograph; the audit lists it and goes on."""
+
+
+class MissingModelFile(BiasAuditError):
+    """A model file is not in the cache folder; the text names the command that fetches it."""
+
+
+class ModelFileError(BiasAuditError):
+    """A model file is there, but is not what it should be (checksum, shapes, format)."""
+
+
+class AuditFolderError(BiasAuditError):
+    """An audit folder is in use, unfinished, of another version, or damaged."""
+
+
+class StageError(BiasAuditError):
+    """A stage failed; the text names the stage and, where known, the image or file."""

@@ -1,0 +1,142 @@
+"""The audit folder: where each file lives, how files are written, and how a finished stage is recognised."""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from audit.errors import AuditFolderError
+
+SCHEMA_VERSION = 1
+
+
+class _Inside:
+    """Descriptor: a file or folder of the audit, by its fixed name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, folder: "AuditFolder", owner: type | None = None) -> Path:
+        return folder.path / self.name
+
+
+@dataclass(frozen=True)
+class AuditFolder:
+    """Paths of one audit. Stages read and write only through these names."""
+
+    path: Path
+
+    config = _Inside("config.yaml")
+    dataset = _Inside("dataset.json")
+    images = _Inside("images.parquet")
+    detections = _Inside("detections")
+    cache = _Inside("cache")
+    model = _Inside("model")
+    training = _Inside("training.parquet")
+    explain = _Inside("explain")
+    predictions = _Inside("predictions.parquet")
+    regions = _Inside("regions.parquet")
+    clusters = _Inside("clusters.parquet")
+    cluster_list = _Inside("clusters.json")
+    cues = _Inside("cues.parquet")
+    cue_list = _Inside("cues.json")
+    evidence = _Inside("evidence.parquet")
+    findings = _Inside("findings.json")
+    plan = _Inside("plan")
+    record = _Inside("audit.json")
+    report = _Inside("report.html")
+    manifest = _Inside("manifest.json")
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    def stage_record(self, stage: str) -> Path:
+        """Where the record of a finished stage is kept."""
+        return self.path / "stages" / f"{stage}.json"
+
+    def relative(self, path: Path) -> str:
+        """``path`` as written into records: POSIX, relative to the folder."""
+        return path.relative_to(self.path).as_posix()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for this process. Raises AuditFolderError if another process has it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise AuditFolderError(f"{self.path}: another run is working here; wait for it or stop it.") from None
+            yield
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Let ``write`` fill a file beside ``path``, then rename it into place, so that no half-written file is seen."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        write(aside)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _fill(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    write_atomically(path, lambda aside: _fill(aside, text))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically; refuses NaN and infinities, which are not JSON."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of the audit. Raises AuditFolderError when it is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise AuditFolderError(f"{path}: missing; run the audit again to make it.") from None
+    except ValueError:
+        raise AuditFolderError(f"{path}: damaged; delete it and run the audit again.") from None
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a Parquet file atomically, without the index."""
+    write_atomically(path, lambda aside: table.to_parquet(aside, index=False))
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a Parquet file of the audit. Raises AuditFolderError when it is missing."""
+    try:
+        return pd.read_parquet(path)
+    except FileNotFoundError:
+        raise AuditFolderError(f"{path}: missing; run the audit again to make it.") from None
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def value_digest(*values: Any) -> str:
+    """SHA-256 of plain values (JSON types and paths), in hexadecimal; equal values give equal digests."""
+    text = json.dumps(values, sort_keys=True, default=str, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digests(folder: AuditFolder, paths: Iterable[Path]) -> dict[str, str]:
+    """SHA-256 of each file, by its path relative to the audit folder, sorted."""
+    return {folder.relative(path): file_digest(path) for path in sorted(paths)}

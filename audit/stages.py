@@ -1,0 +1,111 @@
+"""The stages of an audit in order, and the rule by which a finished one is not done again."""
+
+import importlib
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from audit.config import Config
+from audit.errors import BiasAuditError, StageError
+from audit.folder import AuditFolder, digests, read_json, value_digest, write_json
+
+Work = Callable[[AuditFolder, Config], Iterable[Path]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A named piece of work.
+
+    ``entry`` is ``module:function``, imported only when the stage really runs; the function does the work and returns
+    the files it wrote. ``settings`` are the dotted keys of the configuration that its result depends on, ``after`` the
+    stages whose files it reads. Raise ``version`` whenever its output changes for equal input.
+    """
+
+    name: str
+    entry: str
+    after: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    version: int = 1
+
+    def load(self) -> Work:
+        """Import the function that does the work."""
+        module, _, function = self.entry.partition(":")
+        work: Work = getattr(importlib.import_module(module), function)
+        return work
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """What a finished stage leaves behind: its key, the SHA-256 of its files, its wall time in seconds."""
+
+    name: str
+    key: str
+    outputs: dict[str, str]
+    seconds: float
+
+
+STAGES = (
+    Stage("dataset", "audit.dataset:build", (), ("dataset", "training.folds", "seed")),
+    Stage("detect", "audit.cues.detect:build", ("dataset",), ("cues",)),
+    Stage("features", "audit.features:build", ("dataset",), ("model", "training.flips", "compute.cache_gb", "seed")),
+    Stage("training", "audit.training:build", ("dataset", "features"), ("model", "training", "seed")),
+    Stage("explain", "audit.explain:build", ("dataset", "detect", "training"), ("model", "attention")),
+    Stage("regions", "audit.regions:build", ("dataset", "explain"), ("attention",)),
+    Stage("clusters", "audit.clusters:build", ("detect", "regions"), ("attention", "seed")),
+    Stage("cues", "audit.cues.table:build", ("detect", "explain", "clusters"), ("attention",)),
+    Stage("evidence", "audit.evidence.table:build", ("training", "explain", "cues"), ("evidence", "seed")),
+    Stage("findings", "audit.findings:build", ("evidence",), ("expected_cues", "evidence", "report.exemplars")),
+    Stage("record", "audit.record:build", ("findings",), ("report",)),
+)
+
+
+def run_stage(stage: Stage, folder: AuditFolder, config: Config) -> StageRecord:
+    """Do a stage, or return its record at once if it is done: same key, and every output is as it was left.
+
+    Raises StageError when the work fails for a reason that is not a BiasAuditError already.
+    """
+    key = stage_key(stage, folder, config)
+    record = finished_record(stage, folder)
+    if record and record.key == key and _intact(folder, record):
+        return record
+    started = time.perf_counter()
+    try:
+        paths = list(stage.load()(folder, config))
+    except BiasAuditError:
+        raise
+    except Exception as error:
+        raise StageError(f"Stage '{stage.name}' failed: {error.__class__.__name__}: {error}") from error
+    record = StageRecord(stage.name, key, digests(folder, paths), round(time.perf_counter() - started, 3))
+    write_json(folder.stage_record(stage.name), asdict(record))
+    return record
+
+
+def stage_key(stage: Stage, folder: AuditFolder, config: Config) -> str:
+    """Digest of all that a stage's result depends on: its version, its settings, the files of the stages before it."""
+    settings = {name: _setting(config, name) for name in stage.settings}
+    before = {name: record.outputs if (record := finished_record_of(name, folder)) else None for name in stage.after}
+    return value_digest(stage.name, stage.version, settings, before)
+
+
+def finished_record(stage: Stage, folder: AuditFolder) -> StageRecord | None:
+    """The record that a stage left in the folder, or None."""
+    return finished_record_of(stage.name, folder)
+
+
+def finished_record_of(name: str, folder: AuditFolder) -> StageRecord | None:
+    """As ``finished_record``, by the stage's name."""
+    path = folder.stage_record(name)
+    return StageRecord(**read_json(path)) if path.exists() else None
+
+
+def _intact(folder: AuditFolder, record: StageRecord) -> bool:
+    paths = [folder / name for name in record.outputs]
+    return all(path.exists() for path in paths) and digests(folder, paths) == record.outputs
+
+
+def _setting(config: Config, dotted: str) -> object:
+    value: object = config.model_dump(mode="json")
+    for part in dotted.split("."):
+        value = value[part]  # type: ignore[index]
+    return value
