@@ -85,7 +85,7 @@ class EvidenceConfig(Section):
     resamples: Annotated[int, Field(ge=100)] = 1000
     permutations: Annotated[int, Field(ge=20)] = 500
     min_images: Annotated[int, Field(ge=5)] = 10
-    effect_passes: Annotated[float, Field(ge=0)] = 0.6
+    effect_images: Count = 24
 
 
 class ReportConfig(Section):
@@ -123,9 +123,9 @@ def load_config(path: Path | None = None, overrides: Sequence[str] = (), **datas
     for override in overrides:
         _apply(tree, override)
     given = {key: value for key, value in dataset.items() if value is not None}
-    if given:
-        section = tree.setdefault("dataset", {})
-        for key in ("photos", "manifest", "image_root"):
+    section = tree.setdefault("dataset", {})
+    if given and isinstance(section, dict):
+        for key in ("manifest", "image_root") if "photos" in given else ("photos",):
             section.pop(key, None)
         section.update(given)
     return parse_config(tree)
@@ -140,8 +140,11 @@ def parse_config(tree: Mapping[str, Any]) -> Config:
 
 
 def dump_config(config: Config) -> str:
-    """The resolved settings as YAML, every key present, in the order of the tree."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    """The resolved settings as YAML, every key present, in the order of the tree; ``load_config`` reads it back."""
+    tree = config.model_dump(mode="json")
+    readable = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+    # PyYAML writes some line separators bare that it then reads as line ends.
+    return readable if yaml.safe_load(readable) == tree else yaml.safe_dump(tree, sort_keys=False)
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

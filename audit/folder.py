@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import pandas as pd
 from audit.errors import AuditFolderError
 
 SCHEMA_VERSION = 1
+
+_held: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())
 
 
 class _Inside:
@@ -67,14 +70,24 @@ class AuditFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder for this process. Raises AuditFolderError if another process has it."""
+        """Hold the folder for this process. Raises AuditFolderError if another one has it.
+
+        May be nested: whoever holds the folder already keeps it.
+        """
+        if self.path in _held.get():
+            yield
+            return
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / ".lock").open("w") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise AuditFolderError(f"{self.path}: another run is working here; wait for it or stop it.") from None
-            yield
+            token = _held.set(_held.get() | {self.path})
+            try:
+                yield
+            finally:
+                _held.reset(token)
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:

@@ -54,31 +54,40 @@ STAGES = (
     Stage("regions", "audit.regions:build", ("dataset", "explain"), ("attention",)),
     Stage("clusters", "audit.clusters:build", ("detect", "regions"), ("attention", "seed")),
     Stage("cues", "audit.cues.table:build", ("detect", "explain", "clusters"), ("attention",)),
-    Stage("evidence", "audit.evidence.table:build", ("training", "explain", "cues"), ("evidence", "seed")),
+    Stage("masking", "audit.masking:build", ("training", "cues"), ("evidence.effect_images", "seed")),
+    Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed")),
     Stage("findings", "audit.findings:build", ("evidence",), ("expected_cues", "evidence", "report.exemplars")),
     Stage("record", "audit.record:build", ("findings",), ("report",)),
 )
 
 
-def run_stage(stage: Stage, folder: AuditFolder, config: Config) -> StageRecord:
-    """Do a stage, or return its record at once if it is done: same key, and every output is as it was left.
+def run_stage(stage: Stage, folder: AuditFolder, config: Config, again: bool = False) -> StageRecord:
+    """Do a stage, or return its record at once if it is done already and not asked for ``again``.
 
-    Raises StageError when the work fails for a reason that is not a BiasAuditError already.
+    Raises StageError when the work fails for a reason that is not a BiasAuditError already. Where the work was at one
+    image or file, its exception says which by ``add_note``.
     """
-    key = stage_key(stage, folder, config)
-    record = finished_record(stage, folder)
-    if record and record.key == key and _intact(folder, record):
+    if not again and (record := done_already(stage, folder, config)):
         return record
+    key = stage_key(stage, folder, config)
     started = time.perf_counter()
     try:
         paths = list(stage.load()(folder, config))
     except BiasAuditError:
         raise
     except Exception as error:
-        raise StageError(f"Stage '{stage.name}' failed: {error.__class__.__name__}: {error}") from error
+        raise StageError(_failure(stage, error)) from error
     record = StageRecord(stage.name, key, digests(folder, paths), round(time.perf_counter() - started, 3))
     write_json(folder.stage_record(stage.name), asdict(record))
     return record
+
+
+def done_already(stage: Stage, folder: AuditFolder, config: Config) -> StageRecord | None:
+    """The record of a stage that need not be done: same key, and every output is as it was left."""
+    record = finished_record(stage, folder)
+    if record and record.key == stage_key(stage, folder, config) and _intact(folder, record):
+        return record
+    return None
 
 
 def stage_key(stage: Stage, folder: AuditFolder, config: Config) -> str:
@@ -102,6 +111,11 @@ def finished_record_of(name: str, folder: AuditFolder) -> StageRecord | None:
 def _intact(folder: AuditFolder, record: StageRecord) -> bool:
     paths = [folder / name for name in record.outputs]
     return all(path.exists() for path in paths) and digests(folder, paths) == record.outputs
+
+
+def _failure(stage: Stage, error: Exception) -> str:
+    places = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+    return f"Stage '{stage.name}' failed{places}: {error.__class__.__name__}: {error}"
 
 
 def _setting(config: Config, dotted: str) -> object:

@@ -1,0 +1,57 @@
+# make demo: an audit of a drawn dataset, from nothing to the report. make test: what CI runs.
+# Both make their own virtual environment in .venv and need nothing but Python 3.11 or newer and a package index.
+
+VENV   := .venv
+RECENT := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name $(RECENT) 2>/dev/null && echo $$name && break; done)
+BIN    := $(VENV)/bin
+FLAGS  := --quiet --disable-pip-version-check
+
+.PHONY: help demo test lint fetch browser clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo   install, draw a dataset with a planted shortcut, audit it, print the report's path"
+	@echo "make test   install, check style and types, run the tests"
+	@echo "make lint   style and types only"
+	@echo "make clean  remove the virtual environment, the demo and caches"
+
+demo: $(VENV)/.installed
+	$(BIN)/bias-audit fetch
+	$(BIN)/bias-audit demo demo
+	$(BIN)/bias-audit run --manifest demo/train.csv --out demo/audits \
+		--set model.fine_tune=head --set 'expected_cues=[clothing]'
+
+test: lint fetch browser
+	$(BIN)/pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fetch: $(VENV)/.installed-dev
+	$(BIN)/bias-audit fetch
+
+# The report's browser tests skip themselves where there is no Chromium and no right to install it.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
+		echo "No Chromium: the report's browser tests will be skipped."
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer; install one, or name it: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install $(FLAGS) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install $(FLAGS) --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) demo audits build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,98 @@
+"""The trunk's activations: from the cache on disk where they are kept, else computed from the photographs again."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from audit.config import Config
+from audit.dataset import Dataset
+from audit.folder import AuditFolder, write_atomically
+from audit.models import Backbone
+from audit.pixels import Images, read_batches
+from audit.runtime import Runtime
+
+SHARD = 128
+_HALF_MAX = 65504.0
+
+
+@dataclass(frozen=True)
+class ActivationStore:
+    """Gives the trunk's output for any images, float32 (n, C, h, w) on the runtime's device.
+
+    With an empty trunk (``fine_tune: all``) that output is the normalised photograph itself.
+    """
+
+    folder: AuditFolder
+    dataset: Dataset
+    config: Config
+    backbone: Backbone
+    runtime: Runtime
+    _shards: dict[Path, NDArray[np.float16]] = field(default_factory=dict)
+
+    def batches(
+        self, images: Images, size: int, flipped: NDArray[np.bool_] | None = None
+    ) -> Iterator[tuple[Images, Tensor]]:
+        """Yield (images, activations) in the order given; ``flipped`` asks for mirrored photographs, one by one."""
+        flipped = np.zeros(len(images), bool) if flipped is None else flipped
+        if self.is_cached(False) and (not flipped.any() or self.is_cached(True)):
+            for start in range(0, len(images), size):
+                rows = slice(start, start + size)
+                yield images[rows], self._cached(images[rows], flipped[rows])
+            return
+        start = 0
+        for batch, pixels in read_batches(self.dataset, images, self.config, size):
+            mirrored = flipped[start : start + len(batch)]
+            pixels[mirrored] = pixels[mirrored, :, ::-1]
+            yield batch, self.compute(pixels)
+            start += len(batch)
+
+    def compute(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """Run the trunk on uint8 pixels (n, size, size, 3)."""
+        with torch.no_grad(), self.runtime.autocast():
+            activations: Tensor = self.backbone.trunk(self.runtime.normalise(pixels))
+        return activations.float()
+
+    def is_cached(self, flipped: bool) -> bool:
+        """Whether every image's activations are on disk in this orientation."""
+        return all(self.shard_path(int(start), flipped).exists() for start in self.shard_starts())
+
+    def shard_starts(self) -> NDArray[np.int64]:
+        """The first image of each shard."""
+        return np.arange(0, len(self.dataset.images), SHARD)
+
+    def shard_path(self, image: int, flipped: bool) -> Path:
+        """The file that holds an image's activations, float16 (up to SHARD, C, h, w)."""
+        return self.folder.cache / f"trunk-{'flipped' if flipped else 'upright'}-{image // SHARD:05d}.npy"
+
+    def _cached(self, images: Images, flipped: NDArray[np.bool_]) -> Tensor:
+        rows = [self._row(int(image), bool(mirrored)) for image, mirrored in zip(images, flipped, strict=True)]
+        tensor = self.runtime.to_device(np.stack(rows)).float()
+        return tensor.contiguous(memory_format=torch.channels_last)
+
+    def _row(self, image: int, flipped: bool) -> NDArray[np.float16]:
+        path = self.shard_path(image, flipped)
+        if path not in self._shards:
+            self._shards[path] = np.load(path, mmap_mode="r", allow_pickle=False)
+        row: NDArray[np.float16] = self._shards[path][image % SHARD]
+        return row
+
+
+def to_half(activations: Tensor) -> NDArray[np.float16]:
+    """Round to float16, saturating at its largest value, and copy to host memory."""
+    halves: NDArray[np.float16] = activations.clamp(-_HALF_MAX, _HALF_MAX).half().cpu().numpy()
+    return halves
+
+
+def save_array(path: Path, array: NDArray[np.generic]) -> None:
+    """Write an array as .npy, atomically."""
+
+    def write(aside: Path) -> None:
+        with aside.open("wb") as handle:
+            np.save(handle, array, allow_pickle=False)
+
+    write_atomically(path, write)

@@ -1,0 +1,233 @@
+"""Groups of regions that look alike; their number is the largest that the data supports stably."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.metrics import adjusted_rand_score
+
+from audit.attention import cover, mass_on
+from audit.config import Config
+from audit.cues.detect import Detections, load_detections
+from audit.dataset import Dataset, load_dataset
+from audit.folder import AuditFolder, read_json, read_table, write_json, write_table
+from audit.maps import read_maps
+from audit.naming import colour_words, name_cluster, place_words, size_words, vote
+from audit.pixels import read_pixels
+from audit.progress import track
+from audit.regions import read_descriptors, unpack_masks
+
+_COMPONENTS = 24
+_POSITION_WEIGHT = 0.35
+_HALVES = 6
+_FITTED_AT_MOST = 4000
+_REGIONS_PER_CLUSTER = 12
+_STABLE = 0.75
+_EXEMPLARS = 12
+_FIXED_SPREAD = 0.12
+_OFF_CENTRE = 0.25
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """``assigned`` int (regions,), ``distance`` to the own centre (regions,), ``stability`` 0..1 (clusters,)."""
+
+    assigned: NDArray[np.int64]
+    distance: NDArray[np.float64]
+    stability: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One entry of ``clusters.json``; positions relative to the picture."""
+
+    cluster: int
+    n: int
+    name: str | None
+    words: str
+    name_share: float | None
+    stability: float
+    fixed_position: bool
+    per_class: dict[str, int]
+    exemplars: list[int]
+    box: list[float]
+
+
+def build(folder: AuditFolder, config: Config) -> list[Path]:
+    """Stage: write ``clusters.parquet`` (cluster of every region) and ``clusters.json`` (one entry per cluster)."""
+    dataset, regions = load_dataset(folder), read_table(folder.regions)
+    with track("clusters", 2, "steps") as advance:
+        grouping = group(region_features(folder, regions), config.attention.max_clusters, config.seed)
+        advance(1)
+        clusters = _describe(folder, config, dataset, regions, grouping)
+        advance(1)
+    table = pd.DataFrame({"region": regions["region"], "cluster": grouping.assigned.astype(np.int16)})
+    write_table(folder.clusters, table)
+    write_json(folder.cluster_list, [asdict(cluster) for cluster in clusters])
+    return [folder.clusters, folder.cluster_list]
+
+
+def load_clusters(folder: AuditFolder) -> list[Cluster]:
+    """The clusters, largest first."""
+    return [Cluster(**entry) for entry in read_json(folder.cluster_list)]
+
+
+def region_features(folder: AuditFolder, regions: pd.DataFrame) -> NDArray[np.float64]:
+    """What regions are compared by, (regions, d): principal components of their unit descriptors, and their centre."""
+    descriptors = read_descriptors(folder, regions).astype(np.float64)
+    if len(descriptors) < 2:
+        return np.zeros((len(descriptors), 1))
+    unit = descriptors / np.maximum(np.linalg.norm(descriptors, axis=1, keepdims=True), 1e-9)
+    parts = PCA(min(_COMPONENTS, *unit.shape), svd_solver="full").fit_transform(unit)
+    spread = np.sqrt(parts.var(0).sum())
+    centres = regions[["cx", "cy"]].to_numpy(np.float64)
+    return np.hstack([parts, _POSITION_WEIGHT * spread / 0.25 * (centres - centres.mean(0))])
+
+
+def group(features: NDArray[np.float64], most: int, seed: int) -> Grouping:
+    """Cluster rows by k-means, with the largest k whose clustering is stable.
+
+    For each k, k-means is fitted on random halves of the rows and applied to all; stability(k) is the mean adjusted
+    Rand index between these clusterings. The largest k with stability of at least 0.75 is taken, else the k with the
+    highest. A cluster's own stability is its mean best Jaccard overlap with the clusters of the halves (Hennig 2007).
+    """
+    rows = len(features)
+    largest = min(most, rows // _REGIONS_PER_CLUSTER)
+    if largest < 2 or np.ptp(features, axis=0).max() < 1e-9:
+        return Grouping(np.zeros(rows, np.int64), np.zeros(rows), np.ones(1 if rows else 0))
+    rng = np.random.default_rng(seed)
+    halves = [rng.permutation(rows)[: min(_FITTED_AT_MOST, max(rows // 2, largest))] for _ in range(_HALVES)]
+    candidates = {
+        k: [_fit(features[half], k, seed).predict(features) for half in halves] for k in range(2, largest + 1)
+    }
+    agreement = {k: _agreement(labels) for k, labels in candidates.items()}
+    stable = [k for k, value in agreement.items() if value >= _STABLE]
+    chosen = max(stable) if stable else max(agreement, key=lambda k: agreement[k])
+    return _final(features, chosen, candidates[chosen], rng, seed)
+
+
+def _final(
+    features: NDArray[np.float64], k: int, references: list[NDArray[np.int64]], rng: np.random.Generator, seed: int
+) -> Grouping:
+    sample = np.sort(rng.permutation(len(features))[:_FITTED_AT_MOST])
+    model = _fit(features[sample], k, seed)
+    assigned = model.predict(features).astype(np.int64)
+    order = np.argsort(-np.bincount(assigned, minlength=k), kind="stable")
+    renamed = np.argsort(order)[assigned]
+    distance = np.linalg.norm(features - model.cluster_centers_[assigned], axis=1)
+    stability = np.array([_overlap(renamed == cluster, references) for cluster in range(k)])
+    return Grouping(renamed, distance, stability)
+
+
+def _fit(features: NDArray[np.float64], k: int, seed: int) -> KMeans:
+    return KMeans(k, n_init=3, random_state=seed).fit(features)
+
+
+def _agreement(labels: list[NDArray[np.int64]]) -> float:
+    pairs = [(a, b) for i, a in enumerate(labels) for b in labels[:i]]
+    return float(np.mean([adjusted_rand_score(a, b) for a, b in pairs]))
+
+
+def _overlap(members: NDArray[np.bool_], references: list[NDArray[np.int64]]) -> float:
+    best = []
+    for labels in references:
+        inside = np.bincount(labels[members], minlength=labels.max() + 1)
+        union = np.bincount(labels, minlength=len(inside)) + members.sum() - inside
+        best.append((inside / np.maximum(union, 1)).max())
+    return float(np.mean(best))
+
+
+def _describe(
+    folder: AuditFolder, config: Config, dataset: Dataset, regions: pd.DataFrame, grouping: Grouping
+) -> list[Cluster]:
+    if not len(regions):
+        return []
+    detections = load_detections(folder)
+    votes = _votes(folder, regions, detections)
+    labels = dataset.labels[regions["image"].to_numpy()]
+    clusters = []
+    for cluster, stability in enumerate(grouping.stability):
+        members = np.flatnonzero(grouping.assigned == cluster)
+        members = members[np.argsort(grouping.distance[members], kind="stable")]
+        counts = np.bincount(labels[members], minlength=len(dataset.classes))
+        clusters.append(
+            _entry(
+                config, dataset, regions.iloc[members], cluster, votes[members], detections, float(stability), counts
+            )
+        )
+    return clusters
+
+
+def _entry(
+    config: Config,
+    dataset: Dataset,
+    members: pd.DataFrame,
+    cluster: int,
+    votes: NDArray[np.int64],
+    detections: Detections,
+    stability: float,
+    counts: NDArray[np.int64],
+) -> Cluster:
+    names = tuple(cue.name for cue in detections.cues)
+    roles = {cue.name: cue.role for cue in detections.cues}
+    name = name_cluster(votes, names)
+    exemplars = _distinct(members["image"].to_numpy(), dataset.groups)
+    fixed = is_fixed(members) and roles.get(name.cue or "") != "part" and name.cue != "border"
+    words = {cue.name: cue.words for cue in detections.cues}
+    described = words[name.cue] if name.cue and not fixed else _unnamed(config, dataset, members, cluster, fixed)
+    box = members[["x0", "y0", "x1", "y1"]].median()
+    return Cluster(
+        cluster=cluster,
+        n=len(members),
+        name=None if fixed else name.cue,
+        words=described,
+        name_share=round(name.share, 3) if name.cue and not fixed else None,
+        stability=round(stability, 3),
+        fixed_position=fixed,
+        per_class={label: int(count) for label, count in zip(dataset.classes, counts, strict=True)},
+        exemplars=[int(image) for image in exemplars],
+        box=[round(float(value), 3) for value in box],
+    )
+
+
+def is_fixed(members: pd.DataFrame) -> bool:
+    """Whether a cluster's regions sit in one place, away from the middle, whatever the picture shows."""
+    centres = members[["cx", "cy"]].to_numpy(np.float64)
+    middle = np.median(centres, axis=0)
+    spread = np.sqrt(np.median(((centres - middle) ** 2).sum(1)))
+    return bool(spread <= _FIXED_SPREAD and np.abs(middle - 0.5).max() >= _OFF_CENTRE)
+
+
+def _votes(folder: AuditFolder, regions: pd.DataFrame, detections: Detections) -> NDArray[np.int64]:
+    images = regions["image"].to_numpy()
+    votes = np.empty(len(regions), np.int64)
+    for start in range(0, len(regions), 512):
+        part = slice(start, start + 512)
+        unique, inverse = np.unique(images[part], return_inverse=True)
+        maps = read_maps(folder, unique)
+        coverage = cover(detections.masks(unique), maps.shape[1:])[inverse]
+        weights = maps[inverse] * unpack_masks(regions.iloc[part], maps.shape[1:])
+        area = detections.area[images[part]] * detections.present[images[part]]
+        votes[part] = vote(mass_on(weights, coverage), area)
+    return votes
+
+
+def _distinct(images: NDArray[np.int64], groups: NDArray[np.int64]) -> list[int]:
+    """The first images of different duplicate groups."""
+    chosen = {int(groups[image]): int(image) for image in images[::-1]}
+    return sorted(chosen.values(), key=lambda image: int(np.flatnonzero(images == image)[0]))[:_EXEMPLARS]
+
+
+def _unnamed(config: Config, dataset: Dataset, members: pd.DataFrame, cluster: int, fixed: bool) -> str:
+    colours = []
+    for row in members.head(_EXEMPLARS).itertuples():
+        pixels = read_pixels(dataset, int(row.image), config)
+        x0, y0, x1, y1 = (round(v * len(pixels)) for v in (row.x0, row.y0, row.x1, row.y1))
+        colours.append(pixels[y0:y1, x0:x1].reshape(-1, 3).mean(0))
+    place = place_words(float(members["cx"].median()), float(members["cy"].median()))
+    looks = f"{place}, {colour_words(np.median(colours, axis=0))}, {size_words(float(members['area'].median()))}"
+    return f"something always in the same place ({looks})" if fixed else f"unnamed cue {cluster + 1} ({looks})"

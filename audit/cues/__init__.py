@@ -1,0 +1,1 @@
+"""Which cues each photograph shows, and where."""

@@ -1,0 +1,42 @@
+"""Attribute columns of the manifest as cues."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from audit.cues.cue import Cue
+
+_NO = {"0", "no", "false", "n", "none", "absent", "without"}
+
+
+@dataclass(frozen=True)
+class AttributeCue:
+    """One value of one column. ``present`` and ``known`` are boolean (images,)."""
+
+    cue: Cue
+    present: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+
+
+def attribute_cues(images: pd.DataFrame, attributes: tuple[str, ...]) -> list[AttributeCue]:
+    """Cues of every attribute: one for a column with two values, one per value for a column with more."""
+    return [cue for name in attributes for cue in _column_cues(name, images[f"attribute:{name}"])]
+
+
+def _column_cues(name: str, column: pd.Series) -> list[AttributeCue]:
+    known = column.notna().to_numpy(bool)
+    values = sorted(column.dropna().unique())
+    if len(values) < 2:
+        return []
+    if len(values) == 2:
+        absent = next((value for value in values if value.strip().lower() in _NO), values[1])
+        shown = values[0] if absent == values[1] else values[1]
+        return [_cue(name, name, shown, column, known)]
+    return [_cue(f"{name}={value}", name, value, column, known) for value in values]
+
+
+def _cue(cue_name: str, column_name: str, value: str, column: pd.Series, known: NDArray[np.bool_]) -> AttributeCue:
+    cue = Cue(name=cue_name, words=f"{column_name} = {value}", role="attribute", kind="attribute")
+    return AttributeCue(cue, (column == value).to_numpy(bool), known)

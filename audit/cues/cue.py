@@ -1,0 +1,60 @@
+"""A cue, what a detector says about it in one photograph, and what a detector has to offer."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.cues.photo import Photo
+from audit.modelfiles import ModelFile
+
+Mask = NDArray[np.bool_]
+Role = Literal["part", "subject", "scene"]
+
+
+@dataclass(frozen=True)
+class Cue:
+    """A kind of image content that attention can fall on.
+
+    ``words`` name it inside a sentence ("the face"). ``role``: a part of the subject, the subject, or the scene.
+    """
+
+    name: str
+    words: str
+    role: Role
+    kind: Literal["detector"] = "detector"
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One cue in one photograph. ``score`` is in [0, 1]; ``mask`` is boolean at the photograph's resolution, or None
+    where nothing can be pointed at."""
+
+    present: bool
+    score: float
+    mask: Mask | None
+
+    @classmethod
+    def of_mask(cls, mask: Mask, score: float, least_area: float) -> "Sighting":
+        """Present when the mask covers at least ``least_area`` of the picture; the mask of an absent cue is dropped."""
+        present = bool(mask.any()) and float(mask.mean()) >= least_area
+        return cls(present, score if present else 0.0, mask if present else None)
+
+
+ABSENT = Sighting(False, 0.0, None)
+
+
+class Detector(Protocol):
+    """Looks for one or more cues in a photograph.
+
+    Raise ``version`` whenever the answer changes for an equal photograph. ``models`` are the files it reads.
+    """
+
+    name: str
+    version: int
+    cues: tuple[Cue, ...]
+    models: tuple[ModelFile, ...]
+
+    def detect(self, photo: Photo) -> dict[str, Sighting]:
+        """A sighting for every one of the detector's cues, by the cue's name."""

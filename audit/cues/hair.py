@@ -1,0 +1,131 @@
+"""Hair or headwear: what belongs to the person around a face, by place near the top and by colour further down.
+
+No network is used. Places are given in faces: u across and v down from the middle of the face's outline, which reaches
+from -0.5 to 0.5 in both.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.cues.cue import Cue, Mask, Sighting
+from audit.cues.face import FACE_MODELS, Face, face_mask, find_faces
+from audit.cues.person import person_mask
+from audit.cues.photo import Photo, shared
+from audit.modelfiles import FOREGROUND
+
+Floats = NDArray[np.float32]
+
+# Fitted on half of three sets of photographs with hair masks.
+_TOP, _SIDE = -1.5, 1.2
+_BY_COLOUR_FROM, _REACH, _WIDE = -0.2, 1.6, 1.3
+_THROAT_WIDTH, _THROAT_TOP = 0.45, 0.45
+_COLOUR_MARGIN = 0.5
+_FEWEST_PIXELS = 20
+_UNSEEN = -20.0
+_LEAST_OF_FACE = 0.1
+_LEAST_AREA = 0.001
+
+
+@dataclass(frozen=True)
+class Colours:
+    """A Gaussian over Lab colours."""
+
+    mean: Floats
+    precision: Floats
+    log_determinant: float
+
+    @classmethod
+    def of(cls, sample: Floats) -> "Colours | None":
+        """Fitted to a sample (n, 3), or None when it is too small."""
+        if len(sample) < _FEWEST_PIXELS:
+            return None
+        covariance = np.cov(sample.T) + 30 * np.eye(3)
+        precision = np.linalg.inv(covariance).astype(np.float32)
+        return cls(sample.mean(0), precision, float(np.linalg.slogdet(covariance)[1]))
+
+    def log_density(self, lab: Floats) -> Floats:
+        """Up to a constant, of every colour (..., 3)."""
+        offset = lab - self.mean
+        density: Floats = -0.5 * (((offset @ self.precision) * offset).sum(-1) + self.log_determinant)
+        return density
+
+
+@shared
+def hair_mask(photo: Photo) -> Mask:
+    """The hair or headwear of everyone whose face was accepted."""
+    mask, person = np.zeros(photo.shape, bool), person_mask(photo)
+    for face in find_faces(photo) if person is not None else ():
+        rows, columns = _window(face, photo.shape)
+        inside = person[rows, columns] & ~face_mask(photo)[rows, columns]
+        mask[rows, columns] |= _hair_of(face, photo, inside, rows, columns)
+    return mask
+
+
+class HairDetector:
+    """Hair, with hats and scarves worn on it, of people whose face is seen."""
+
+    name = "hair"
+    version = 1
+    cues = (Cue("hair", "the hair or headwear", "part"),)
+    models = (*FACE_MODELS, FOREGROUND)
+
+    def detect(self, photo: Photo) -> dict[str, Sighting]:
+        """Present when it covers at least a tenth of the faces' area."""
+        hair, face = hair_mask(photo), face_mask(photo)
+        least = max(_LEAST_AREA, _LEAST_OF_FACE * float(face.mean()))
+        score = max((face.score for face in find_faces(photo)), default=0.0)
+        return {"hair": Sighting.of_mask(hair, score, least)}
+
+
+def _hair_of(face: Face, photo: Photo, inside: Mask, rows: slice, columns: slice) -> Mask:
+    """Hair in a window; ``inside`` is what belongs to a person there and to no face."""
+    u, v = face_coordinates(face, rows, columns)
+    near = inside & (np.abs(u) < _SIDE) & (v > _TOP) & (v < _BY_COLOUR_FROM)
+    beside = inside & (np.abs(u) < _WIDE) & (v >= _BY_COLOUR_FROM) & (v < _REACH)
+    beside &= ~((np.abs(u) < _THROAT_WIDTH) & (v > _THROAT_TOP))
+    lab = _smoothed_lab(photo)[rows, columns]
+    crown = Colours.of(lab[near & (np.abs(u) < 0.6) & (v > -1.1) & (v < -0.35)])
+    if crown is None:
+        return near
+    others = (Colours.of(lab[face_mask(photo)[rows, columns]]), Colours.of(lab[_below_chin(inside, u, v)]))
+    rival = np.max([other.log_density(lab) if other else np.full(u.shape, _UNSEEN) for other in others], axis=0)
+    hair = near | (beside & (crown.log_density(lab) + _COLOUR_MARGIN > rival))
+    return _touching(hair, near)
+
+
+def face_coordinates(face: Face, rows: slice, columns: slice) -> tuple[Floats, Floats]:
+    """u and v of every pixel of a window, upright with the face."""
+    y, x = np.mgrid[rows, columns].astype(np.float32)
+    cosine, sine = np.cos(-face.angle), np.sin(-face.angle)
+    turn = np.array(((cosine, -sine), (sine, cosine)), np.float32)
+    outline = face.outline @ turn.T
+    low, high = outline.min(0), outline.max(0)
+    (cx, cy), (width, height) = (low + high) / 2, np.maximum(high - low, 1)
+    return (cosine * x - sine * y - cx) / width, (sine * x + cosine * y - cy) / height
+
+
+@shared
+def _smoothed_lab(photo: Photo) -> Floats:
+    lab: NDArray[np.uint8] = cv2.cvtColor(cv2.GaussianBlur(photo.pixels, (0, 0), 1.5), cv2.COLOR_RGB2LAB)
+    return lab.astype(np.float32)
+
+
+def _window(face: Face, shape: tuple[int, int]) -> tuple[slice, slice]:
+    x, y = face.centre
+    reach = 2.5 * max(face.size)
+    ends = [(max(0, int(middle - reach)), int(middle + reach) + 1) for middle in (y, x)]
+    return slice(ends[0][0], min(shape[0], ends[0][1])), slice(ends[1][0], min(shape[1], ends[1][1]))
+
+
+def _below_chin(inside: Mask, u: Floats, v: Floats) -> Mask:
+    return inside & (v > 1.0) & (v < 2.2) & (np.abs(u) < 1.6)
+
+
+def _touching(mask: Mask, seed: Mask) -> Mask:
+    """The connected parts of a mask that hold a pixel of the seed."""
+    _, labels = cv2.connectedComponents(mask.astype(np.uint8))
+    wanted = np.unique(labels[seed & mask])
+    return np.isin(labels, wanted[wanted > 0])

@@ -1,0 +1,150 @@
+"""Clusters that no detector explains, as cues: which pictures show what such a cluster shows, attended or not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from safetensors import safe_open
+from scipy import ndimage
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, cosine_similarity, interpolate
+
+from audit import checkpoints
+from audit.activations import SHARD, ActivationStore, to_half
+from audit.clusters import Cluster
+from audit.cues.cue import GRID, Cue
+from audit.explain import pool_under
+from audit.features import read_pooled
+from audit.progress import track
+from audit.regions import read_descriptors, unpack_masks
+
+_PEAK_SHARE = 0.85
+_EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
+
+
+@dataclass(frozen=True)
+class LookAlike:
+    """What a cluster's regions look like: a mean descriptor (C,), and the place (h, w) if they never move."""
+
+    cue: Cue
+    cluster: int
+    descriptor: NDArray[np.float32]
+    place: NDArray[np.bool_] | None
+
+
+def is_own_cue(cluster: Cluster) -> bool:
+    """Whether a cluster becomes a cue: it sits in a fixed place, or no detector but the background explains it."""
+    return cluster.fixed_position or cluster.name in (None, "background")
+
+
+def look_alikes(
+    store: ActivationStore,
+    clusters: Sequence[Cluster],
+    regions: pd.DataFrame,
+    assigned: NDArray[np.integer],
+    shape: tuple[int, int],
+) -> list[LookAlike]:
+    """The look-alike of every cluster that is a cue of its own.
+
+    ``assigned`` is the cluster of every region, ``shape`` the network's grid (h, w).
+    """
+    descriptors = read_descriptors(store.folder, regions)
+    found = []
+    for cluster in filter(is_own_cue, clusters):
+        members = np.flatnonzero(assigned == cluster.cluster)
+        words = cluster.words if cluster.name is None else f"a kind of background (cluster {cluster.cluster + 1})"
+        cue = Cue(f"cluster {cluster.cluster + 1}", words, "scene", "cluster")
+        masks = unpack_masks(regions.iloc[members], shape)
+        place = masks.mean(0) >= min(0.5, float(masks.mean(0).max())) if cluster.fixed_position else None
+        found.append(LookAlike(cue, cluster.cluster, descriptors[members].mean(0), place))
+    return found
+
+
+def write_look_alikes(store: ActivationStore, sought: Sequence[LookAlike], folder: Path) -> None:
+    """Look for every look-alike in every image; write ``shard-*.safetensors`` of up to 128 images each.
+
+    Shards hold ``image``; ``score`` float32 (n, K), the cosine similarity of the place that resembles the cluster
+    most (of its own place, if it never moves), -1..1, after the dataset's mean activation is subtracted; ``masks``
+    uint8 (n, K, GRID * GRID / 8), that place packed to bits; ``inside`` and ``rest`` float16 (n, K, C), pretrained
+    activations averaged inside it and outside.
+    """
+    finder = _Finder(store, sought, read_pooled(store.folder).mean(0))
+    count = len(store.dataset.images)
+    with track("look-alikes", count) as advance:
+        for number, start in enumerate(range(0, count, SHARD)):
+            images = np.arange(start, min(start + SHARD, count))
+            parts = [finder.batch(x) for _, x in store.batches(images, store.config.compute.batch_size)]
+            tensors = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+            tensors["image"] = torch.from_numpy(images.astype(np.int32))
+            checkpoints.save_tensors(folder / f"shard-{number:05d}.safetensors", tensors, {})
+            advance(len(images))
+
+
+def split_scores(scores: NDArray[np.floating]) -> float:
+    """Otsu's threshold: the value that parts scores (n,) into two groups with the least variance within them.
+
+    >>> split_scores(np.array([0.0, 0.1, 0.9, 1.0]))
+    0.5
+    """
+    ordered = np.sort(scores.astype(np.float64))
+    if len(ordered) < 2 or ordered[0] == ordered[-1]:
+        return float(ordered[0]) if len(ordered) else 0.0
+    low = np.arange(1, len(ordered))
+    sums = np.cumsum(ordered)[:-1]
+    between = low * (len(ordered) - low) * (sums / low - (ordered.sum() - sums) / (len(ordered) - low)) ** 2
+    cut = int(np.argmax(between))
+    return float((ordered[cut] + ordered[cut + 1]) / 2)
+
+
+class _Finder:
+    def __init__(self, store: ActivationStore, sought: Sequence[LookAlike], mean: NDArray[np.float32]) -> None:
+        self.store, self.sought = store, sought
+        self.mean = store.runtime.to_device(mean).view(1, -1, 1, 1)
+        self.targets = [store.runtime.to_device(one.descriptor).view(1, -1, 1, 1) - self.mean for one in sought]
+
+    def batch(self, trunk: Tensor) -> dict[str, Tensor]:
+        with torch.no_grad(), self.store.runtime.autocast():
+            activations = self.store.backbone.tail(trunk).float()
+        scores, masks = zip(*(self._find(activations, i) for i in range(len(self.sought))), strict=True)
+        weights = torch.stack(masks, 1)
+        fine = interpolate(weights, size=(GRID, GRID), mode="nearest") > 0.5
+        packed = np.packbits(fine.flatten(2).cpu().numpy(), axis=2)
+        return {
+            "score": torch.stack(scores, 1).cpu(),
+            "masks": torch.from_numpy(packed),
+            "inside": torch.from_numpy(to_half(pool_under(activations, weights))),
+            "rest": torch.from_numpy(to_half(pool_under(activations, 1 - weights))),
+        }
+
+    def _find(self, activations: Tensor, index: int) -> tuple[Tensor, Tensor]:
+        """Scores (n,) and float masks (n, h, w) of one look-alike."""
+        place = self.sought[index].place
+        if place is not None:
+            mask = self.store.runtime.to_device(place.astype(np.float32)).expand(len(activations), -1, -1)
+            pooled = pool_under(activations, mask[:, None])[:, 0, :, None, None] - self.mean
+            return cosine_similarity(pooled, self.targets[index], 1)[:, 0, 0], mask
+        smooth = avg_pool2d(activations, 3, 1, 1, count_include_pad=False) - self.mean
+        likeness = cosine_similarity(smooth, self.targets[index], 1)
+        masks = np.stack([_around_peak(one) for one in likeness.cpu().numpy()])
+        return likeness.amax((1, 2)), self.store.runtime.to_device(masks)
+
+
+def _around_peak(likeness: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The connected area around the maximum (h, w) whose values reach 85 % of it, as 0 and 1."""
+    peak = likeness.max()
+    labelled, _ = ndimage.label(likeness >= peak - (1 - _PEAK_SHARE) * abs(peak), structure=_EIGHT_NEIGHBOURS)
+    return (labelled == labelled.flat[int(likeness.argmax())]).astype(np.float32)
+
+
+def read_look_alikes(folder: Path, name: str) -> NDArray[Any]:
+    """One array of all shards in ``folder``, in the order of images."""
+    arrays = []
+    for path in sorted(folder.glob("shard-*.safetensors")):
+        with safe_open(path, framework="numpy") as shard:
+            arrays.append(shard.get_tensor(name))
+    return np.concatenate(arrays)

@@ -1,0 +1,65 @@
+"""A photograph as the detectors see it, with what several of them need worked out once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.modelfiles import ModelFile
+
+LONGEST = 512
+Pixels = NDArray[np.uint8]
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The detectors' networks, each read from the cache folder when it is first run.
+
+    The files are taken as they are: whoever starts the work has them checked first (``audit.modelfiles.require``).
+    """
+
+    folder: Path
+    _loaded: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def run(self, model: ModelFile, blob: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Outputs by name for one input (1, 3, h, w), whose size must be the one the network was made for."""
+        if model.name not in self._loaded:
+            self._loaded[model.name] = cv2.dnn.readNetFromTFLite(str(self.folder / model.name))
+        net = self._loaded[model.name]
+        names = net.getUnconnectedOutLayersNames()
+        net.setInput(blob)
+        # The network's own buffers would be overwritten by its next run.
+        return {name: output.copy() for name, output in zip(names, net.forward(names), strict=True)}
+
+
+@dataclass(frozen=True)
+class Photo:
+    """``pixels``: uint8 RGB (h, w, 3), upright, long side at most LONGEST."""
+
+    pixels: Pixels
+    networks: Networks
+    _results: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+
+def shared(work: Callable[[Photo], Result]) -> Callable[[Photo], Result]:
+    """Make a function of a photograph do its work once per photograph, however many detectors ask."""
+
+    @wraps(work)
+    def once(photo: Photo) -> Result:
+        if work not in photo._results:
+            photo._results[work] = work(photo)
+        result: Result = photo._results[work]
+        return result
+
+    return once

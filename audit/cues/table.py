@@ -1,0 +1,190 @@
+"""All cues of an audit side by side: found by detectors, named by attributes, or met as clusters of attention."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from audit.activations import ActivationStore
+from audit.attention import cover, mass_on
+from audit.clusters import load_clusters
+from audit.config import Config
+from audit.cues.attributes import attribute_cues
+from audit.cues.cue import GRID, Cue
+from audit.cues.detect import Detections, load_detections
+from audit.cues.look_alikes import look_alikes, read_look_alikes, split_scores, write_look_alikes
+from audit.dataset import Dataset, load_dataset
+from audit.explain import read_shards
+from audit.folder import AuditFolder, read_json, read_table, write_json, write_table
+from audit.maps import read_maps
+from audit.models import load_backbone
+from audit.pixels import Images
+from audit.runtime import choose_runtime
+
+_PART = 512
+
+
+def build(folder: AuditFolder, config: Config) -> list[Path]:
+    """Stage: write ``cues.parquet`` (image, cue, present, score, area, attention) and ``cues.json``.
+
+    ``attention`` is the share of the positive mass of the label's map on the cue; NaN where the map is empty or the
+    cue has no place in the picture. ``present`` is null where an attribute is unknown.
+    """
+    dataset = load_dataset(folder)
+    tables = [_detected(folder), _look_alikes(folder, config, dataset), _attributes(dataset)]
+    cues = [cue for found, _ in tables for cue in found]
+    table = pd.concat([rows for _, rows in tables], ignore_index=True)
+    write_table(folder.cues, table.sort_values(["cue", "image"], ignore_index=True))
+    write_json(folder.cue_list, [_entry(cue, table[table["cue"] == cue.name], dataset) for cue in cues])
+    return [folder.cues, folder.cue_list, *sorted((folder / "look-alikes").glob("*.safetensors"))]
+
+
+@dataclass(frozen=True)
+class CueTable:
+    """Reads what is known of each cue; arrays are in the order of images."""
+
+    folder: AuditFolder
+    cues: tuple[Cue, ...]
+    rows: pd.DataFrame
+    detections: Detections
+
+    def column(self, cue: Cue, name: str) -> NDArray[np.generic]:
+        """One column of a cue's rows, (images,)."""
+        values: NDArray[np.generic] = self.rows.loc[cue.name, name].to_numpy()
+        return values
+
+    def present(self, cue: Cue) -> NDArray[np.bool_]:
+        """Whether each image shows the cue, (images,); False where that is unknown."""
+        values: NDArray[np.bool_] = self.rows.loc[cue.name, "present"].fillna(False).to_numpy(bool)
+        return values
+
+    def known(self, cue: Cue) -> NDArray[np.bool_]:
+        """Whether it is known of each image, (images,)."""
+        values: NDArray[np.bool_] = self.rows.loc[cue.name, "present"].notna().to_numpy(bool)
+        return values
+
+    def named(self, name: str) -> Cue:
+        """The cue of that name."""
+        return next(cue for cue in self.cues if cue.name == name)
+
+    def masks(self, cue: Cue, images: Images) -> NDArray[np.bool_]:
+        """Where a cue that has a place is, boolean (len(images), GRID, GRID)."""
+        if cue.kind == "detector":
+            return self.detections.masks(images)[:, self.detections.cues.index(cue)]
+        packed = read_look_alikes(self.folder / "look-alikes", "masks")[images, self._position(cue)]
+        return np.unpackbits(packed, axis=1).astype(bool).reshape(-1, GRID, GRID)
+
+    def pooled(self, cue: Cue) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Pretrained activations averaged inside a cue that has a place and outside it, float32 (images, C) each."""
+        return self._pooled(cue, "inside"), self._pooled(cue, "rest")
+
+    def _pooled(self, cue: Cue, name: str) -> NDArray[np.float32]:
+        if cue.kind == "cluster":
+            return read_look_alikes(self.folder / "look-alikes", name)[:, self._position(cue)].astype(np.float32)
+        index = self.detections.cues.index(cue)
+        parts = [(images, arrays[0][:, index]) for images, arrays in read_shards(self.folder, name)]
+        order = np.argsort(np.concatenate([images for images, _ in parts]))
+        pooled: NDArray[np.float32] = np.concatenate([values for _, values in parts])[order].astype(np.float32)
+        return pooled
+
+    def _position(self, cue: Cue) -> int:
+        return [one.name for one in self.cues if one.kind == "cluster"].index(cue.name)
+
+
+def load_cues(folder: AuditFolder) -> CueTable:
+    """Open the cues of an audit."""
+    cues = tuple(Cue(e["name"], e["words"], e["role"], e["kind"]) for e in read_json(folder.cue_list))
+    rows = read_table(folder.cues).set_index(["cue", "image"]).sort_index()
+    return CueTable(folder, cues, rows, load_detections(folder))
+
+
+def _detected(folder: AuditFolder) -> tuple[list[Cue], pd.DataFrame]:
+    found = load_detections(folder)
+    attention = np.full(found.area.shape, np.nan, np.float32)
+    for images in _parts(len(found.area)):
+        maps = read_maps(folder, images)
+        attention[images] = mass_on(maps, cover(found.masks(images), maps.shape[1:]))
+    columns = zip(found.cues, found.present.T, found.score.T, found.area.T, attention.T, strict=True)
+    return list(found.cues), _concat([_rows(*column) for column in columns])
+
+
+def _look_alikes(folder: AuditFolder, config: Config, dataset: Dataset) -> tuple[list[Cue], pd.DataFrame]:
+    runtime = choose_runtime(config)
+    store = ActivationStore(folder, dataset, config, load_backbone(config).on(runtime), runtime)
+    regions, assigned = read_table(folder.regions), read_table(folder.clusters)["cluster"].to_numpy()
+    shape = read_maps(folder, np.arange(1)).shape[1:]
+    sought = look_alikes(store, load_clusters(folder), regions, assigned, (shape[0], shape[1]))
+    if not sought:
+        return [], _concat([])
+    write_look_alikes(store, sought, folder / "look-alikes")
+    scores = read_look_alikes(folder / "look-alikes", "score")
+    packed = read_look_alikes(folder / "look-alikes", "masks")
+    rows = []
+    for index, one in enumerate(sought):
+        masks = np.unpackbits(packed[:, index], axis=1).astype(bool).reshape(-1, GRID, GRID)
+        present = scores[:, index] >= split_scores(scores[:, index])
+        rows.append(_rows(one.cue, present, scores[:, index], masks.mean((1, 2)), _attention(folder, masks)))
+    return [one.cue for one in sought], _concat(rows)
+
+
+def _attributes(dataset: Dataset) -> tuple[list[Cue], pd.DataFrame]:
+    found = attribute_cues(dataset.images, dataset.attributes)
+    rows = []
+    for one in found:
+        present = np.where(one.known, one.present, None)
+        nothing = np.full(len(present), np.nan, np.float32)
+        rows.append(_rows(one.cue, present, one.known.astype(np.float32), nothing, nothing))
+    return [one.cue for one in found], _concat(rows)
+
+
+def _attention(folder: AuditFolder, masks: NDArray[np.bool_]) -> NDArray[np.float32]:
+    shares = np.full(len(masks), np.nan, np.float32)
+    for images in _parts(len(masks)):
+        maps = read_maps(folder, images)
+        shares[images] = mass_on(maps, cover(masks[images, None], maps.shape[1:]))[:, 0]
+    return shares
+
+
+def _parts(count: int) -> Iterator[Images]:
+    for start in range(0, count, _PART):
+        yield np.arange(start, min(start + _PART, count))
+
+
+def _rows(
+    cue: Cue,
+    present: NDArray[np.generic],
+    score: NDArray[np.floating],
+    area: NDArray[np.floating],
+    attention: NDArray[np.floating],
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "image": np.arange(len(present), dtype=np.int32),
+            "cue": cue.name,
+            "present": pd.array(present, dtype="boolean"),
+            "score": score.astype(np.float32),
+            "area": area.astype(np.float32),
+            "attention": attention.astype(np.float32),
+        }
+    )
+
+
+def _concat(rows: list[pd.DataFrame]) -> pd.DataFrame:
+    empty = np.zeros(0, np.float32)
+    return pd.concat(rows or [_rows(Cue("", "", "scene", "cluster"), empty, empty, empty, empty)], ignore_index=True)
+
+
+def _entry(cue: Cue, rows: pd.DataFrame, dataset: Dataset) -> dict[str, object]:
+    present = rows.sort_values("image")["present"].fillna(False).to_numpy(bool)
+    shares = {name: float(present[dataset.labels == index].mean()) for index, name in enumerate(dataset.classes)}
+    return {
+        "name": cue.name,
+        "kind": cue.kind,
+        "role": cue.role,
+        "words": cue.words,
+        "n_present": int(present.sum()),
+        "present_share": shares,
+    }

@@ -1,0 +1,284 @@
+"""The dataset stage: which files there are, which are usable, which are copies, and in which fold each falls."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from audit.config import Config
+from audit.duplicates import Fingerprint, duplicate_groups, fingerprint
+from audit.errors import DatasetError
+from audit.folder import AuditFolder, read_json, read_table, value_digest, write_json, write_table
+from audit.folds import assign_folds
+from audit.listing import Listing, at_most_ten, list_files, printable
+from audit.progress import track
+
+MAX_IMBALANCE = 10
+MAX_DUPLICATE_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class ClassCount:
+    """Files of one class."""
+
+    accepted: int
+    rejected: int
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What reading the dataset shows. All text is safe to print.
+
+    ``n_duplicates`` counts the images that are not the first of their duplicate group; ``cross_class_duplicates`` are
+    the groups with more than one label. ``problems`` are sentences of which each one alone forbids an audit.
+    """
+
+    name: str
+    root: Path
+    classes: Mapping[str, ClassCount]
+    attributes: tuple[str, ...]
+    rejected: tuple[tuple[str, str], ...]
+    n_duplicates: int
+    cross_class_duplicates: tuple[tuple[str, ...], ...]
+    warnings: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """The accepted images of an audit: row i of ``images`` is image i."""
+
+    name: str
+    root: Path
+    classes: tuple[str, ...]
+    attributes: tuple[str, ...]
+    images: pd.DataFrame
+    rejected: pd.DataFrame
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Every image's class as its place in ``classes``: int64 (n,)."""
+        return pd.Categorical(self.images["label"], categories=self.classes).codes.astype(np.int64)
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """Every image's duplicate group: int64 (n,)."""
+        return self.images["group"].to_numpy(np.int64)
+
+    @property
+    def folds(self) -> NDArray[np.int64]:
+        """The fold in which every image is held out: int64 (n,)."""
+        return self.images["fold"].to_numpy(np.int64)
+
+    def path_of(self, image: int) -> Path:
+        """Where the photograph of an image is."""
+        return self.root / str(self.images["path"].iloc[image])
+
+
+def build(folder: AuditFolder, config: Config) -> list[Path]:
+    """Stage: read all photographs and write ``images.parquet`` and ``dataset.json``.
+
+    Raises DatasetError, one sentence per line, when the dataset cannot be audited.
+    """
+    listing, table = _read(config)
+    inspection = _inspect(listing, table, config)
+    if inspection.problems:
+        raise DatasetError("\n".join(inspection.problems))
+    write_table(folder.images, table)
+    write_json(folder.dataset, _summary(listing, table, inspection))
+    return [folder.images, folder.dataset]
+
+
+def inspect(config: Config) -> Inspection:
+    """Read and judge the dataset without an audit folder.
+
+    Raises DatasetError only where there is nothing to judge: no photographs given, folder or manifest not readable.
+    """
+    listing, table = _read(config)
+    return _inspect(listing, table, config)
+
+
+def load_dataset(folder: AuditFolder) -> Dataset:
+    """Read what ``build`` wrote. Raises AuditFolderError when that is missing."""
+    summary, table = read_json(folder.dataset), read_table(folder.images)
+    accepted = table["rejected"] == ""
+    return Dataset(
+        summary["name"],
+        Path(summary["root"]),
+        tuple(summary["classes"]),
+        tuple(summary["attributes"]),
+        table[accepted].reset_index(drop=True),
+        table[~accepted].reset_index(drop=True),
+    )
+
+
+def _read(config: Config) -> tuple[Listing, pd.DataFrame]:
+    """List and read all files; the table is that of ``images.parquet``."""
+    listing = list_files(config.dataset)
+    unread = iter(_fingerprints([listing.root / file.path for file in listing.files if not file.reason], config))
+    prints = [Fingerprint(reason=file.reason) if file.reason else next(unread) for file in listing.files]
+    table = pd.DataFrame(
+        {
+            "image": np.int32(-1),
+            "path": [file.path for file in listing.files],
+            "label": [file.label for file in listing.files],
+            "width": np.array([found.width for found in prints], np.int32),
+            "height": np.array([found.height for found in prints], np.int32),
+            "bytes": np.array([found.bytes for found in prints], np.int64),
+            "format": [found.format for found in prints],
+            "sha256": [found.sha256 for found in prints],
+            "phash": [f"{found.phash:016x}" if found.thumb is not None else "" for found in prints],
+            "group": np.int32(-1),
+            "fold": np.int8(-1),
+            "rejected": [found.reason or _small_reason(found, config.dataset.min_side) for found in prints],
+        }
+    )
+    for name in listing.attributes:
+        table[f"attribute:{name}"] = pd.Series([file.attributes.get(name) for file in listing.files], dtype=object)
+    _number(table, prints, config)
+    return listing, table
+
+
+def _fingerprints(paths: Sequence[Path], config: Config) -> list[Fingerprint]:
+    """Read files in threads (decoders release Python's lock), in small lots: an interrupt then ends it at once."""
+    read = partial(fingerprint, max_megapixels=config.dataset.max_megapixels)
+    workers = max(1, config.compute.workers)
+    prints: list[Fingerprint] = []
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="reading")
+    try:
+        with track("reading photographs", total=len(paths)) as advance:
+            for start in range(0, len(paths), 8 * workers):
+                for found in pool.map(read, paths[start : start + 8 * workers]):
+                    prints.append(found)
+                    advance(1)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return prints
+
+
+def _small_reason(found: Fingerprint, min_side: int) -> str:
+    if min(found.width, found.height) >= min_side:
+        return ""
+    return f"too small: {found.width} x {found.height} pixels; each side needs at least {min_side} (dataset.min_side)"
+
+
+def _number(table: pd.DataFrame, prints: Sequence[Fingerprint], config: Config) -> None:
+    """Fill in image, group and fold of the accepted rows."""
+    rows = np.flatnonzero(table["rejected"] == "")
+    if not len(rows):
+        return
+    accepted = [prints[int(row)] for row in rows]
+    hashes = np.array([found.phash for found in accepted], np.uint64)
+    thumbs = np.stack([found.thumb for found in accepted if found.thumb is not None])
+    groups = duplicate_groups([found.sha256 for found in accepted], hashes, thumbs, config.dataset.duplicate_bits)
+    _, labels = np.unique(table["label"].to_numpy(str)[rows], return_inverse=True)
+    folds = assign_folds(labels, groups, config.training.folds, config.seed)
+    for column, values in {"image": np.arange(len(rows), dtype=np.int32), "group": groups, "fold": folds}.items():
+        filled = table[column].to_numpy(copy=True)
+        filled[rows] = values
+        table[column] = filled
+
+
+def _inspect(listing: Listing, table: pd.DataFrame, config: Config) -> Inspection:
+    accepted = table[table["rejected"] == ""]
+    crossings = _crossings(accepted)
+    classes = _class_counts(table)
+    duplicates = len(accepted) - accepted["group"].nunique()
+    rejected = table[table["rejected"] != ""]
+    return Inspection(
+        listing.name,
+        listing.root,
+        classes,
+        listing.attributes,
+        tuple((printable(path), reason) for path, reason in zip(rejected["path"], rejected["rejected"], strict=True)),
+        duplicates,
+        tuple(tuple(map(printable, paths)) for paths in crossings),
+        (*listing.warnings, *_warnings(classes, duplicates, crossings)),
+        tuple(_problems(classes, accepted, config)),
+    )
+
+
+def _crossings(accepted: pd.DataFrame) -> list[list[str]]:
+    """The paths of every duplicate group that has more than one label."""
+    labels = accepted.groupby("group")["label"].nunique()
+    return [accepted.loc[accepted["group"] == group, "path"].tolist() for group in labels.index[labels > 1]]
+
+
+def _class_counts(table: pd.DataFrame) -> dict[str, ClassCount]:
+    counts = {}
+    for label, rows in table[table["label"] != ""].groupby("label"):
+        accepted = int((rows["rejected"] == "").sum())
+        counts[str(label)] = ClassCount(accepted, len(rows) - accepted)
+    return counts
+
+
+def _warnings(classes: Mapping[str, ClassCount], duplicates: int, crossings: Sequence[Sequence[str]]) -> Iterator[str]:
+    sizes = sorted((count.accepted, label) for label, count in classes.items() if count.accepted)
+    total = sum(size for size, _ in sizes)
+    if crossings:
+        yield (
+            f"Pictures that appear under more than one label: {len(crossings)}; decide on one label for each, "
+            "since no model can get both right."
+        )
+    if sizes and sizes[-1][0] > MAX_IMBALANCE * sizes[0][0]:
+        (few, rare), (many, common) = sizes[0], sizes[-1]
+        yield (
+            f"The classes differ much in size: {many} of '{common}' but {few} of '{rare}'; collect more of the latter."
+        )
+    if duplicates > MAX_DUPLICATE_SHARE * total:
+        yield (
+            f"{duplicates} of {total} photographs ({duplicates / total:.0%}) are copies of another one; "
+            "copies are kept in one fold, but count less than new photographs."
+        )
+
+
+def _problems(classes: Mapping[str, ClassCount], accepted: pd.DataFrame, config: Config) -> Iterator[str]:
+    if len(classes) < 2:
+        found = at_most_ten(f"'{label}'" for label in classes) or "none"
+        yield (
+            f"Classes found: {found}; an audit compares at least 2: put the photographs of each class into a subfolder "
+            "of its own, or give labels with --manifest."
+        )
+    minimum = config.dataset.min_images_per_class
+    small = {label: count for label, count in classes.items() if count.accepted < minimum}
+    if small:
+        counts = (
+            f"'{label}' has {count.accepted}{f' ({count.rejected} rejected)' if count.rejected else ''}"
+            for label, count in small.items()
+        )
+        yield (
+            f"Too few usable photographs: {at_most_ten(counts)}; each class needs at least {minimum} "
+            "(dataset.min_images_per_class): add photographs or leave these classes out."
+        )
+    different = accepted.groupby("label")["group"].nunique()
+    folds = config.training.folds
+    copied = [f"'{label}' has {n}" for label, n in different.items() if n < folds and label not in small]
+    if copied:
+        yield (
+            f"Too few different photographs: {at_most_ten(copied)}, the others are copies; each class needs at least "
+            f"{folds} (training.folds): add photographs or lower training.folds."
+        )
+
+
+def _summary(listing: Listing, table: pd.DataFrame, inspection: Inspection) -> dict[str, object]:
+    """The content of ``dataset.json``. Its digest covers what the images are, not how they fall into folds."""
+    accepted = table[table["rejected"] == ""]
+    columns = ["path", "label", "sha256", *(f"attribute:{name}" for name in listing.attributes)]
+    content = accepted[columns].astype(object).where(accepted[columns].notna(), None)
+    return {
+        "name": listing.name,
+        "root": str(listing.root),
+        "classes": sorted(inspection.classes),
+        "attributes": list(listing.attributes),
+        "n_images": len(accepted),
+        "n_rejected": len(table) - len(accepted),
+        "digest": value_digest(content.to_numpy().tolist()),
+        "cross_class_duplicates": _crossings(accepted),
+        "n_duplicates": inspection.n_duplicates,
+        "warnings": list(inspection.warnings),
+    }

@@ -1,0 +1,1 @@
+"""Drawn portraits: soft, shaded pictures of people who do not exist."""

@@ -1,0 +1,188 @@
+"""Leakage: does the cue alone give the label away?"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve
+from scipy.stats import norm, rankdata
+
+from audit.evidence.intervals import (
+    LEVEL,
+    cluster_bootstrap_weights,
+    percentile_interval,
+    permutation_p,
+    permuted_labels,
+    wilson,
+)
+from audit.evidence.measure import Bools, Floats, Ints, Measure, Random, distinct, too_few, unmeasured
+
+RIDGE = 1.0
+# Enough to tell how much training adds to the variance of the AUC of everything else, which gets no p-value.
+REST_PERMUTATIONS = 100
+
+
+def leakage(
+    inside: Floats,
+    rest: Floats,
+    in_class: Bools,
+    groups: Ints,
+    folds: Ints,
+    rng: Random,
+    resamples: int = 1000,
+    permutations: int = 500,
+    min_images: int = 10,
+    max_rows: int = 3000,
+) -> Measure:
+    """Cross-validated AUC of a linear probe that sees only the activations inside the cue; 0.5 = chance, range [0, 1].
+
+    ``inside`` and ``rest`` (n, d): activations pooled over the cue's region and over everything else, one row per image
+    that shows the cue; ``in_class``, ``groups``, ``folds`` (n,), folds keeping duplicate groups whole. The AUC is the
+    share of pairs (one image of the class, one not, both of the same fold) that the probe orders rightly: a pair's
+    labels can be swapped without touching what its probe was trained on, so the expectation under no leakage is exactly
+    0.5, while pairs across folds would compare the scores of different probes and push it below.
+
+    p: one-sided, labels permuted over duplicate groups inside the folds and all probes trained anew. Interval:
+    percentile bootstrap of the held-out scores over duplicate groups. The probes stay as trained there, which alone
+    covers 0.5 in only 86 % of null sets, so the variance of training is added: that of the permuted AUCs above that
+    of the same scores with permuted labels, times 4 A(1 - A), for it fades as A nears 1 (in simulations with hundreds
+    of features about so fast; with a handful of features faster, and the interval is too wide). Where the classes are
+    fully separated: Wilson's with the smaller class for n, as the variance of an AUC is at most A(1 - A) / min(n+, n-)
+    (Birnbaum & Klose 1957). Above ``max_rows`` images a random part is used, the smaller class first.
+
+    ``extra``: ``rest`` (AUC of the same probe on everything else), ``rest_low``, ``rest_high``.
+    """
+    for side, where in ((in_class, "of the class show the cue"), (~in_class, "of the other classes show the cue")):
+        if reason := too_few(distinct(groups[side]), min_images, where):
+            return unmeasured(reason, len(in_class))
+    rng = np.random.default_rng(rng)
+    rows = _spread_rows(in_class, max_rows, rng)
+    labels, groups, folds = in_class[rows], groups[rows], folds[rows]
+    if not _pairs(labels[:, None], folds).sum():
+        return unmeasured("No fold has images of the class and of the others that show the cue.", len(rows))
+    tried = np.vstack([labels, permuted_labels(labels, groups, permutations, rng, strata=folds)]).T
+    weights = cluster_bootstrap_weights(groups, resamples, rng)
+    aucs, low, high = _probed(inside[rows], tried, groups, folds, weights)
+    others, rest_low, rest_high = _probed(rest[rows], tried[:, : 1 + REST_PERMUTATIONS], groups, folds, weights)
+    extra = {"rest": float(others[0]), "rest_low": rest_low, "rest_high": rest_high}
+    return Measure(float(aucs[0]), low, high, len(rows), permutation_p(float(aucs[0]), aucs[1:]), extra=extra)
+
+
+def _probed(features: Floats, tried: Bools, groups: Ints, folds: Ints, weights: Ints) -> tuple[Floats, float, float]:
+    """AUC for the labels and for each permutation of them (1 + permutations,), and the interval of the first."""
+    scores = probe_scores(features, tried, folds)
+    aucs = fold_auc(scores, tried, folds)
+    as_trained = fold_auc(scores[:, :1], tried[:, 1:], folds)
+    training = max(0.0, float(aucs[1:].var() - as_trained.var()))
+    return aucs, *_auc_interval(scores[:, 0], tried[:, 0], groups, folds, weights, training)
+
+
+def probe_scores(features: Floats, labels: Bools, folds: Ints) -> NDArray[np.float64]:
+    """Held-out scores of ridge regression on +-1 labels, (n, k) for ``features`` (n, d) and k ``labels`` (n, k).
+
+    Features are standardised over all rows (no labels are used for that), then centred on the training rows, as are the
+    labels: the unpenalised intercept. The penalty is ``RIDGE`` times the mean squared norm of a training row, which
+    is right for features of any number and scale if they explain as much of the label as they leave open, and does not
+    depend on the labels. So the scores are linear in the labels, and k labelings cost one factorisation a fold.
+    """
+    standard = _standardised(features)
+    targets = np.where(labels, 1.0, -1.0)
+    scores = np.zeros(targets.shape)
+    for fold in np.unique(folds):
+        held_out = folds == fold
+        if not held_out.all():
+            train, centre = targets[~held_out], standard[~held_out].mean(axis=0)
+            scores[held_out] = _ridge(
+                standard[~held_out] - centre, train - train.mean(axis=0), standard[held_out] - centre
+            )
+    return scores
+
+
+def _ridge(train: Floats, targets: Floats, test: Floats) -> Floats:
+    """Predictions (t, k). X'(XX' + cI)^-1 = (X'X + cI)^-1 X': the kernel or the primal form, whichever is smaller."""
+    rows, columns = train.shape
+    penalty = RIDGE * float((train**2).sum()) / rows
+    if penalty == 0:
+        return np.zeros((len(test), targets.shape[1]))
+    wide = columns > rows
+    gram = train @ train.T if wide else train.T @ train
+    gram[np.diag_indices_from(gram)] += penalty
+    right = targets if wide else train.T @ targets
+    solved = solve(gram, right, assume_a="pos", overwrite_a=True)
+    predicted: Floats = test @ (train.T @ solved if wide else solved)
+    return predicted
+
+
+def _standardised(features: Floats) -> Floats:
+    features = features.astype(np.float64)
+    spread = features.std(axis=0)
+    centred: Floats = features - features.mean(axis=0)
+    # A channel that is constant up to rounding would be blown up to pure noise.
+    constant = spread <= 1e-9 * np.abs(features).max(axis=0, initial=0.0)
+    return np.where(constant, 0.0, centred / np.where(constant, 1.0, spread))
+
+
+def fold_auc(scores: Floats, labels: Bools, folds: Ints) -> NDArray[np.float64]:
+    """AUC over the pairs inside folds, (k,) for ``scores`` (n, k or 1) and ``labels`` (n, k); NaN without pairs.
+
+    Mann-Whitney, ties half: per fold, U = sum of the ranks of the class - n+(n+ + 1)/2; AUC = sum U / sum n+ n-.
+    """
+    wins = np.zeros(labels.shape[1])
+    for fold in np.unique(folds):
+        held_out = folds == fold
+        positive = labels[held_out].sum(axis=0)
+        ranks = rankdata(scores[held_out], axis=0)
+        wins += np.where(labels[held_out], ranks, 0.0).sum(axis=0) - positive * (positive + 1) / 2
+    pairs = _pairs(labels, folds)
+    return _quotient(wins, pairs)
+
+
+def weighted_fold_auc(scores: Floats, labels: Bools, folds: Ints, weights: Ints) -> NDArray[np.float64]:
+    """As ``fold_auc`` for one set of ``scores`` and ``labels`` (n,), image i counted ``weights[r, i]`` times; (r,)."""
+    wins, pairs = np.zeros(len(weights)), np.zeros(len(weights))
+    for fold in np.unique(folds):
+        held_out = np.flatnonzero(folds == fold)
+        held_out = held_out[np.argsort(scores[held_out], kind="stable")]
+        levels = np.unique(scores[held_out], return_index=True)[1]
+        drawn = weights[:, held_out].astype(float)
+        positive = np.add.reduceat(drawn * labels[held_out], levels, axis=1)
+        negative = np.add.reduceat(drawn * ~labels[held_out], levels, axis=1)
+        wins += (positive * (np.cumsum(negative, axis=1) - negative / 2)).sum(axis=1)
+        pairs += positive.sum(axis=1) * negative.sum(axis=1)
+    return _quotient(wins, pairs)
+
+
+def _quotient(wins: Floats, pairs: Floats) -> NDArray[np.float64]:
+    auc = np.full(len(wins), np.nan)
+    np.divide(wins, pairs, out=auc, where=pairs > 0)
+    return auc
+
+
+def _auc_interval(
+    scores: Floats, labels: Bools, groups: Ints, folds: Ints, weights: Ints, training: float
+) -> tuple[float, float]:
+    """Bootstrap interval, widened by the variance that ``training`` adds to an AUC of 0.5 and cut to [0, 1]."""
+    smaller = min(distinct(groups[labels]), distinct(groups[~labels]))
+    value = float(fold_auc(scores[:, None], labels[:, None], folds)[0])
+    low, high = percentile_interval(weighted_fold_auc(scores, labels, folds, weights), units=smaller)
+    if low == high and value in (0.0, 1.0):
+        return wilson(value * smaller, smaller)
+    wider = float(norm.ppf((1 + LEVEL) / 2) ** 2) * training * 4 * value * (1 - value)
+    return max(0.0, value - math.hypot(value - low, wider**0.5)), min(1.0, value + math.hypot(high - value, wider**0.5))
+
+
+def _pairs(labels: Bools, folds: Ints) -> Floats:
+    """Pairs of one image of the class and one of the rest in the same fold, (k,) for ``labels`` (n, k)."""
+    positive = np.stack([labels[folds == fold].sum(axis=0) for fold in np.unique(folds)]).astype(float)
+    sizes = np.unique(folds, return_counts=True)[1][:, None]
+    pairs: Floats = (positive * (sizes - positive)).sum(axis=0)
+    return pairs
+
+
+def _spread_rows(in_class: Bools, max_rows: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """At most ``max_rows`` rows, sorted: all of them, or a random part in which the smaller class loses least."""
+    if len(in_class) <= max_rows:
+        return np.arange(len(in_class))
+    sides = sorted((np.flatnonzero(in_class), np.flatnonzero(~in_class)), key=len)
+    few = min(len(sides[0]), max_rows // 2)
+    return np.sort(np.concatenate([rng.choice(sides[0], few, False), rng.choice(sides[1], max_rows - few, False)]))

@@ -1,0 +1,170 @@
+"""The evidence stage: all five measures for every cue and every class it leans towards."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from audit.config import Config
+from audit.cues.cue import Cue
+from audit.cues.table import CueTable, load_cues
+from audit.dataset import Dataset, load_dataset
+from audit.evidence.attention import attention
+from audit.evidence.effect import effect
+from audit.evidence.gap import gap
+from audit.evidence.intervals import benjamini_hochberg
+from audit.evidence.leakage import leakage
+from audit.evidence.measure import Measure, unmeasured
+from audit.evidence.prevalence import prevalence
+from audit.folder import AuditFolder, read_table, write_table
+from audit.leaning import leaning_classes
+from audit.progress import track
+
+KINDS = ("prevalence", "attention", "leakage", "effect", "gap")
+TESTED = ("prevalence", "leakage", "effect")
+
+
+def build(folder: AuditFolder, config: Config) -> list[Path]:
+    """Stage: write ``evidence.parquet``, one row per cue, class and kind of evidence.
+
+    Columns: cue, class, kind; value, low, high, n, p as in ``Measure``; ``p_adjusted``, corrected over all tests of
+    the audit (Benjamini-Hochberg); ``reason`` where nothing could be measured; ``extra``, the further figures as JSON.
+    """
+    measurer = Measurer.open(folder, config)
+    pairs = list(measurer.pairs())
+    rows = []
+    with track("evidence", len(pairs), "pairs of cue and class") as advance:
+        for cue, label in pairs:
+            measures = measurer.measure(cue, label)
+            name = measurer.dataset.classes[label]
+            rows += [_row(cue.name, name, kind, measures[kind]) for kind in KINDS]
+            advance(1)
+    columns = ["cue", "class", "kind", "value", "low", "high", "n", "p", "reason", "extra"]
+    table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(("value", "low", "high", "p"), "float64"))
+    tested = table["kind"].isin(TESTED)
+    table["p_adjusted"] = np.nan
+    table.loc[tested, "p_adjusted"] = benjamini_hochberg(table.loc[tested, "p"].to_numpy())
+    write_table(folder.evidence, table)
+    return [folder.evidence]
+
+
+def read_evidence(folder: AuditFolder) -> pd.DataFrame:
+    """The evidence, one row per cue, class and kind, with ``extra`` as a dict."""
+    table = read_table(folder.evidence)
+    table["extra"] = [json.loads(text) for text in table["extra"]]
+    return table
+
+
+@dataclass(frozen=True)
+class Measurer:
+    """What the measuring of every pair shares."""
+
+    config: Config
+    dataset: Dataset
+    cues: CueTable
+    correct: NDArray[np.bool_]
+    masking: pd.DataFrame
+
+    @classmethod
+    def open(cls, folder: AuditFolder, config: Config) -> "Measurer":
+        """Read the tables of the earlier stages."""
+        correct = read_table(folder.predictions)["correct"].to_numpy(bool)
+        masking = read_table(folder / "masking.parquet")
+        return cls(config, load_dataset(folder), load_cues(folder), correct, masking)
+
+    def pairs(self) -> Iterator[tuple[Cue, int]]:
+        """Every cue with every class that it leans towards, as an index into the dataset's classes."""
+        for cue in self.cues.cues:
+            known = self.cues.known(cue)
+            present, labels = self.cues.present(cue)[known], self.dataset.labels[known]
+            for label in leaning_classes(present, labels, len(self.dataset.classes)):
+                yield cue, label
+
+    def measure(self, cue: Cue, label: int) -> dict[str, Measure]:
+        """All five measures of one pair. Attributes have no place in the picture, so they have no attention there."""
+        in_class = self.dataset.labels == label
+        known, present = self.cues.known(cue), self.cues.present(cue)
+        groups, settings = self.dataset.groups, self.config.evidence
+        shown = prevalence(
+            present[known],
+            in_class[known],
+            groups[known],
+            self._rng(cue, label, "prevalence"),
+            settings.permutations,
+            settings.min_images,
+        )
+        apart = gap(
+            self.correct[known],
+            in_class[known],
+            present[known],
+            groups[known],
+            class_words=self.dataset.classes[label],
+            cue_words=cue.words,
+        )
+        if cue.kind == "attribute":
+            nowhere = unmeasured("An attribute has no place in the picture.", int(known.sum()))
+            return {"prevalence": shown, "attention": nowhere, "leakage": nowhere, "effect": nowhere, "gap": apart}
+        return {
+            "prevalence": shown,
+            "attention": self._attention(cue, label, present & in_class),
+            "leakage": self._leakage(cue, label, in_class, present),
+            "effect": self._effect(cue, label),
+            "gap": apart,
+        }
+
+    def _attention(self, cue: Cue, label: int, rows: NDArray[np.bool_]) -> Measure:
+        share, area = (self.cues.column(cue, name)[rows].astype(np.float64) for name in ("attention", "area"))
+        settings, rng = self.config.evidence, self._rng(cue, label, "attention")
+        return attention(share, area, self.dataset.groups[rows], rng, settings.resamples, settings.min_images)
+
+    def _leakage(self, cue: Cue, label: int, in_class: NDArray[np.bool_], present: NDArray[np.bool_]) -> Measure:
+        # A cluster's place is looked at in every picture: whether it shows the cue there is part of what leaks.
+        rows = np.ones_like(present) if cue.kind == "cluster" else present
+        inside, rest = self.cues.pooled(cue)
+        settings = self.config.evidence
+        return leakage(
+            inside[rows],
+            rest[rows],
+            in_class[rows],
+            self.dataset.groups[rows],
+            self.dataset.folds[rows],
+            self._rng(cue, label, "leakage"),
+            settings.resamples,
+            settings.permutations,
+            settings.min_images,
+        )
+
+    def _effect(self, cue: Cue, label: int) -> Measure:
+        images = self.masking["image"].to_numpy()
+        rows = self.masking[(self.masking["cue"] == cue.name) & (self.dataset.labels[images] == label)]
+        comparable = rows[rows["predicted_control"] >= 0]
+        if len(rows) >= self.config.evidence.min_images > len(comparable):
+            return unmeasured(
+                "It covers too much of the pictures: there is no equal area left to compare with.", len(rows)
+            )
+        images = comparable["image"].to_numpy()
+        settings = self.config.evidence
+        return effect(
+            *(comparable[name].to_numpy(np.float64) for name in ("p_before", "p_masked", "p_control")),
+            *(comparable[f"predicted_{name}"].to_numpy(np.int64) for name in ("before", "masked", "control")),
+            self.dataset.labels[images],
+            self.dataset.groups[images],
+            self._rng(cue, label, "effect"),
+            settings.resamples,
+            settings.permutations,
+            settings.min_images,
+        )
+
+    def _rng(self, cue: Cue, label: int, kind: str) -> np.random.Generator:
+        return np.random.default_rng([self.config.seed, label, KINDS.index(kind), *cue.name.encode()])
+
+
+def _row(cue: str, label: str, kind: str, measure: Measure) -> tuple[object, ...]:
+    plain = measure.as_json()
+    extra = {k: v for k, v in plain.items() if k not in ("value", "low", "high", "n", "p", "reason")}
+    numbers = (measure.value, measure.low, measure.high, measure.n, measure.p)
+    return (cue, label, kind, *numbers, measure.reason, json.dumps(extra, ensure_ascii=False))

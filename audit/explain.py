@@ -1,0 +1,147 @@
+"""Explaining every image by the model that did not train on it: maps, predictions and descriptors from one pass."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from audit import checkpoints
+from audit.activations import ActivationStore, to_half
+from audit.attention import cover, find_regions
+from audit.config import Config
+from audit.cues.detect import Detections, load_detections
+from audit.dataset import load_dataset
+from audit.folder import AuditFolder, file_digest, value_digest, write_table
+from audit.gradcam import grad_cam
+from audit.maps import shard_paths
+from audit.models import Network, load_backbone
+from audit.pixels import Images
+from audit.progress import track
+from audit.runtime import choose_runtime
+from audit.training import fold_path, load_fold
+
+SHARD = 128
+
+
+def build(folder: AuditFolder, config: Config) -> list[Path]:
+    """Stage: write ``explain/fold-<f>-<n>.safetensors`` and ``predictions.parquet``.
+
+    Each shard holds, for up to 128 images of one fold: ``image``; ``label_map`` and ``predicted_map``, signed Grad-CAM
+    maps float16 (n, h, w); ``probabilities`` float32 (n, classes); ``regions`` float16 (n, max_regions, C), the
+    pretrained activations averaged under the map within each region of the label's map; ``inside`` and ``rest``
+    float16 (n, K, C), the pretrained activations averaged inside each detector's cue and outside it.
+    A killed run goes on at the shard it was in.
+    """
+    dataset, runtime = load_dataset(folder), choose_runtime(config)
+    store = ActivationStore(folder, dataset, config, load_backbone(config).on(runtime), runtime)
+    detections = load_detections(folder)
+    with track("explaining", len(dataset.images)) as advance:
+        for fold in range(config.training.folds):
+            _explain_fold(store, detections, fold, advance)
+    write_table(folder.predictions, _predictions(store))
+    return [folder.predictions, *shard_paths(folder)]
+
+
+def read_shards(folder: AuditFolder, *names: str) -> Iterator[tuple[Images, list[np.ndarray]]]:
+    """Yield each shard's images and the arrays named, one shard at a time."""
+    for path in shard_paths(folder):
+        with safe_open(path, framework="numpy") as shard:
+            yield shard.get_tensor("image"), [shard.get_tensor(name) for name in names]
+
+
+def pool_under(activations: Tensor, weights: Tensor) -> Tensor:
+    """Average activations (N, C, h, w) under K weightings (N, K, h, w) >= 0: (N, K, C), zero where all weights are."""
+    total = weights.sum((2, 3)).clamp(min=1e-8)
+    return torch.einsum("nchw,nkhw->nkc", activations, weights) / total[:, :, None]
+
+
+def _explain_fold(store: ActivationStore, detections: Detections, fold: int, advance: Callable[[int], None]) -> None:
+    images = np.flatnonzero(store.dataset.folds == fold)
+    key = _key(store, fold)
+    explainer: _Explainer | None = None
+    for number, start in enumerate(range(0, len(images), SHARD)):
+        shard = images[start : start + SHARD]
+        path = store.folder.explain / f"fold-{fold}-{number:05d}.safetensors"
+        if checkpoints.load_header(path).get("key") != key:
+            explainer = explainer or _Explainer(store, load_fold(store, fold), detections)
+            checkpoints.save_tensors(path, explainer.shard(shard), {"key": key})
+        advance(len(shard))
+
+
+def _key(store: ActivationStore, fold: int) -> str:
+    attention = store.config.attention.model_dump(mode="json")
+    detected = file_digest(store.folder.detections / "detectors.json")
+    return value_digest(file_digest(fold_path(store.folder, fold)), detected, attention)
+
+
+@dataclass(frozen=True)
+class _Explainer:
+    store: ActivationStore
+    network: Network
+    detections: Detections
+
+    def shard(self, images: Images) -> dict[str, Tensor]:
+        """Everything that is stored for some images of the network's fold."""
+        batches = self.store.batches(images, self.store.config.compute.batch_size)
+        parts = [self._batch(batch, trunk) for batch, trunk in batches]
+        tensors = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        return {"image": torch.from_numpy(images.astype(np.int32)), **tensors}
+
+    def _batch(self, images: Images, trunk: Tensor) -> dict[str, Tensor]:
+        with torch.no_grad(), self.store.runtime.autocast():
+            activations = self.network.tail(trunk).float()
+            pretrained = self.store.backbone.tail(trunk).float()
+        scores = self.network.head(activations.requires_grad_())
+        labels = self.store.runtime.to_device(self.store.dataset.labels[images])
+        classes = torch.stack([labels, scores.argmax(1)], 1)
+        maps = torch.from_numpy(to_half(grad_cam(activations, scores.gather(1, classes))))
+        coverage = self.store.runtime.to_device(cover(self.detections.masks(images), maps.shape[2:]))
+        return {
+            "label_map": maps[:, 0],
+            "predicted_map": maps[:, 1],
+            "probabilities": scores.detach().softmax(1).cpu(),
+            "regions": self._half(pool_under(pretrained, self._region_weights(maps[:, 0]))),
+            "inside": self._half(pool_under(pretrained, coverage)),
+            "rest": self._half(pool_under(pretrained, 1 - coverage)),
+        }
+
+    def _region_weights(self, maps: Tensor) -> Tensor:
+        """The rectified map inside each region of it, zero outside: (N, max_regions, h, w)."""
+        settings = self.store.config.attention
+        weights = np.zeros((len(maps), settings.max_regions, *maps.shape[1:]), np.float32)
+        for row, saliency in enumerate(maps.float().numpy()):
+            for rank, region in enumerate(find_regions(saliency, settings)):
+                weights[row, rank] = saliency * region.mask
+        return self.store.runtime.to_device(weights)
+
+    def _half(self, tensor: Tensor) -> Tensor:
+        return torch.from_numpy(to_half(tensor))
+
+
+def _predictions(store: ActivationStore) -> pd.DataFrame:
+    dataset, classes = store.dataset, np.array(store.dataset.classes, dtype=object)
+    parts = list(read_shards(store.folder, "probabilities", "label_map"))
+    images = np.concatenate([images for images, _ in parts])
+    probabilities = np.concatenate([arrays[0] for _, arrays in parts])
+    empty = np.concatenate([arrays[1].max((1, 2)) <= 0 for _, arrays in parts])
+    labels, predicted = dataset.labels[images], probabilities.argmax(1)
+    rows = np.arange(len(images))
+    table = pd.DataFrame(
+        {
+            "image": images.astype(np.int32),
+            "fold": dataset.folds[images].astype(np.int8),
+            "label": classes[labels],
+            "predicted": classes[predicted],
+            "correct": labels == predicted,
+            "p_label": probabilities[rows, labels],
+            "p_predicted": probabilities[rows, predicted],
+            "probabilities": list(probabilities),
+            "empty": empty,
+        }
+    )
+    return table.sort_values("image", ignore_index=True)

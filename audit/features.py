@@ -1,0 +1,110 @@
+"""The one pass of every photograph through the pretrained network, before anything is trained."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from audit.activations import SHARD, ActivationStore, save_array, to_half
+from audit.config import Config
+from audit.dataset import load_dataset
+from audit.folder import AuditFolder, read_json, value_digest, write_json, write_text
+from audit.models import load_backbone
+from audit.pixels import Images, read_batches
+from audit.progress import note, track
+from audit.runtime import choose_runtime
+
+
+def build(folder: AuditFolder, config: Config) -> list[Path]:
+    """Stage: pool the explained layer of the pretrained network, and cache the trunk's activations if they fit.
+
+    Writes ``cache/pooled-*.npy``, float32 (n, C), and within ``compute.cache_gb`` ``cache/trunk-*.npy``, one shard per
+    128 images and orientation. Shards are written whole: an interrupted pass goes on at the shard it was in.
+    """
+    dataset, runtime = load_dataset(folder), choose_runtime(config)
+    store = ActivationStore(folder, dataset, config, load_backbone(config).on(runtime), runtime)
+    _forget_other_inputs(store)
+    orientations = _orientations(store)
+    with track("features", len(dataset.images) * max(1, len(orientations))) as advance:
+        for images in _shards(len(dataset.images)):
+            for flipped in orientations or (False,):
+                _fill(store, images, flipped, keep=bool(orientations))
+                advance(len(images))
+    summary = folder.cache / "features.json"
+    write_json(summary, {"key": _key(store), "images": len(dataset.images), "cached": len(orientations)})
+    return [summary, *sorted(folder.cache.glob("pooled-*.npy"))]
+
+
+def read_pooled(folder: AuditFolder) -> NDArray[np.float32]:
+    """Activations of the pretrained network's explained layer, averaged over positions: float32 (n images, C)."""
+    return np.concatenate([np.load(path, allow_pickle=False) for path in sorted(folder.cache.glob("pooled-*.npy"))])
+
+
+def _shards(count: int) -> Iterator[Images]:
+    for start in range(0, count, SHARD):
+        yield np.arange(start, min(start + SHARD, count))
+
+
+def _orientations(store: ActivationStore) -> tuple[bool, ...]:
+    """Which orientations are worth keeping and fit: none, upright, or upright and flipped.
+
+    A head on a frozen trunk learns little from flips, so it does not pay a second pass for them.
+    """
+    settings = store.config
+    if len(store.backbone.trunk) == 0:
+        return ()
+    wanted = (False, True) if settings.training.flips and settings.model.fine_tune == "conv5" else (False,)
+    size = _bytes_per_image(store) * len(store.dataset.images) * len(wanted)
+    if size <= settings.compute.cache_gb * 1e9:
+        return wanted
+    note(
+        f"The cache would take {size / 1e9:.1f} GB, over compute.cache_gb; activations are computed again when needed."
+    )
+    return ()
+
+
+def _bytes_per_image(store: ActivationStore) -> int:
+    side = store.config.model.image_size
+    return 2 * store.compute(np.zeros((1, side, side, 3), np.uint8)).numel()
+
+
+def _fill(store: ActivationStore, images: Images, flipped: bool, keep: bool) -> None:
+    pooled = store.folder.cache / f"pooled-{int(images[0]) // SHARD:05d}.npy"
+    trunk = store.shard_path(int(images[0]), flipped)
+    if (flipped or pooled.exists()) and (trunk.exists() or not keep):
+        return
+    activations, means = [], []
+    for _, pixels in read_batches(store.dataset, images, store.config, store.config.compute.batch_size):
+        batch = store.compute(np.ascontiguousarray(pixels[:, :, ::-1]) if flipped else pixels)
+        if keep:
+            activations.append(to_half(batch))
+        if not flipped:
+            means.append(_pool(store, batch))
+    if keep:
+        save_array(trunk, np.concatenate(activations))
+    if means:
+        save_array(pooled, np.concatenate(means))
+
+
+def _pool(store: ActivationStore, trunk: torch.Tensor) -> NDArray[np.float32]:
+    with torch.no_grad(), store.runtime.autocast():
+        means: NDArray[np.float32] = store.backbone.tail(trunk).float().mean((2, 3)).cpu().numpy()
+    return means
+
+
+def _forget_other_inputs(store: ActivationStore) -> None:
+    """Drop shards of other photographs, weights or settings that an earlier run left in the cache."""
+    marker = store.folder.cache / "key"
+    if marker.exists() and marker.read_text(encoding="utf-8") == _key(store):
+        return
+    for stale in store.folder.cache.glob("*.npy"):
+        stale.unlink()
+    write_text(marker, _key(store))
+
+
+def _key(store: ActivationStore) -> str:
+    model = store.config.model.model_dump(mode="json")
+    digest = read_json(store.folder.dataset)["digest"]
+    return value_digest(digest, model, store.backbone.origin.sha256, store.config.seed)

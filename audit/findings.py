@@ -1,0 +1,166 @@
+"""The findings: one verdict per cue, in words, with what to do about it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from audit import sentences
+from audit.clusters import load_clusters
+from audit.config import Config
+from audit.cues.cue import Cue
+from audit.cues.table import CueTable, load_cues
+from audit.dataset import Dataset, load_dataset
+from audit.evidence.table import KINDS, read_evidence
+from audit.folder import AuditFolder, read_table, write_json
+from audit.pixels import Images
+from audit.plan import Flagged, PlanCell, cells, write_plan
+from audit.progress import note
+from audit.severity import ORDER, Evidence, Severity, Strength, in_data, in_model, severity
+
+_LEVELS: dict[Strength, int] = {"strong": 3, "weak": 2, "unknown": 1, "none": 0}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is concluded about one cue and one class."""
+
+    cue: Cue
+    label: str
+    data: Strength
+    model: Strength
+    severity: Severity
+    figures: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def rank(self) -> tuple[int, float, str]:
+        """Sort key: gravest first, then strongest."""
+        leak, shown = self.figures["leakage"]["value"] or 0.5, abs(self.figures["prevalence"].get("difference") or 0)
+        effect, gap = self.figures["effect"]["value"] or 0, self.figures["gap"]["value"] or 0
+        weight = max(2 * (leak - 0.5), shown) + max(effect, gap, 0) + _LEVELS[self.data] + _LEVELS[self.model]
+        return ORDER.index(self.severity), -weight, self.cue.name
+
+
+def build(folder: AuditFolder, config: Config) -> list[Path]:
+    """Stage: write ``findings.json`` and the plan's files.
+
+    A cue that leans towards several classes gives one finding with two classes, since there the second is its mirror
+    image, and one finding per class otherwise.
+    """
+    dataset, cues = load_dataset(folder), load_cues(folder)
+    for name in sorted(set(config.expected_cues) - {cue.name for cue in cues.cues}):
+        note(f"expected_cues names '{name}', which was not looked for; the cues are listed in cues.json.")
+    verdicts = sorted(_verdicts(folder, config, dataset, cues), key=lambda verdict: verdict.rank)
+    chooser = _Exemplars(folder, config, dataset, cues)
+    entries, flagged, wanted = [], [], []
+    for number, verdict in enumerate(verdicts, 1):
+        cue = verdict.cue
+        one = Flagged(f"F{number}", cue.name, cue.words, cues.present(cue), cues.known(cue))
+        needed = cells(dataset, one) if _is_uneven(verdict) else []
+        wanted += needed
+        flagged += [one] if verdict.severity in ("high", "medium") and needed else []
+        entries.append(_entry(one.finding, verdict, needed, chooser))
+    write_json(folder.findings, entries)
+    plan = write_plan(folder, dataset, flagged, wanted)
+    return [folder.findings, plan, folder.plan / "weights.csv", folder.plan / "shopping-list.csv"]
+
+
+def _verdicts(folder: AuditFolder, config: Config, dataset: Dataset, cues: CueTable) -> Iterator[Verdict]:
+    evidence = read_evidence(folder)
+    for name, of_cue in evidence.groupby("cue", sort=False):
+        cue = cues.named(str(name))
+        found = [_verdict(cue, str(label), rows, config) for label, rows in of_cue.groupby("class", sort=False)]
+        yield from [min(found, key=lambda verdict: verdict.rank)] if len(dataset.classes) == 2 else found
+
+
+def _verdict(cue: Cue, label: str, rows: pd.DataFrame, config: Config) -> Verdict:
+    figures = {row.kind: _figures(row) for row in rows.itertuples()}
+    measures = {kind: _evidence(figures[kind]) for kind in KINDS}
+    shown = figures["prevalence"]
+    measures["difference"] = Evidence(
+        *(shown.get(f"difference{end}") for end in ("", "_low", "_high")), shown["p_adjusted"]
+    )
+    data, model = in_data(measures, cue.role), in_model(measures)
+    is_subject = cue.role == "subject" and data in ("none", "unknown")
+    expected = is_subject or cue.name in config.expected_cues
+    return Verdict(cue, label, data, model, severity(data, model, expected), figures)
+
+
+def _figures(row: Any) -> dict[str, Any]:
+    numbers = {key: _number(getattr(row, key)) for key in ("value", "low", "high", "p", "p_adjusted")}
+    return {**numbers, "n": int(row.n), **({"reason": row.reason} if row.reason else {}), **row.extra}
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _evidence(figures: Mapping[str, Any]) -> Evidence:
+    return Evidence(figures["value"], figures["low"], figures["high"], figures["p_adjusted"])
+
+
+def _is_uneven(verdict: Verdict) -> bool:
+    difference = verdict.figures["prevalence"].get("difference")
+    return verdict.severity in ("high", "medium", "low") and difference is not None and abs(difference) >= 0.1
+
+
+def _entry(identifier: str, verdict: Verdict, needed: list[PlanCell], chooser: "_Exemplars") -> dict[str, Any]:
+    cue, label, figures = verdict.cue, verdict.label, verdict.figures
+    adds = [cell.sentence() for cell in needed if cell.add]
+    return {
+        "id": identifier,
+        "cue": cue.name,
+        "cue_kind": cue.kind,
+        "words": cue.words,
+        "class": label,
+        "severity": verdict.severity,
+        "sentence": sentences.headline(cue.words, label, verdict.severity),
+        "in_data": verdict.data,
+        "in_model": verdict.model,
+        "in_data_sentence": sentences.data_sentence(cue.words, label, figures, verdict.data),
+        "in_model_sentence": sentences.model_sentence(cue.words, label, figures, verdict.model),
+        "evidence": figures,
+        "exemplars": chooser.showing(verdict),
+        "counter_exemplars": chooser.against(verdict),
+        "cluster": chooser.cluster(cue),
+        "recommendation": sentences.recommendations(cue.words, label, figures, verdict.severity, adds),
+    }
+
+
+class _Exemplars:
+    """Picks photographs that show a finding, and others that part from it."""
+
+    def __init__(self, folder: AuditFolder, config: Config, dataset: Dataset, cues: CueTable) -> None:
+        self.dataset, self.cues, self.count = dataset, cues, config.report.exemplars
+        self.trust = read_table(folder.predictions)["p_label"].to_numpy(np.float64)
+        self.clusters = load_clusters(folder)
+
+    def showing(self, verdict: Verdict) -> list[str]:
+        """Photographs of the class with the cue, those first where it holds most attention and the model is sure."""
+        inside = self._in_class(verdict)
+        attention = np.nan_to_num(self.cues.column(verdict.cue, "attention").astype(np.float64))
+        score = (attention if attention.any() else 1.0) * self.trust
+        return self._paths(np.flatnonzero(inside & self.cues.present(verdict.cue)), score)
+
+    def against(self, verdict: Verdict) -> list[str]:
+        """Photographs of other classes with the cue, then of the class without it; the least sure first."""
+        present, inside = self.cues.present(verdict.cue), self._in_class(verdict)
+        images = np.flatnonzero((present & ~inside) | (~present & inside & self.cues.known(verdict.cue)))
+        return self._paths(images, present[np.arange(len(present))] - self.trust)
+
+    def cluster(self, cue: Cue) -> int | None:
+        """The largest cluster of attention that shows the cue."""
+        if cue.kind == "cluster":
+            return int(cue.name.removeprefix("cluster ")) - 1
+        return next((cluster.cluster for cluster in self.clusters if cluster.name == cue.name), None)
+
+    def _in_class(self, verdict: Verdict) -> np.ndarray:
+        return self.dataset.labels == self.dataset.classes.index(verdict.label)
+
+    def _paths(self, images: Images, score: np.ndarray) -> list[str]:
+        ordered = images[np.argsort(-score[images], kind="stable")]
+        first = np.sort(np.unique(self.dataset.groups[ordered], return_index=True)[1])
+        return [str(path) for path in self.dataset.images["path"].iloc[ordered[first][: self.count]]]

@@ -1,0 +1,171 @@
+"""Fitting one network: class-balanced loss, flips, early stopping, and a checkpoint after every epoch."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from audit import checkpoints
+from audit.config import Config
+from audit.models import Network
+from audit.pixels import Images
+from audit.runtime import Runtime
+
+
+class Inputs(Protocol):
+    """Gives what the tail takes, for any images."""
+
+    def batches(
+        self, images: Images, size: int, flipped: NDArray[np.bool_] | None = None
+    ) -> Iterator[tuple[Images, Tensor]]: ...
+
+
+@dataclass(frozen=True)
+class PooledInputs:
+    """Activations (n, C) that are pooled already: all that a global-average-pool head on a frozen trunk needs."""
+
+    pooled: NDArray[np.float32]
+    runtime: Runtime
+
+    def batches(
+        self, images: Images, size: int, flipped: NDArray[np.bool_] | None = None
+    ) -> Iterator[tuple[Images, Tensor]]:
+        """Yield (images, (n, C, 1, 1)) in the order given; flips do not apply to pooled activations."""
+        for start in range(0, len(images), size):
+            batch = images[start : start + size]
+            yield batch, self.runtime.to_device(self.pooled[batch])[:, :, None, None]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images that the weights are fitted on, and those that decide when to stop."""
+
+    fit: Images
+    validation: Images
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass; losses are class-balanced cross-entropies in nats, accuracies are shares."""
+
+    loss: float
+    accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+
+
+@dataclass
+class Fitting:
+    """The fitting of one network, resumable from ``checkpoint``, a file that belongs to ``key``."""
+
+    network: Network
+    inputs: Inputs
+    split: Split
+    labels: NDArray[np.int64]
+    config: Config
+    runtime: Runtime
+    seed: int
+    checkpoint: Path
+    key: str
+    history: list[Epoch] = field(default_factory=list)
+    best: dict[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        settings = self.config.training
+        counts = np.bincount(self.labels[self.split.fit], minlength=self.labels.max() + 1)
+        balance = torch.tensor(counts.sum() / (len(counts) * np.maximum(counts, 1)), dtype=torch.float32)
+        self.loss = nn.CrossEntropyLoss(balance.to(self.runtime.device))
+        groups = [
+            {"params": list(self.network.head.parameters()), "lr": settings.head_learning_rate},
+            {"params": list(self.network.tail.parameters()), "lr": settings.tail_learning_rate},
+        ]
+        self.optimizer = torch.optim.AdamW(
+            [group for group in groups if group["params"]], weight_decay=settings.weight_decay
+        )
+        self._resume()
+
+    def run(self, advance: Callable[[int], None]) -> list[Epoch]:
+        """Fit until the validation loss has not fallen for ``training.patience`` epochs. Returns every epoch.
+
+        The network ends with the weights of the epoch whose validation loss was lowest.
+        """
+        advance(len(self.history))
+        while not self._finished():
+            fitted = self._fit_epoch(len(self.history))
+            validated = self._evaluate(self.split.validation)
+            self.history.append(Epoch(*fitted, *validated))
+            if self._best_epoch() == len(self.history) - 1:
+                self.best = {key: value.clone() for key, value in self.network.trained_state().items()}
+            self._save()
+            advance(1)
+        self.network.load_trained_state(self.best)
+        return self.history
+
+    def _best_epoch(self) -> int:
+        return int(np.argmin([epoch.validation_loss for epoch in self.history]))
+
+    def _finished(self) -> bool:
+        if not self.history:
+            return False
+        stale = len(self.history) - 1 - self._best_epoch()
+        return len(self.history) >= self.config.training.epochs or stale >= self.config.training.patience
+
+    def _fit_epoch(self, epoch: int) -> tuple[float, float]:
+        rng = np.random.default_rng((self.seed, epoch))
+        torch.manual_seed(int(rng.integers(2**31)))  # dropout of an fc head
+        images = rng.permutation(self.split.fit)
+        flipped = rng.random(len(images)) < (0.5 if self._flips() else 0.0)
+        self.network.tail.train()
+        self.network.head.train()
+        return self._pass(images, flipped, self._step)
+
+    def _flips(self) -> bool:
+        return self.config.training.flips and self.config.model.fine_tune != "head"
+
+    def _step(self, loss: Tensor) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+
+    def _evaluate(self, images: Images) -> tuple[float, float]:
+        self.network.eval()
+        with torch.no_grad():
+            return self._pass(images, None, lambda loss: None)
+
+    def _pass(
+        self, images: Images, flipped: NDArray[np.bool_] | None, step: Callable[[Tensor], None]
+    ) -> tuple[float, float]:
+        total, correct = 0.0, 0
+        for batch, tensor in self.inputs.batches(images, self.config.training.batch_size, flipped):
+            labels = self.runtime.to_device(self.labels[batch])
+            with self.runtime.autocast():
+                activations = self.network.tail(tensor)
+            scores = self.network.head(activations.float())
+            loss = self.loss(scores, labels)
+            step(loss)
+            total += float(loss.detach()) * len(batch)
+            correct += int((scores.argmax(1) == labels).sum())
+        return total / len(images), correct / len(images)
+
+    def _save(self) -> None:
+        tensors = {
+            **checkpoints.with_prefix("network.", self.network.trained_state()),
+            **checkpoints.with_prefix("best.", self.best),
+            **checkpoints.with_prefix("optimizer.", checkpoints.optimizer_tensors(self.optimizer)),
+        }
+        header = {"key": self.key, "history": [asdict(epoch) for epoch in self.history]}
+        checkpoints.save_tensors(self.checkpoint, tensors, header)
+
+    def _resume(self) -> None:
+        if checkpoints.load_header(self.checkpoint).get("key") != self.key:
+            return
+        tensors, header = checkpoints.load_tensors(self.checkpoint)
+        self.history = [Epoch(**epoch) for epoch in header["history"]]
+        self.network.load_trained_state(checkpoints.only_prefix("network.", tensors))
+        self.best = checkpoints.only_prefix("best.", tensors)
+        checkpoints.restore_optimizer(self.optimizer, checkpoints.only_prefix("optimizer.", tensors))

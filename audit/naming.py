@@ -1,0 +1,88 @@
+"""Which cue a region shows, and what to call a cluster of regions."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MIN_VOTE = 0.5
+MIN_MARGIN = 0.15
+_AREA_FLOOR = 0.005
+
+
+@dataclass(frozen=True)
+class Name:
+    """A cluster's name (None when no cue deserves it) and the share of its regions that vote for it."""
+
+    cue: str | None
+    share: float
+
+
+def vote(share: NDArray[np.floating], area: NDArray[np.floating]) -> NDArray[np.int64]:
+    """The cue that each region shows most, as an index into the K cues, or -1 when it shows none.
+
+    ``share`` (regions, K) is the share of the region's mass on the cue, ``area`` (regions, K) the share of the picture
+    that the cue covers, 0 where it is absent. Large cues hold much of any region, so the vote goes to the largest
+    ``share / sqrt(area + 0.005)`` instead of the largest share.
+    """
+    if not share.shape[1]:
+        return np.full(len(share), -1)
+    scores = np.where(area > 0, share, 0) / np.sqrt(area + _AREA_FLOOR)
+    return np.where(scores.max(1) > 0, scores.argmax(1), -1)
+
+
+def name_cluster(votes: NDArray[np.int64], cues: tuple[str, ...]) -> Name:
+    """Name a cluster by its regions' votes: the winner needs half of them and a margin of 0.15 over the second."""
+    counts = Counter(int(v) for v in votes if v >= 0).most_common(2)
+    if not counts:
+        return Name(None, 0.0)
+    shares = [count / len(votes) for _, count in counts] + [0.0]
+    if shares[0] < MIN_VOTE or shares[0] - shares[1] < MIN_MARGIN:
+        return Name(None, shares[0])
+    return Name(cues[counts[0][0]], shares[0])
+
+
+def place_words(x: float, y: float) -> str:
+    """Where a point of the picture lies, in words.
+
+    >>> place_words(0.1, 0.9), place_words(0.5, 0.5)
+    ('bottom left', 'centre')
+    """
+    column = "left" if x < 1 / 3 else "right" if x > 2 / 3 else ""
+    row = "top" if y < 1 / 3 else "bottom" if y > 2 / 3 else ""
+    return " ".join(filter(None, (row, column))) or "centre"
+
+
+def size_words(area: float) -> str:
+    """How much of the picture something covers, in one word."""
+    return "small" if area < 0.05 else "large" if area > 0.25 else "medium-sized"
+
+
+def colour_words(rgb: NDArray[np.floating]) -> str:
+    """The plain name of a mean colour (3,), values 0..255.
+
+    >>> colour_words(np.array([20.0, 60, 220])), colour_words(np.array([128.0, 128, 128]))
+    ('blue', 'grey')
+    """
+    red, green, blue = (float(value) / 255 for value in rgb)
+    high, low = max(red, green, blue), min(red, green, blue)
+    if high - low < 0.16 * max(high, 0.4):
+        return "dark" if high < 0.25 else "white" if low > 0.85 else "grey"
+    return _hue_word(_hue(red, green, blue), high)
+
+
+def _hue(red: float, green: float, blue: float) -> float:
+    high, low = max(red, green, blue), min(red, green, blue)
+    span = high - low
+    if high == red:
+        return ((green - blue) / span * 60) % 360
+    return (blue - red) / span * 60 + 120 if high == green else (red - green) / span * 60 + 240
+
+
+def _hue_word(hue: float, high: float) -> str:
+    if 15 <= hue < 45 and high < 0.75:
+        return "brown"
+    limits = ((15, "red"), (45, "orange"), (70, "yellow"), (165, "green"), (195, "turquoise"), (255, "blue"))
+    names = (*limits, (290, "purple"), (345, "pink"), (361, "red"))
+    return next(name for limit, name in names if hue < limit)

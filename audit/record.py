@@ -1,0 +1,188 @@
+"""audit.json: the whole audit in one machine-readable file, and the schema that it follows."""
+
+import platform
+import resource
+import sys
+from datetime import UTC, datetime
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from audit import __version__
+from audit.config import Config
+from audit.cues.table import CueTable, load_cues
+from audit.dataset import Dataset, load_dataset
+from audit.evidence.intervals import share_interval
+from audit.folder import SCHEMA_VERSION, AuditFolder, read_json, read_table, write_json, write_text
+from audit.severity import RULES, STRENGTH_RULES
+from audit.stages import STAGES, finished_record
+
+_PACKAGES = ("torch", "torchvision", "prefect", "numpy", "pandas", "scikit-learn", "opencv-python-headless", "pillow")
+_FAILURES = 12
+_WORST_GROUPS = 6
+_SMALLEST_GROUP = 5
+
+LIMITS = (
+    "A finding says that a cue and a class go together in these photographs and how far this model leans on it; it "
+    "does not say why, and it is no proof of discrimination or of its absence.",
+    "Only the kinds of content listed here were looked for. A shortcut that no detector names, no attribute records "
+    "and no cluster of attention shows can go unnoticed.",
+    "The model was trained for this audit. Another network may use what this one ignores, which is why what is in the "
+    "data is reported apart from what the model uses.",
+    "Grad-CAM maps are coarse: what the network sees at the edge of a region reaches a little beyond it.",
+    "Hiding part of a picture makes an unusual picture; the same is done elsewhere in it as a comparison, but the "
+    "comparison is not perfect.",
+    "Cues are found by small detectors that make mistakes. Text and watermarks were not read: where one matters it "
+    "appears as something in a fixed place or as an unnamed cue.",
+)
+NO_SELF_AUDIT = {
+    "status": "not_run",
+    "sentence": "This audit did not measure its own rate of false alarms, nor the weakest shortcut it would notice.",
+}
+
+
+def build(folder: AuditFolder, config: Config) -> list[Path]:
+    """Stage: gather every table into ``audit.json`` and put ``audit.schema.json`` beside it."""
+    dataset = load_dataset(folder)
+    write_json(folder.record, describe(folder, config, dataset))
+    schema = folder / "audit.schema.json"
+    write_text(schema, schema_text())
+    return [folder.record, schema]
+
+
+def schema_text() -> str:
+    """The JSON Schema of audit.json."""
+    return resources.files("audit").joinpath("audit.schema.json").read_text(encoding="utf-8")
+
+
+def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> dict[str, Any]:
+    """The content of ``audit.json``, plain JSON types."""
+    paths = dataset.images["path"]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "audit_id": folder.path.name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "tool": {"name": "bias-audit", "version": __version__},
+        "versions": _versions(),
+        "dataset": _dataset(folder, dataset),
+        "model": _model(folder, config, dataset),
+        "seconds": _seconds(folder),
+        "peak_memory_mb": _peak_memory(),
+        "config": config.model_dump(mode="json"),
+        "findings": read_json(folder.findings),
+        "severity_table": [{"severity": name, "rule": rule} for name, rule in RULES],
+        "strength_rules": list(STRENGTH_RULES),
+        "cues": read_json(folder.cue_list),
+        "clusters": [
+            {**cluster, "exemplars": [str(paths.iloc[image]) for image in cluster["exemplars"]]}
+            for cluster in read_json(folder.cluster_list)
+        ],
+        "failures": _failures(folder, dataset),
+        "plan": read_json(folder.plan / "plan.json"),
+        "self_audit": NO_SELF_AUDIT,
+        "limits": [*_own_limits(config), *LIMITS],
+    }
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _dataset(folder: AuditFolder, dataset: Dataset) -> dict[str, Any]:
+    summary = read_json(folder.dataset)
+    counts = np.bincount(dataset.labels, minlength=len(dataset.classes))
+    rejected = zip(dataset.rejected["path"], dataset.rejected["rejected"], strict=True)
+    kept = ("name", "root", "n_images", "n_rejected", "attributes", "n_duplicates", "cross_class_duplicates")
+    return {
+        **{key: summary[key] for key in (*kept, "warnings", "digest")},
+        "classes": {name: int(count) for name, count in zip(dataset.classes, counts, strict=True)},
+        "rejected": [{"path": str(path), "reason": str(reason)} for path, reason in rejected],
+    }
+
+
+def _model(folder: AuditFolder, config: Config, dataset: Dataset) -> dict[str, Any]:
+    model, predictions = read_json(folder.model / "model.json"), read_table(folder.predictions)
+    correct, empty = predictions["correct"].to_numpy(bool), predictions["empty"].to_numpy(bool)
+    settings = {"arch": config.model.arch, "fine_tune": config.model.fine_tune, "head": config.model.head}
+    everything = np.ones(len(correct), bool)
+    return {
+        **{key: model[key] for key in ("weights", "weights_sha256", "device", "precision")},
+        **settings,
+        "folds": config.training.folds,
+        "accuracy": _accuracy(correct, dataset, everything),
+        "majority_share": float(np.bincount(dataset.labels).max() / len(dataset.labels)),
+        "confusion": _confusion(predictions, dataset),
+        "per_class": {name: _accuracy(correct, dataset, dataset.labels == i) for i, name in enumerate(dataset.classes)},
+        "worst_groups": _worst_groups(correct, dataset, load_cues(folder)),
+        "empty_maps": {"n": int(empty.sum()), "share": float(empty.mean())},
+    }
+
+
+def _accuracy(correct: np.ndarray, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
+    low, high = share_interval(correct[rows], dataset.groups[rows])
+    return {"value": float(correct[rows].mean()), "low": low, "high": high, "n": int(rows.sum())}
+
+
+def _confusion(predictions: pd.DataFrame, dataset: Dataset) -> dict[str, Any]:
+    crossed = pd.crosstab(predictions["label"], predictions["predicted"])
+    square = crossed.reindex(index=dataset.classes, columns=dataset.classes, fill_value=0)
+    return {"classes": list(dataset.classes), "counts": square.to_numpy().tolist()}
+
+
+def _worst_groups(correct: np.ndarray, dataset: Dataset, cues: CueTable) -> list[dict[str, Any]]:
+    """Groups (class with or without a cue) in which the model is right least often, with at least five images."""
+    groups = []
+    for cue in cues.cues:
+        present, known = cues.present(cue), cues.known(cue)
+        for label, name in enumerate(dataset.classes):
+            for state in (True, False):
+                rows = known & (present == state) & (dataset.labels == label)
+                if _SMALLEST_GROUP <= rows.sum() < (dataset.labels == label).sum():
+                    accuracy = _accuracy(correct, dataset, rows)
+                    groups.append(
+                        {"cue": cue.name, "words": cue.words, "class": name, "present": state, "accuracy": accuracy}
+                    )
+    return sorted(groups, key=lambda group: group["accuracy"]["high"])[:_WORST_GROUPS]
+
+
+def _failures(folder: AuditFolder, dataset: Dataset) -> list[dict[str, Any]]:
+    """The wrong predictions that the model was surest of."""
+    table = read_table(folder.predictions)
+    wrong = table[~table["correct"]].sort_values("p_predicted", ascending=False, kind="stable").head(_FAILURES)
+    return [
+        {
+            "path": str(dataset.images["path"].iloc[int(row.image)]),
+            "label": row.label,
+            "predicted": row.predicted,
+            "p_label": float(row.p_label),
+            "p_predicted": float(row.p_predicted),
+        }
+        for row in wrong.itertuples()
+    ]
+
+
+def _seconds(folder: AuditFolder) -> dict[str, float]:
+    records = {stage.name: finished_record(stage, folder) for stage in STAGES}
+    return {name: record.seconds for name, record in records.items() if record}
+
+
+def _peak_memory() -> int:
+    """Largest resident memory of this process or of one of its finished children, in MiB."""
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return int(most // unit)
+
+
+def _own_limits(config: Config) -> list[str]:
+    if config.model.arch == "tiny":
+        return ["This audit used the tiny test network with random weights; its findings mean nothing outside tests."]
+    return []

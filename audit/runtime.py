@@ -1,0 +1,67 @@
+"""Where the network runs and in which precision: the same code for a laptop's CPU and for a GPU."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from audit.config import Config
+from audit.errors import ConfigError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A device and the precision of convolutions on it; heads, maps and losses are always float32."""
+
+    device: torch.device
+    precision: Literal["float32", "bfloat16"]
+
+    @contextmanager
+    def autocast(self) -> Iterator[None]:
+        """Run convolutions inside the block in the chosen precision."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            yield
+
+    def to_device(self, array: NDArray[np.generic]) -> Tensor:
+        """Copy an array to the device; from pinned memory and without waiting where the device is a GPU."""
+        tensor = torch.from_numpy(np.ascontiguousarray(array))
+        if self.device.type == "cuda":
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor
+
+    def normalise(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """Turn uint8 pixels (N, H, W, 3) into the float32 channels-last input (N, 3, H, W) of torchvision's VGG."""
+        scaled = self.to_device(pixels).permute(0, 3, 1, 2).float().div_(255)
+        mean, std = (torch.tensor(v, device=self.device).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+        return scaled.sub_(mean).div_(std).contiguous(memory_format=torch.channels_last)
+
+
+def choose_runtime(config: Config) -> Runtime:
+    """Pick the device and precision that the settings ask for, or the best this machine has under ``auto``.
+
+    Raises ConfigError when CUDA is asked for and not available.
+    """
+    wanted = config.compute.device
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("compute.device: cuda was asked for, but torch finds no GPU; use auto or cpu.")
+    use_gpu = wanted == "cuda" or (wanted == "auto" and torch.cuda.is_available())
+    device = torch.device("cuda" if use_gpu else "cpu")
+    if config.compute.precision == "auto":
+        return Runtime(device, "bfloat16" if fast_bfloat16(device) else "float32")
+    return Runtime(device, config.compute.precision)
+
+
+def fast_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 in hardware; emulation is several times slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    probes = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(probe() for probe in probes if probe is not None)

@@ -1,0 +1,101 @@
+"""Findings in plain words, for readers who know neither statistics nor programming."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from audit.severity import Severity, Strength
+
+Figures = Mapping[str, Mapping[str, Any]]
+
+
+def percent(share: float) -> str:
+    """A share as whole per cent.
+
+    >>> percent(0.934)
+    '93 %'
+    """
+    return f"{share * 100:.0f} %"
+
+
+def headline(words: str, label: str, severity: Severity) -> str:
+    """The finding in one sentence."""
+    if severity == "high":
+        return f"“{label}” is tied to {words}, and this model has learned to use it."
+    if severity == "medium":
+        return f"{_capital(words)} may serve as a shortcut to “{label}”; one of the two signs of that is strong."
+    if severity == "low":
+        return f"{_capital(words)} shows weak signs of a shortcut to “{label}”."
+    if severity == "expected":
+        return f"The model looks at {words} for “{label}”; that is where the answer may lie."
+    if severity == "cleared":
+        return f"{_capital(words)} is no shortcut to “{label}”: neither the data nor the model lean on it."
+    return f"Too few photographs to tell whether {words} is a shortcut to “{label}”."
+
+
+def data_sentence(words: str, label: str, figures: Figures, strength: Strength) -> str:
+    """Answers "is it in the data?" with the figure that weighs most."""
+    shown, leak = figures["prevalence"], figures["leakage"]
+    if shown["value"] is not None and abs(shown["difference"]) >= 0.1:
+        return (
+            f"{_verdict(strength)}: {words} is in {percent(shown['value'])} of the “{label}” photographs "
+            f"and in {percent(shown['elsewhere'])} of the others."
+        )
+    if leak["value"] is not None:
+        return (
+            f"{_verdict(strength)}: shown {words} alone, a simple test picks the “{label}” photograph out of two in "
+            f"{percent(leak['value'])} of cases (guessing: 50 %)."
+        )
+    if shown["value"] is not None:
+        return (
+            f"{_verdict(strength)}: {words} is about as common in “{label}” as elsewhere ({percent(shown['value'])})."
+        )
+    return f"Cannot be told: {_lower(shown['reason'])}"
+
+
+def model_sentence(words: str, label: str, figures: Figures, strength: Strength) -> str:
+    """Answers "does this model use it?" with the figure that weighs most."""
+    effect, gap, looks = figures["effect"], figures["gap"], figures["attention"]
+    parts = []
+    if effect["value"] is not None:
+        parts.append(
+            f"hiding {words} changes the confidence in “{label}” by {_points(-effect['value'])} "
+            "compared with hiding as much elsewhere"
+        )
+    if gap["value"] is not None:
+        parts.append(
+            f"it is right for {percent(gap['together'])} of photographs where the two go together "
+            f"and for {percent(gap['apart'])} where they do not"
+        )
+    if not parts and looks["value"] is not None:
+        parts.append(f"it gives {words} {looks['value']:.1f} times the attention that its size explains")
+    if not parts:
+        return f"Cannot be told: {_lower(gap['reason'] or effect['reason'])}"
+    return f"{_verdict(strength)}: {'; '.join(parts)}."
+
+
+def recommendations(words: str, label: str, figures: Figures, severity: Severity, adds: list[str]) -> list[str]:
+    """What to do about a finding."""
+    if severity not in ("high", "medium", "low"):
+        return []
+    if adds:
+        return [*adds, "Until then, train with plan/weights.csv, which gives rare combinations more weight."]
+    return [
+        f"Every class shows {words} about equally often, but it looks different from class to class: "
+        f"compare the photographs below and collect “{label}” photographs that look like the others.",
+    ]
+
+
+def _verdict(strength: Strength) -> str:
+    return {"strong": "Yes", "weak": "A little", "none": "No", "unknown": "Not certain"}[strength]
+
+
+def _points(change: float) -> str:
+    return f"{change * 100:+.0f} percentage points".replace("-", "−")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,120 @@
+"""From evidence to a verdict: one published table of limits, the same for every audit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Strength = Literal["strong", "weak", "none", "unknown"]
+Severity = Literal["high", "medium", "low", "cleared", "expected", "not_enough_data"]
+
+ORDER: tuple[Severity, ...] = ("high", "medium", "low", "not_enough_data", "expected", "cleared")
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A measured value is strong or weak from here on, if its 95 % interval starts above ``floor``."""
+
+    strong: float
+    strong_floor: float
+    weak: float
+    weak_floor: float
+
+
+DIFFERENCE = Limit(strong=0.30, strong_floor=0.10, weak=0.10, weak_floor=0.0)
+LEAKAGE = Limit(strong=0.70, strong_floor=0.60, weak=0.60, weak_floor=0.5)
+EFFECT = Limit(strong=0.10, strong_floor=0.03, weak=0.03, weak_floor=0.0)
+GAP = Limit(strong=0.15, strong_floor=0.0, weak=0.08, weak_floor=0.0)
+LIFT = Limit(strong=float("inf"), strong_floor=0.0, weak=1.5, weak_floor=1.2)
+
+RULES: tuple[tuple[Severity, str], ...] = (
+    ("high", "Both are strong: the data give the class away through the cue, and the model uses it."),
+    ("medium", "One of the two is strong: either only the data or only this model."),
+    ("low", "Neither is strong, at least one is weak."),
+    ("not_enough_data", "Nothing was found, but the intervals are too wide to rule it out."),
+    ("expected", "The owner of the dataset declared the cue relevant, or it is the photographed subject itself."),
+    ("cleared", "Neither is there, and the intervals are narrow enough to rule out a strong one."),
+)
+STRENGTH_RULES = (
+    f"In the data, strong: the shares differ by {DIFFERENCE.strong:.0%} or more (interval above "
+    f"{DIFFERENCE.strong_floor:.0%}), or the cue alone gives the class away with an AUC of {LEAKAGE.strong:.2f} or "
+    f"more (interval above {LEAKAGE.strong_floor:.2f}); weak from {DIFFERENCE.weak:.0%} or {LEAKAGE.weak:.2f}. Both "
+    f"need a corrected p below {ALPHA}.",
+    f"In the model, strong: hiding the cue costs {EFFECT.strong:.0%} of the class's probability more than hiding as "
+    f"much elsewhere (interval above {EFFECT.strong_floor:.0%}, corrected p below {ALPHA}), or accuracy is "
+    f"{GAP.strong:.0%} higher where cue and class go together (interval above 0); weak from {EFFECT.weak:.0%} or "
+    f"{GAP.weak:.0%}, or attention of {LIFT.weak:.1f} times what the cue's area explains.",
+)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One measure as the evidence table holds it; ``p`` is corrected, None where nothing is tested."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+
+
+def strength(measure: Evidence, limit: Limit, tested: bool) -> Strength | None:
+    """How strong one measure is; None if it was not measured, unknown if it is weak but its interval reaches strong.
+
+    >>> strength(Evidence(0.8, 0.7, 0.9, 0.001), LEAKAGE, True)
+    'strong'
+    """
+    if measure.value is None or measure.low is None or measure.high is None:
+        return None
+    significant = not tested or (measure.p is not None and measure.p < ALPHA)
+    if significant and measure.value >= limit.strong and measure.low > limit.strong_floor:
+        return "strong"
+    if significant and measure.value >= limit.weak and measure.low > limit.weak_floor:
+        return "weak"
+    return "unknown" if measure.high >= limit.strong else "none"
+
+
+def first_told(direct: Strength | None, indirect: Strength | None) -> Strength:
+    """Strong or weak if either measure is; otherwise what the direct one says, or the indirect one without it.
+
+    >>> first_told("none", "weak"), first_told("none", "unknown"), first_told(None, None)
+    ('weak', 'none', 'unknown')
+    """
+    for level in ("strong", "weak"):
+        if level in (direct, indirect):
+            return level
+    return direct or indirect or "unknown"
+
+
+def in_data(measures: Mapping[str, Evidence], role: str) -> Strength:
+    """Whether the cue gives the class away, whatever a model makes of it.
+
+    What the photographed subject looks like is what the classes differ in, so its leakage is no evidence.
+    """
+    shown = strength(measures["difference"], DIFFERENCE, tested=True)
+    leaks = None if role == "subject" else strength(measures["leakage"], LEAKAGE, tested=True)
+    return first_told(leaks, shown)
+
+
+def in_model(measures: Mapping[str, Evidence]) -> Strength:
+    """Whether this model uses the cue."""
+    effect, gap = strength(measures["effect"], EFFECT, tested=True), strength(measures["gap"], GAP, tested=False)
+    used = first_told(effect, gap)
+    looks = strength(measures["attention"], LIFT, tested=False)
+    return "weak" if looks == "weak" and used not in ("strong", "weak") else used
+
+
+def severity(data: Strength, model: Strength, expected: bool) -> Severity:
+    """The verdict of the published table.
+
+    >>> severity("strong", "strong", False), severity("none", "none", False), severity("strong", "strong", True)
+    ('high', 'cleared', 'expected')
+    """
+    if expected:
+        return "expected"
+    if data == model == "strong":
+        return "high"
+    if "strong" in (data, model):
+        return "medium"
+    if "weak" in (data, model):
+        return "low"
+    return "not_enough_data" if "unknown" in (data, model) else "cleared"

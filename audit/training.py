@@ -1,0 +1,133 @@
+"""Fine-tuning with cross-fitting: one model per fold, each trained without the images it will explain."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from audit import checkpoints
+from audit.activations import ActivationStore
+from audit.config import Config
+from audit.dataset import Dataset, load_dataset
+from audit.features import read_pooled
+from audit.fitting import Epoch, Fitting, Inputs, PooledInputs, Split
+from audit.folder import AuditFolder, read_json, value_digest, write_json, write_table
+from audit.models import GapHead, Network, load_backbone
+from audit.progress import track
+from audit.runtime import choose_runtime
+
+
+def build(folder: AuditFolder, config: Config) -> list[Path]:
+    """Stage: train every fold. Writes ``model/fold-*.safetensors``, ``model/model.json`` and ``training.parquet``.
+
+    A killed run goes on at the epoch it was in and ends with the same weights: the order of images and their flips
+    depend on seed, fold and epoch alone.
+    """
+    dataset, runtime = load_dataset(folder), choose_runtime(config)
+    store = ActivationStore(folder, dataset, config, load_backbone(config).on(runtime), runtime)
+    rows: list[dict[str, object]] = []
+    with track("training", config.training.folds * config.training.epochs, "epochs") as advance:
+        for fold in range(config.training.folds):
+            history = _train_fold(store, fold, advance)
+            advance(config.training.epochs - len(history))
+            rows += [{"fold": fold, "epoch": epoch, **asdict(row)} for epoch, row in enumerate(history)]
+    write_table(folder.training, _table(rows))
+    write_json(folder.model / "model.json", _description(store))
+    return [folder.training, folder.model / "model.json", *(fold_path(folder, f) for f in range(config.training.folds))]
+
+
+def fold_path(folder: AuditFolder, fold: int) -> Path:
+    """Where a fold's trained tail and head are kept."""
+    return folder.model / f"fold-{fold}.safetensors"
+
+
+def load_fold(store: ActivationStore, fold: int) -> Network:
+    """A fold's trained network, in evaluation mode, on the store's device."""
+    network = store.backbone.network(store.config, len(store.dataset.classes), store.runtime)
+    tensors, _ = checkpoints.load_tensors(fold_path(store.folder, fold))
+    network.load_trained_state(tensors)
+    return network.eval().requires_grad_(False)
+
+
+def split_fold(dataset: Dataset, fold: int, share: float, seed: int) -> Split:
+    """Divide the images outside a fold: about ``share`` of every class decides when to stop, the rest is fitted.
+
+    Duplicate groups stay together. Every class keeps at least one image on each side unless it has only one group.
+    """
+    outside = np.flatnonzero(dataset.folds != fold)
+    rng = np.random.default_rng((seed, fold))
+    chosen: set[int] = set()
+    for label in range(len(dataset.classes)):
+        groups = rng.permutation(np.unique(dataset.groups[outside[dataset.labels[outside] == label]]))
+        chosen.update(groups[: max(1, round(share * len(groups)))] if len(groups) > 1 else [])
+    validating = np.isin(dataset.groups[outside], list(chosen))
+    return Split(outside[~validating], outside[validating])
+
+
+def _train_fold(store: ActivationStore, fold: int, advance: Callable[[int], None]) -> list[Epoch]:
+    folder, config, dataset = store.folder, store.config, store.dataset
+    path, key = fold_path(folder, fold), _key(store, fold)
+    header = checkpoints.load_header(path)
+    if header.get("key") == key:
+        advance(len(header["history"]))
+        return [Epoch(**epoch) for epoch in header["history"]]
+    pooled = read_pooled(folder)
+    split = split_fold(dataset, fold, config.training.validation_share, config.seed)
+    fitting = Fitting(
+        network=_fresh_network(store, pooled[split.fit], fold),
+        inputs=_inputs(store, pooled),
+        split=split,
+        labels=dataset.labels,
+        config=config,
+        runtime=store.runtime,
+        seed=config.seed * 1000 + fold,
+        checkpoint=folder.cache / f"fold-{fold}.safetensors",
+        key=key,
+    )
+    history = fitting.run(advance)
+    header = {"key": key, "history": [asdict(epoch) for epoch in history], "classes": list(dataset.classes)}
+    checkpoints.save_tensors(path, fitting.network.trained_state(), header)
+    fitting.checkpoint.unlink(missing_ok=True)
+    return history
+
+
+def _fresh_network(store: ActivationStore, pooled: NDArray[np.float32], fold: int) -> Network:
+    torch.manual_seed(store.config.seed * 1000 + fold)  # a fresh fc8 is drawn at random
+    network = store.backbone.network(store.config, len(store.dataset.classes), store.runtime)
+    if isinstance(network.head, GapHead):
+        network.head.standardise(store.runtime.to_device(pooled))
+    return network
+
+
+def _inputs(store: ActivationStore, pooled: NDArray[np.float32]) -> Inputs:
+    frozen = store.config.model.fine_tune == "head" and store.config.model.head == "gap"
+    return PooledInputs(pooled, store.runtime) if frozen else store
+
+
+def _key(store: ActivationStore, fold: int) -> str:
+    tree = store.config.model_dump(mode="json")
+    features = read_json(store.folder.cache / "features.json")["key"]
+    return value_digest(features, tree["model"], tree["training"], tree["seed"], fold, store.runtime.precision)
+
+
+def _table(rows: list[dict[str, object]]) -> pd.DataFrame:
+    table = pd.DataFrame(rows).astype({"fold": "int8", "epoch": "int16"})
+    numbers = ["loss", "accuracy", "validation_loss", "validation_accuracy"]
+    best = table.groupby("fold")["validation_loss"].idxmin()
+    return table.astype(dict.fromkeys(numbers, "float32")).assign(best=table.index.isin(best))
+
+
+def _description(store: ActivationStore) -> dict[str, object]:
+    origin = store.backbone.origin
+    return {
+        "classes": list(store.dataset.classes),
+        "arch": store.config.model.arch,
+        "weights": origin.sentence,
+        "weights_sha256": origin.sha256,
+        "device": str(store.runtime.device),
+        "precision": store.runtime.precision,
+    }

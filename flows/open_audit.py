@@ -1,0 +1,113 @@
+"""Which folder an audit works in: the unfinished one with the same settings, or a new one named after the dataset."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from audit.config import Config, dump_config
+from audit.errors import AuditFolderError, ConfigError
+from audit.folder import AuditFolder, write_text
+
+MAX_NAME = 60
+
+
+@dataclass(frozen=True)
+class OpenAudit:
+    """An audit folder that this process holds; ``resumed`` when an earlier run began it."""
+
+    folder: AuditFolder
+    config: Config
+    resumed: bool
+
+
+@contextmanager
+def open_audit(config: Config, parent: Path, *, fresh: bool = False) -> Iterator[OpenAudit]:
+    """Find or make the folder below ``parent``, write the settings into it and lock it for the length of the block.
+
+    Raises ConfigError when the settings name no photographs or ``parent`` lies among them, AuditFolderError when the
+    folder is in use or cannot be written.
+    """
+    config, parent = with_absolute_paths(config), parent.absolute()
+    _check_places(config, parent)
+    unfinished = None if fresh else find_unfinished(config, parent)
+    folder = unfinished or _new_folder(parent, dataset_name(config))
+    with folder.locked():
+        if unfinished is None:
+            write_text(folder.config, dump_config(config))
+        yield OpenAudit(folder, config, resumed=unfinished is not None)
+
+
+def find_unfinished(config: Config, parent: Path) -> AuditFolder | None:
+    """The newest audit below ``parent`` that has these very settings and no manifest."""
+    settings = dump_config(config)
+    candidates = sorted(parent.glob(f"{dataset_name(config)}-*"), key=lambda path: path.name, reverse=True)
+    for path in candidates:
+        folder = AuditFolder(path)
+        if not folder.manifest.exists() and _text(folder.config) == settings:
+            return folder
+    return None
+
+
+def discard_if_empty(audit: OpenAudit) -> None:
+    """Remove a new folder in which no stage was finished: its photographs or settings were refused."""
+    if not audit.resumed and not (audit.folder / "stages").exists():
+        shutil.rmtree(audit.folder.path, ignore_errors=True)
+
+
+def dataset_name(config: Config) -> str:
+    """A short name for the photographs, fit for a folder's name.
+
+    >>> dataset_name(Config.model_validate({"dataset": {"photos": "/data/Doctors & nurses"}}))
+    'Doctors-nurses'
+    """
+    place = config.dataset.photos or config.dataset.manifest
+    if place is None:
+        raise ConfigError("No photographs: name their folder, or a table of them with --manifest.")
+    place = place.absolute()
+    name = place.name if config.dataset.photos else place.stem
+    if config.dataset.photos is None and name in ("images", "index"):
+        name = place.parent.name
+    return re.sub(r"[^\w.]+", "-", name).strip("-._")[:MAX_NAME] or "audit"
+
+
+def with_absolute_paths(config: Config) -> Config:
+    """The same settings, true wherever they are read: relative paths mean the folder in which the audit was begun."""
+    tree = config.model_dump()
+    for section in ("dataset", "model", "compute"):
+        tree[section] = {key: _absolute(value) for key, value in tree[section].items()}
+    return Config.model_validate(tree)
+
+
+def _absolute(value: object) -> object:
+    return value.expanduser().absolute() if isinstance(value, Path) else value
+
+
+def _check_places(config: Config, parent: Path) -> None:
+    photos = config.dataset.photos
+    if photos is not None and parent.resolve().is_relative_to(photos.resolve()):
+        raise ConfigError(f"{parent}: lies among the photographs; choose another place for the audits with --out.")
+
+
+def _new_folder(parent: Path, name: str) -> AuditFolder:
+    stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
+        path = parent / (stem + suffix)
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise AuditFolderError(f"{path}: cannot be made ({error.strerror}); choose another --out.") from None
+        return AuditFolder(path)
+    raise AuditFolderError(f"{parent}: no free name for a new audit; choose another --out.")
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,81 @@
+"""One run, from photographs to report: they are read while Prefect boots, then Prefect does the stages."""
+
+from pathlib import Path
+
+from audit.config import Config
+from audit.errors import AuditFolderError, ConfigError, DatasetError
+from audit.folder import AuditFolder
+from audit.progress import note, track
+from flows.manifest import write_manifest
+from flows.open_audit import OpenAudit, discard_if_empty, open_audit
+from flows.outcome import error_log
+from flows.server import EmbeddedServer, UserServer, prefect_api
+from flows.stages import REPORT, all_stages, do_stage, finished_names, load_all
+
+
+def run_audit(config: Config, parent: Path, *, fresh: bool = False) -> AuditFolder:
+    """Audit the photographs that ``config`` names, in a folder below ``parent``; return that folder, finished.
+
+    Raises BiasAuditError, bad photographs before Prefect is waited for.
+    """
+    with open_audit(config, parent, fresh=fresh) as audit, prefect_api() as api, error_log(audit.folder.path):
+        if audit.resumed:
+            done = ", ".join(finished_names(audit.folder)) or "none"
+            note(f"Resuming {audit.folder.path} (finished stages: {done})")
+        read_photographs(audit)
+        run_flow(audit.folder, api)
+    return audit.folder
+
+
+def read_photographs(audit: OpenAudit) -> None:
+    """The first stage, done here already, and again when resuming: photographs may have changed since.
+
+    Where they have not, its files come out equal and the later stages stay as they are. Refused photographs leave no
+    new folder behind.
+    """
+    first = all_stages()[0].name
+    audit.folder.stage_record(first).unlink(missing_ok=True)
+    try:
+        do_stage(first, audit.folder)
+    except (ConfigError, DatasetError):
+        discard_if_empty(audit)
+        raise
+
+
+def run_flow(folder: AuditFolder, api: EmbeddedServer | UserServer) -> None:
+    """Let Prefect do the stages. PyTorch and Prefect are imported here, while the server still boots."""
+    with track("starting", unit=""):
+        from prefect.settings import PREFECT_API_URL, temporary_settings
+
+        from flows.audit import audit_flow
+
+        load_all()
+        url = api.wait_ready()
+    with temporary_settings({PREFECT_API_URL: url}):
+        try:
+            audit_flow(folder.path)
+        except Exception:
+            deliver_events()
+            raise
+        deliver_events()
+
+
+def deliver_events() -> None:
+    """Send what Prefect still holds back about its runs, before the server goes."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    APILogWorker.drain_all(timeout=5)
+    EventsWorker.drain_all(timeout=5)
+
+
+def render_again(path: Path) -> Path:
+    """Write the report of the finished audit in ``path`` again. Raises AuditFolderError when it is not finished."""
+    folder = AuditFolder(path)
+    if not folder.manifest.exists():
+        raise AuditFolderError(f"{path}: no finished audit (it has no manifest.json); finish it with 'bias-audit run'.")
+    with folder.locked(), error_log(path):
+        folder.stage_record(REPORT.name).unlink(missing_ok=True)
+        do_stage(REPORT.name, folder)
+        write_manifest(folder, all_stages())
+    return folder.report

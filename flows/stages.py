@@ -1,0 +1,35 @@
+"""The stages as the flow sees them: those of ``audit``, then the report, each with its progress told."""
+
+from audit import stages
+from audit.config import load_config
+from audit.folder import AuditFolder
+from audit.progress import track
+from audit.stages import Stage, StageRecord, done_already, finished_record, run_stage
+
+REPORT = Stage("report", "reports.render:build", ("dataset", "explain", "record"), ("report",))
+
+
+def all_stages() -> tuple[Stage, ...]:
+    """Every stage in order. The report comes last, from outside of ``audit``, and only reads."""
+    return (*stages.STAGES, REPORT)
+
+
+def do_stage(name: str, folder: AuditFolder) -> StageRecord:
+    """Do the stage called ``name`` with the folder's own settings; silently nothing if it is done already."""
+    (stage,) = (stage for stage in all_stages() if stage.name == name)
+    config = load_config(folder.config)
+    if record := done_already(stage, folder, config):
+        return record
+    with track(name, unit=""):
+        return run_stage(stage, folder, config)
+
+
+def finished_names(folder: AuditFolder) -> list[str]:
+    """The stages of which the folder has a record, in order."""
+    return [stage.name for stage in all_stages() if finished_record(stage, folder)]
+
+
+def load_all() -> None:
+    """Import whatever the stages need, PyTorch foremost, so that a server can boot meanwhile."""
+    for stage in all_stages():
+        stage.load()

@@ -1,0 +1,139 @@
+"""What the report shows of each finding and cluster: which pictures, which figures, in which order."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from audit.folder import AuditFolder, read_table
+from reports.charts import DotPlot, Scale, dot_plot
+from reports.verdict import SEVERITIES
+
+Record = Mapping[str, Any]
+Box = tuple[float, float, float, float]
+
+OPEN = ("high", "medium")
+# So that a report with many findings stays small: pictures of a closed card, of a cluster, and cards with pictures.
+CLOSED_PICTURES = 3
+CLUSTER_PICTURES = 6
+OPEN_CARDS = 12
+CLOSED_CARDS = 40
+CLUSTERS = 24
+FAILURES = 12
+
+KINDS: tuple[tuple[str, str, str, str], ...] = (
+    (
+        "in_data",
+        "prevalence",
+        "Prevalence",
+        "The further the two dots are apart, the more the cue says about the class.",
+    ),
+    (
+        "in_data",
+        "leakage",
+        "Leakage",
+        "0.5 is a coin toss. 1 means that this part of the picture alone gives the class away.",
+    ),
+    ("in_model", "attention", "Attention", "1 is as much as its size would draw by chance; 2 is twice as much."),
+    (
+        "in_model",
+        "effect",
+        "Effect",
+        "Certainty that the model loses when this is covered, beyond covering another place of the same size.",
+    ),
+    (
+        "in_model",
+        "gap",
+        "Gap",
+        "How much more often the model is right where content and class go together. 0 means that nobody is harmed.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of a card's evidence: ``values`` as in audit.json; ``plot`` is None where it could not be measured."""
+
+    question: str
+    kind: str
+    title: str
+    reading: str
+    values: Record
+    plot: DotPlot | None
+
+
+@dataclass(frozen=True)
+class Card:
+    """One finding with its pictures (paths) and the cells of the plan that belong to it."""
+
+    finding: Record
+    facts: tuple[Fact, ...]
+    exemplars: tuple[str, ...]
+    counter_exemplars: tuple[str, ...]
+    cells: tuple[Record, ...]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every photograph on the card."""
+        return self.exemplars + self.counter_exemplars
+
+
+def cards(record: Record, axes: Mapping[str, Scale], exemplars: int) -> dict[str, list[Card]]:
+    """The findings by severity, gravest first; at most ``exemplars`` pictures of either kind on an open card."""
+    by_severity: dict[str, list[Card]] = {level: [] for level in SEVERITIES}
+    cells = record["plan"]["cells"]
+    opened = closed = 0
+    for finding in record["findings"]:
+        is_open = finding["severity"] in OPEN
+        opened, closed = opened + is_open, closed + (not is_open)
+        shown = (exemplars if opened <= OPEN_CARDS else 0) if is_open else (closed <= CLOSED_CARDS) * CLOSED_PICTURES
+        by_severity[finding["severity"]].append(
+            Card(
+                finding,
+                _facts(finding, axes),
+                tuple(finding["exemplars"][:shown]),
+                tuple(finding["counter_exemplars"][: shown if is_open else 0]),
+                tuple(cell for cell in cells if cell["finding"] == finding["id"]),
+            )
+        )
+    return {level: some for level, some in by_severity.items() if some}
+
+
+def _facts(finding: Record, axes: Mapping[str, Scale]) -> tuple[Fact, ...]:
+    facts = []
+    for question, kind, title, reading in KINDS:
+        values = finding["evidence"][kind]
+        plot = None if values["value"] is None else dot_plot(kind, values, axes[kind])
+        facts.append(Fact(question, kind, title, reading, values, plot))
+    return tuple(facts)
+
+
+@dataclass(frozen=True)
+class Place:
+    """One cluster of attended regions with its pictures; ``boxes`` are the region's box in each, where known."""
+
+    cluster: Record
+    exemplars: tuple[str, ...]
+    boxes: Mapping[str, Box]
+
+
+def places(record: Record, folder: AuditFolder) -> list[Place]:
+    """The largest clusters with their exemplars."""
+    shown = {c["cluster"]: tuple(c["exemplars"][:CLUSTER_PICTURES]) for c in record["clusters"][:CLUSTERS]}
+    boxes = _boxes(folder, shown)
+    return [Place(c, shown[c["cluster"]], boxes[c["cluster"]]) for c in record["clusters"][:CLUSTERS]]
+
+
+def _boxes(folder: AuditFolder, shown: Mapping[int, Iterable[str]]) -> dict[int, dict[str, Box]]:
+    """The heaviest region of each cluster in each of the photographs shown for it."""
+    images = read_table(folder.images)[["image", "path"]]
+    regions = read_table(folder.regions).merge(read_table(folder.clusters), on="region").merge(images, on="image")
+    heaviest = regions.sort_values("mass", ascending=False).drop_duplicates(["cluster", "path"])
+    return {cluster: _boxes_in(heaviest[heaviest["cluster"] == cluster], paths) for cluster, paths in shown.items()}
+
+
+def _boxes_in(regions: pd.DataFrame, paths: Iterable[str]) -> dict[str, Box]:
+    some = regions[regions["path"].isin(list(paths))]
+    corners = some[["x0", "y0", "x1", "y1"]].to_numpy(float).tolist()
+    return {path: (x0, y0, x1, y1) for path, (x0, y0, x1, y1) in zip(some["path"], corners, strict=True)}

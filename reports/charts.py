@@ -1,0 +1,180 @@
+"""Geometry of the report's small charts: positions only, which the templates draw as SVG."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from reports.text import decimal, percent, points
+
+WIDTH = 240.0
+MARGIN = 9.0
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A horizontal axis over ``WIDTH`` units from ``low`` to ``high``, linear or logarithmic, with its null value."""
+
+    low: float
+    high: float
+    null: float
+    log: bool = False
+
+    def x(self, value: float) -> float:
+        """Position in SVG units; values outside the axis are put at its end."""
+        low, high, inside = (self._t(v) for v in (self.low, self.high, min(max(value, self.low), self.high)))
+        return round(MARGIN + (WIDTH - 2 * MARGIN) * (inside - low) / (high - low), 1)
+
+    def _t(self, value: float) -> float:
+        return math.log(value) if self.log else value
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A value and its interval in SVG units. ``hollow`` marks what the value is compared with."""
+
+    x: float
+    low: float
+    high: float
+    hollow: bool = False
+
+
+@dataclass(frozen=True)
+class DotPlot:
+    """Dots on one axis. ``ticks`` are (position, label); ``null`` is the reference line; ``words`` the text version."""
+
+    dots: tuple[Dot, ...]
+    ticks: tuple[tuple[float, str], ...]
+    null: float | None
+    words: str
+
+
+def scales(findings: Iterable[Row]) -> dict[str, Scale]:
+    """One axis per kind of evidence for the whole report, so that the cards can be compared with each other."""
+    seen: dict[str, list[float]] = {"attention": [], "effect": [], "gap": [], "leakage": []}
+    for finding in findings:
+        for kind, values in seen.items():
+            fact = finding["evidence"][kind]
+            values += [fact[key] for key in ("value", "low", "high", "rest") if fact.get(key) is not None]
+    lifts = [value for value in seen["attention"] if value > 0]
+    reach = min(64.0, 2 ** math.ceil(math.log2(max([2.0, *lifts, *(1 / value for value in lifts)]))))
+    return {
+        "prevalence": Scale(0, 1, 0),
+        "attention": Scale(1 / reach, reach, 1, log=True),
+        "leakage": Scale(min(0.4, _floor(seen["leakage"])), 1, 0.5),
+        "effect": Scale(min(-0.1, _floor(seen["effect"])), max(0.2, _ceiling(seen["effect"])), 0),
+        "gap": Scale(min(-0.1, _floor(seen["gap"])), max(0.2, _ceiling(seen["gap"])), 0),
+    }
+
+
+def dot_plot(kind: str, fact: Row, scale: Scale) -> DotPlot:
+    """The drawing of one measured fact (``value`` is not None)."""
+    dots = [_dot(scale, fact["value"], fact["low"], fact["high"])]
+    if kind == "prevalence":
+        dots.append(_dot(scale, fact["elsewhere"], fact["elsewhere_low"], fact["elsewhere_high"], hollow=True))
+    if kind == "leakage" and fact.get("rest") is not None:
+        dots.append(_dot(scale, fact["rest"], fact.get("rest_low"), fact.get("rest_high"), hollow=True))
+    null = None if kind == "prevalence" else scale.x(scale.null)
+    return DotPlot(tuple(dots), _ticks(kind, scale), null, _words(kind, fact))
+
+
+def share_plot(fact: Row) -> DotPlot:
+    """A share in [0, 1] with its interval, on an axis from 0 to 100 %."""
+    scale = Scale(0, 1, 0)
+    dot = _dot(scale, fact["value"], fact["low"], fact["high"])
+    return DotPlot((dot,), _ticks("prevalence", scale), None, _words("share", fact))
+
+
+def _dot(scale: Scale, value: float, low: float | None, high: float | None, hollow: bool = False) -> Dot:
+    start, end = (scale.x(value if bound is None else bound) for bound in (low, high))
+    return Dot(scale.x(value), start, end, hollow)
+
+
+def _ticks(kind: str, scale: Scale) -> tuple[tuple[float, str], ...]:
+    if kind == "attention":
+        labels = [(1 / scale.high, f"1/{scale.high:.0f}"), (1.0, "1"), (scale.high, f"{scale.high:.0f}")]
+    elif kind == "leakage":
+        labels = [(0.5, "0.5"), (0.75, "0.75"), (1.0, "1")]
+    elif kind == "prevalence":
+        labels = [(0.0, "0"), (0.5, "50"), (1.0, percent(1.0))]
+    else:
+        labels = [(scale.low, points(scale.low)), (0.0, "0"), (scale.high, points(scale.high))]
+    return tuple((scale.x(value), label) for value, label in labels)
+
+
+def _words(kind: str, fact: Row) -> str:
+    """The chart in words, for those who do not see it."""
+    write = {"prevalence": percent, "share": percent, "effect": points, "gap": points}.get(kind, decimal)
+    interval = f", 95 % interval {write(fact['low'])} to {write(fact['high'])}" if fact["low"] is not None else ""
+    other = {"prevalence": "elsewhere", "leakage": "rest"}.get(kind, "")
+    beside = f"; everything else {write(fact[other])}" if fact.get(other) is not None else ""
+    return f"{write(fact['value'])}{interval}{beside}"
+
+
+def _floor(values: list[float]) -> float:
+    return max(-1.0, math.floor(min(values, default=0.5) * 10) / 10)
+
+
+def _ceiling(values: list[float]) -> float:
+    return min(1.0, math.ceil(max(values, default=0.0) * 10) / 10)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One quantity of one fold by epoch: SVG ``points`` of training and validation, and where the kept epoch is."""
+
+    title: str
+    training: str
+    validation: str
+    best: tuple[float, float] | None
+    top: str
+    bottom: str
+    words: str
+
+
+@dataclass(frozen=True)
+class FoldCurves:
+    """The curves of one fold; ``epochs`` is the number of epochs it was trained for."""
+
+    fold: int
+    epochs: int
+    curves: tuple[Curve, ...]
+
+
+def training_curves(training: pd.DataFrame) -> list[FoldCurves]:
+    """Accuracy and loss of every fold, on axes shared by all folds. Figure: 160 x 64 units, y pointing down."""
+    top = float(training[["loss", "validation_loss"]].max().max())
+    ceiling = top if math.isfinite(top) and top > 0 else 1.0
+    last = max(2, int(training["epoch"].max()) - int(training["epoch"].min()) + 1) if len(training) else 2
+    return [
+        FoldCurves(
+            int(str(fold)),
+            len(rows),
+            (_curve(rows, "accuracy", 1.0, last, "100 %"), _curve(rows, "loss", ceiling, last, f"{ceiling:.2g}")),
+        )
+        for fold, rows in training.sort_values("epoch").groupby("fold")
+    ]
+
+
+def _curve(rows: pd.DataFrame, name: str, ceiling: float, last: int, top: str) -> Curve:
+    def place(step: int, value: float) -> tuple[float, float]:
+        height = min(max(value / ceiling, 0.0), 1.0) if math.isfinite(value) else 0.0
+        return round(4 + 152 * step / (last - 1), 1), round(60 - 56 * height, 1)
+
+    held_out = [place(i, float(value)) for i, value in enumerate(rows[f"validation_{name}"])]
+    trained = [place(i, float(value)) for i, value in enumerate(rows[name])]
+    kept = [place for place, best in zip(held_out, rows["best"], strict=True) if best]
+    write = percent if name == "accuracy" else decimal
+    final = rows.iloc[-1]
+    words = (
+        f"{name} after {len(rows)} epochs: {write(float(final[name]))} on the training photographs, "
+        f"{write(float(final[f'validation_{name}']))} on those set aside"
+    )
+    return Curve(name, _path(trained), _path(held_out), kept[-1] if kept else None, top, "0", words)
+
+
+def _path(places: list[tuple[float, float]]) -> str:
+    return " ".join(f"{x:g},{y:g}" for x, y in places)

@@ -1,0 +1,172 @@
+"""The photographs of the report: each embedded once, small and without metadata, and its heat map as a layer on top."""
+
+import base64
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from audit.errors import AuditFolderError, RejectedImage
+from audit.folder import AuditFolder, read_table
+from audit.images import open_photo
+from audit.maps import Which, read_maps
+
+QUALITY = 72
+# Of the 5 MB that a report may have; text, charts and heat maps take the rest.
+PHOTO_BYTES = 3_000_000
+LEVELS = 32
+_HEAT_SIDE = 56
+# Inferno (Smith & van der Walt, matplotlib) from its middle up: the dark half would look like shadow on a photograph.
+_INFERNO = ((101, 21, 110), (159, 42, 99), (212, 72, 66), (245, 125, 21), (250, 193, 39), (252, 255, 164))
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photograph: ``id`` of its only copy in the page; ``uri`` is empty, and ``reason`` says why, if unreadable."""
+
+    id: str
+    path: str
+    width: int
+    height: int
+    uri: str = ""
+    reason: str = ""
+
+    @property
+    def ratio(self) -> float:
+        """Width by height of its frame; what is longer or taller than usual gets margins."""
+        return round(min(max(self.width / self.height, 0.5), 2.0), 3)
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A heat map as a transparent picture to be stretched over its photograph, and where it is strongest, in words."""
+
+    uri: str
+    where: str
+
+
+@dataclass(frozen=True)
+class PictureBook:
+    """All pictures of one report, by the photograph's path as audit.json gives it."""
+
+    photos: Mapping[str, Photo]
+    heats: Mapping[Which, Mapping[str, Heat]] = field(default_factory=dict)
+
+    def heat(self, path: str, which: Which = "label") -> Heat | None:
+        """The heat map for the photograph's label or predicted class; None if it is empty or was not computed."""
+        return self.heats.get(which, {}).get(path)
+
+    def span(self, paths: Iterable[str]) -> float:
+        """Width by height of these photographs side by side."""
+        return round(sum(self.photos[path].ratio for path in paths), 3)
+
+    @property
+    def legend(self) -> str:
+        """The heat colours from no attention to the strongest, as a picture 32 pixels wide and 1 high."""
+        return _png(np.arange(LEVELS, dtype=np.uint8)[None, :])
+
+
+def take_pictures(
+    folder: AuditFolder,
+    root: Path,
+    label_heat: Iterable[str],
+    predicted_heat: Iterable[str],
+    longest: int,
+    max_megapixels: float = 100.0,
+) -> PictureBook:
+    """Read the photographs at ``root`` that carry either heat map, at most ``longest`` pixels long, and their maps.
+
+    Photographs are shrunk further where all of them together would exceed ``PHOTO_BYTES``. One that cannot be read
+    any more becomes a placeholder.
+    """
+    wanted: Mapping[Which, list[str]] = {
+        "label": list(dict.fromkeys(label_heat)),
+        "predicted": list(dict.fromkeys(predicted_heat)),
+    }
+    paths = list(dict.fromkeys(wanted["label"] + wanted["predicted"]))
+    photos = _photos(root, paths, longest, max_megapixels)
+    used = sum(len(photo.uri) for photo in photos.values())
+    if used > PHOTO_BYTES:
+        photos = _photos(root, paths, max(48, int(longest * (PHOTO_BYTES / used) ** 0.5 * 0.95)), max_megapixels)
+    return PictureBook(photos, {which: _heats(folder, some, which) for which, some in wanted.items()})
+
+
+def _photos(root: Path, paths: list[str], longest: int, max_megapixels: float) -> dict[str, Photo]:
+    return {path: _photo(root / path, f"p{i}", path, longest, max_megapixels) for i, path in enumerate(paths)}
+
+
+def _photo(file: Path, name: str, path: str, longest: int, max_megapixels: float) -> Photo:
+    try:
+        picture = open_photo(file, max_megapixels, longest)
+    except (RejectedImage, OSError, ValueError) as error:
+        reason = str(error) if isinstance(error, RejectedImage) else "the file cannot be opened"
+        return Photo(name, path, 4, 3, reason=reason)
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)
+    return Photo(name, path, picture.width, picture.height, _data_uri("image/jpeg", buffer.getvalue()))
+
+
+def _heats(folder: AuditFolder, paths: list[str], which: Which) -> dict[str, Heat]:
+    table = read_table(folder.images)
+    accepted = table[table["image"] >= 0]
+    numbers = dict(zip(accepted["path"], accepted["image"], strict=True))
+    known = [path for path in paths if path in numbers]
+    if not known:
+        return {}
+    try:
+        maps = read_maps(folder, np.array([numbers[path] for path in known]), which)
+    except AuditFolderError:
+        return {}
+    return {path: heat_of(saliency) for path, saliency in zip(known, maps, strict=True) if saliency.max() > 0}
+
+
+def heat_of(saliency: NDArray[np.float32]) -> Heat:
+    """Draw a signed map (h, w) with a positive maximum: negative values are transparent, the maximum is brightest."""
+    positive = np.maximum(saliency, 0).astype(np.float32)
+    positive /= positive.max()
+    smooth = np.asarray(Image.fromarray(positive).resize((_HEAT_SIDE, _HEAT_SIDE), Image.Resampling.BICUBIC))
+    levels = np.rint(np.clip(smooth, 0, 1) * (LEVELS - 1)).astype(np.uint8)
+    return Heat(_png(levels), where(positive))
+
+
+def where(positive: NDArray[np.float32]) -> str:
+    """In which ninth of the picture the centre of the strongest attention (h, w) lies.
+
+    >>> where(np.array([[0, 0, 9], [0, 0, 0], [0, 0, 0]], np.float32))
+    'at the upper right'
+    """
+    strongest = np.where(positive >= positive.max() / 2, positive, 0)
+    total, (height, width) = strongest.sum(), positive.shape
+    row = float(strongest.sum(1) @ (np.arange(height) + 0.5) / total / height)
+    column = float(strongest.sum(0) @ (np.arange(width) + 0.5) / total / width)
+    vertical = "upper" if row < 0.36 else "lower" if row > 0.64 else ""
+    side = "left" if column < 0.36 else "right" if column > 0.64 else ""
+    if not vertical and not side:
+        return "in the middle"
+    return f"at the {' '.join(filter(None, (vertical, side or 'middle')))}" if vertical else f"at the {side}"
+
+
+def _palette() -> tuple[bytes, bytes]:
+    """Colours (RGB triples) and opacities of the levels; no attention is fully transparent."""
+    steps = np.linspace(0, 1, LEVELS)
+    anchors = np.linspace(0, 1, len(_INFERNO))
+    colours = np.stack([np.interp(steps, anchors, channel) for channel in np.array(_INFERNO).T], axis=1)
+    opacities = 0.82 * np.clip((steps - 0.06) / 0.5, 0, 1) ** 0.9
+    return colours.round().astype(np.uint8).tobytes(), (opacities * 255).round().astype(np.uint8).tobytes()
+
+
+def _png(levels: NDArray[np.uint8]) -> str:
+    colours, opacities = _palette()
+    image = Image.frombytes("P", levels.shape[::-1], levels.tobytes())
+    image.putpalette(colours)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", transparency=opacities, optimize=True)
+    return _data_uri("image/png", buffer.getvalue())
+
+
+def _data_uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -1,0 +1,107 @@
+"""From an audit folder to one self-contained HTML file."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from audit.config import Config, parse_config
+from audit.folder import AuditFolder, read_json, read_table, write_atomically
+from reports.cards import FAILURES, cards, places
+from reports.charts import scales, share_plot, training_curves
+from reports.pictures import take_pictures
+from reports.text import FILTERS, decimal, percent, points, visible
+from reports.verdict import SEVERITY_WORDS, verdict
+
+TEMPLATES = Path(__file__).parent / "templates"
+Record = Mapping[str, Any]
+
+
+def build(folder: AuditFolder, config: Config) -> list[Path]:
+    """Stage: write ``report.html`` from the finished record, tables, maps and photographs."""
+    return [render(folder, config)]
+
+
+def render(folder: AuditFolder, config: Config | None = None) -> Path:
+    """Write ``report.html`` and return its path; ``config`` defaults to the settings that the record carries.
+
+    The page is one file without any outside resource, below 5 MB whatever the number of photographs. A photograph
+    that is no longer where the dataset had it becomes a placeholder. Raises AuditFolderError when audit.json or a
+    table is missing or damaged.
+    """
+    record = read_json(folder.record)
+    page = environment().get_template("report.html").render(_context(folder, record, config or _settings(record)))
+    content = page.encode("utf-8", "replace")
+    write_atomically(folder.report, lambda aside: _fill(aside, content))
+    return folder.report
+
+
+def environment() -> Environment:
+    """Jinja2 with everything escaped, and an error for every name that the context lacks."""
+    templates = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=visible,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters.update(FILTERS, share_plot=share_plot)
+    templates.globals.update(percent=percent, points=points, decimal=decimal, tenth=partial(decimal, places=1))
+    return templates
+
+
+def _context(folder: AuditFolder, record: Record, config: Config) -> dict[str, Any]:
+    """Everything the templates may name."""
+    by_severity = cards(record, scales(record["findings"]), config.report.exemplars)
+    clusters = places(record, folder)
+    failures = record["failures"][:FAILURES]
+    failed = [failure["path"] for failure in failures]
+    shown = [path for some in by_severity.values() for card in some for path in card.paths]
+    shown += [path for place in clusters for path in place.exemplars] + failed
+    root = Path(record["dataset"]["root"])
+    return {
+        "title": config.report.title,
+        "record": record,
+        "verdict": verdict(record),
+        "severity_words": SEVERITY_WORDS,
+        "cards": by_severity,
+        "places": clusters,
+        "failures": failures,
+        "curves": training_curves(read_table(folder.training)),
+        "labels": _labels(folder),
+        "book": take_pictures(folder, root, shown, failed, config.report.thumbnail, config.dataset.max_megapixels),
+        "settings": yaml.safe_dump(record["config"], sort_keys=False, allow_unicode=True),
+        **_assets(),
+    }
+
+
+def _labels(folder: AuditFolder) -> dict[str, str]:
+    table = read_table(folder.images)
+    return dict(zip(table["path"], table["label"], strict=True))
+
+
+def _assets() -> dict[str, str]:
+    """Style and script, trusted because they are ours, and the policy that lets only them run."""
+    style, script = (TEMPLATES / name for name in ("report.css", "report.js"))
+    code = script.read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode("ascii")
+    policy = (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return {"style": Markup(style.read_text(encoding="utf-8")), "script": Markup(code), "policy": policy}
+
+
+def _settings(record: Record) -> Config:
+    return parse_config(record["config"])
+
+
+def _fill(path: Path, content: bytes) -> None:
+    path.write_bytes(content)

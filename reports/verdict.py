@@ -1,0 +1,117 @@
+"""The answer of an audit in a few plain sentences: what was found, what was cleared, what could not be told."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reports.text import capital, counted, percent
+
+Record = Mapping[str, Any]
+
+# From the gravest to the most harmless; a cue that is judged for several classes is listed under its gravest.
+SEVERITIES = ("high", "medium", "low", "not_enough_data", "expected", "cleared")
+SEVERITY_WORDS = {
+    "high": "High",
+    "medium": "Medium",
+    "low": "Low",
+    "not_enough_data": "Not enough data",
+    "expected": "Expected",
+    "cleared": "Cleared",
+}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cues that share a verdict: a heading, what it means, and the cues in words."""
+
+    severity: str
+    title: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``headline`` and ``lead`` are sentences; ``open`` the findings to read; ``groups`` all other cues by verdict.
+
+    ``warnings`` are sentences that limit or accompany the verdict.
+    """
+
+    severity: str
+    headline: str
+    lead: str
+    open: tuple[Record, ...]
+    groups: tuple[Group, ...]
+    warnings: tuple[str, ...]
+
+
+def verdict(record: Record) -> Verdict:
+    """Sum up audit.json. The strongest thing it ever says is that nothing was found among what was looked for."""
+    worst = cue_severities(record["findings"])
+    severity, headline, lead = _headline(worst, _looked_for(record))
+    reported = tuple(f for level in ("high", "medium") for f in record["findings"] if f["severity"] == level)
+    return Verdict(severity, headline, lead, reported, _groups(record, worst), tuple(_warnings(record)))
+
+
+def cue_severities(findings: Sequence[Record]) -> dict[str, str]:
+    """The gravest severity of every cue over its classes, in the order of the findings."""
+    worst: dict[str, str] = {}
+    for finding in findings:
+        known = worst.get(finding["cue"], SEVERITIES[-1])
+        worst[finding["cue"]] = min(known, finding["severity"], key=SEVERITIES.index)
+    return worst
+
+
+def _looked_for(record: Record) -> int:
+    return len({cue["name"] for cue in record["cues"]} | {finding["cue"] for finding in record["findings"]})
+
+
+def _headline(worst: Mapping[str, str], looked_for: int) -> tuple[str, str, str]:
+    """Severity, headline and the sentence below it."""
+    numbers = {level: sum(found == level for found in worst.values()) for level in SEVERITIES}
+    kinds = counted(looked_for, "kind of content", "kinds of content")
+    if high := numbers["high"]:
+        more = f" Besides, {counted(numbers['medium'], 'possible shortcut')}." if numbers["medium"] else ""
+        lead = "The photographs show it unevenly and this model uses it: it is right for the wrong reason."
+        return "high", f"{capital(counted(high, 'shortcut'))} found that this model would learn", lead + more
+    if medium := numbers["medium"]:
+        lead = "Either the data or the model leans on it, but not clearly both: it deserves a look before training."
+        return "medium", f"{capital(counted(medium, 'possible shortcut'))} found", lead
+    if not worst or numbers["not_enough_data"] == len(worst):
+        lead = "There are too few photographs to judge any kind of content. This is not a clean bill of health."
+        return "not_enough_data", "Nothing can be told from these photographs", lead
+    lead = "Content that was not looked for, or that no region of a picture shows, can still be a shortcut."
+    return "cleared", f"No shortcut found among the {kinds} that were looked for", lead
+
+
+def _groups(record: Record, worst: Mapping[str, str]) -> tuple[Group, ...]:
+    words = {cue["name"]: cue["words"] for cue in record["cues"]}
+    words |= {finding["cue"]: finding["words"] for finding in record["findings"]}
+    titles = {
+        "low": "Weak signs only",
+        "cleared": "Cleared",
+        "expected": "Expected to matter",
+        "not_enough_data": "Too few photographs to tell",
+    }
+    groups = [Group(level, title, _named(words, worst, level)) for level, title in titles.items()]
+    unjudged = tuple(text for name, text in words.items() if name not in worst)
+    groups.append(Group("not_enough_data", "Looked for, but not judged", unjudged))
+    return tuple(group for group in groups if group.words)
+
+
+def _named(words: Mapping[str, str], worst: Mapping[str, str], level: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(words[name] for name, found in worst.items() if found == level))
+
+
+def _warnings(record: Record) -> list[str]:
+    accuracy, majority = record["model"]["accuracy"], record["model"]["majority_share"]
+    warnings = []
+    if accuracy["value"] is not None and (accuracy["low"] or 0) <= majority:
+        warnings.append(
+            f"The model hardly learned the task: it is right for {percent(accuracy['value'])} of the photographs, and "
+            f"always naming the largest class would be right for {percent(majority)}. What it did not learn, it cannot "
+            "be caught using, so read “the model does not use it” with caution."
+        )
+    if record["model"]["empty_maps"]["share"] > 0.2:
+        share = percent(record["model"]["empty_maps"]["share"])
+        warnings.append(f"For {share} of the photographs the model's attention map is empty; they say nothing here.")
+    return warnings + list(record["dataset"]["warnings"])

@@ -1,0 +1,29 @@
+"""One Prefect server for all tests that need one; nothing is written into the user's own folders."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from flows.server import EmbeddedServer
+
+
+@pytest.fixture(scope="session")
+def prefect_home(tmp_path_factory) -> Path:
+    """A home for Prefect whose database is made once: later servers boot in a few seconds."""
+    return tmp_path_factory.mktemp("prefect")
+
+
+@pytest.fixture(scope="session")
+def api_url(prefect_home):
+    """Address of a running server."""
+    with EmbeddedServer(prefect_home) as server:
+        yield server.wait_ready()
+
+
+@pytest.fixture
+def standin_environment(prefect_home) -> dict[str, str]:
+    """Environment of a child process that audits with the stages of tests/standin_stages.py."""
+    tests = str(Path(__file__).parent)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "STANDIN"))}
+    return kept | {"PYTHONPATH": tests, "PREFECT_HOME": str(prefect_home), "COLUMNS": "120"}

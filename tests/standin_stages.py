@@ -1,0 +1,65 @@
+"""An audit in miniature: stages that take no time unless told to. As a program, it is the command line with them."""
+
+import hashlib
+import os
+import sys
+import time
+
+from audit import stages
+from audit.errors import DatasetError
+from audit.folder import write_json, write_text
+from audit.progress import track
+from audit.stages import Stage
+
+STAGES = (
+    Stage("dataset", "standin_stages:dataset", (), ("dataset",)),
+    Stage("work", "standin_stages:work", ("dataset",), ("training.epochs",)),
+    Stage("record", "standin_stages:record", ("work",), ("evidence",)),
+)
+REPORT = Stage("report", "standin_stages:report", ("record",), ("report",))
+CREATED = "2026-01-02T03:04:05+00:00"
+
+
+def dataset(folder, config):
+    if not config.dataset.photos.is_dir():
+        raise DatasetError(f"{config.dataset.photos}: no such folder; check the path.")
+    write_json(folder.dataset, sorted(path.name for path in config.dataset.photos.iterdir()))
+    return [folder.dataset]
+
+
+def work(folder, config):
+    """Say that it began, then be slow, stuck in one long call, or broken, as the environment asks."""
+    print("work began", file=sys.stderr, flush=True)
+    mood = os.environ.get("STANDIN", "")
+    if mood == "slow":
+        with track("looking", 600) as advance:
+            for _ in range(600):
+                time.sleep(0.1)
+                advance(1)
+    if mood == "stuck":
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 40_000_000)
+    if mood == "broken":
+        error = ValueError("wrong colour")
+        error.add_note("image cats/7.jpg")
+        raise error
+    write_text(folder / "work.txt", f"{config.training.epochs}\n")
+    return [folder / "work.txt"]
+
+
+def record(folder, config):
+    finding = {"severity": "medium", "class": "nurse", "words": "the hair", "sentence": "Looks at hair."}
+    write_json(folder.record, {"audit_id": folder.path.name, "created": CREATED, "findings": [finding]})
+    return [folder.record]
+
+
+def report(folder, config):
+    write_text(folder.report, "<p>report</p>")
+    return [folder.report]
+
+
+if __name__ == "__main__":
+    import flows.stages
+    from flows.cli import main
+
+    stages.STAGES, flows.stages.REPORT = STAGES, REPORT
+    main()

@@ -1,0 +1,192 @@
+import math
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest, chisquare, false_discovery_control, kstest
+
+from audit.evidence.intervals import (
+    benjamini_hochberg,
+    cluster_bootstrap_totals,
+    cluster_bootstrap_weights,
+    contrast_interval,
+    effective_count,
+    percentile_interval,
+    permutation_p,
+    permuted_labels,
+    share_interval,
+    wilson,
+)
+
+PAIRS = np.repeat(np.arange(40), 2)
+
+
+@given(st.integers(1, 400), st.data())
+def test_wilson_is_scipys_and_stays_inside(n, data):
+    successes = data.draw(st.integers(0, n))
+    low, high = wilson(successes, n)
+    exact = binomtest(successes, n).proportion_ci(method="wilson")
+    assert (low, high) == pytest.approx((exact.low, exact.high), abs=1e-9)
+    assert 0 <= low <= successes / n <= high <= 1
+
+
+def test_wilson_of_nothing_is_everything():
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+def test_effective_count_counts_copies_once():
+    assert effective_count(np.arange(7)) == 7
+    assert effective_count(PAIRS) == 40
+    assert effective_count(np.zeros(9)) == 1
+    assert effective_count(np.array([])) == 0
+
+
+def test_shares_of_copies_have_the_interval_of_one_copy_each():
+    hits = np.random.default_rng(0).random(40) < 0.3
+    assert share_interval(np.repeat(hits, 2), PAIRS) == pytest.approx(wilson(hits.sum(), 40))
+
+
+def test_contrast_of_two_shares_is_newcombes():
+    # Newcombe 1998, table II, method 10: 56/70 against 48/80.
+    (a, b), (c, d) = wilson(56, 70), wilson(48, 80)
+    bounds = contrast_interval(np.array([1.0, -1]), np.array([0.8, 0.6]), np.array([a, c]), np.array([b, d]))
+    assert bounds == pytest.approx((0.0524, 0.3339), abs=1e-4)
+
+
+def test_weights_keep_duplicates_together_and_draw_as_many_groups_as_there_are():
+    groups = np.array([3, 9, 3, 4, 9, 7])
+    weights = cluster_bootstrap_weights(groups, 200, 0)
+    assert weights.shape == (200, 6)
+    for group in np.unique(groups):
+        assert np.all(np.ptp(weights[:, groups == group].astype(int), axis=1) == 0)
+    first = np.unique(groups, return_index=True)[1]
+    assert np.all(weights[:, first].sum(axis=1) == 4)
+
+
+def test_weights_have_multinomial_moments():
+    weights = cluster_bootstrap_weights(np.arange(20), 20_000, 1).astype(float)
+    assert weights.mean(axis=0) == pytest.approx(np.ones(20), abs=0.04)
+    assert np.cov(weights.T)[0, 0] == pytest.approx(0.95, abs=0.05)
+    assert np.cov(weights.T)[0, 1:].mean() == pytest.approx(-1 / 20, abs=0.02)
+
+
+def test_strata_keep_their_size():
+    strata = np.repeat([0, 1, 2], [4, 10, 26]).repeat(2)
+    weights = cluster_bootstrap_weights(PAIRS, 100, 0, strata)
+    assert np.all(weights[:, strata == 0].sum(axis=1) == 8)
+    assert np.all(weights[:, strata == 2].sum(axis=1) == 52)
+
+
+def test_totals_are_weights_times_columns():
+    rng = np.random.default_rng(3)
+    groups, columns = rng.integers(30, size=50), rng.normal(size=(50, 3))
+    weights = cluster_bootstrap_weights(groups, 300, 5)
+    assert np.allclose(cluster_bootstrap_totals(columns, groups, 300, 5), weights.astype(float) @ columns)
+
+
+def test_same_seed_same_draws():
+    assert np.array_equal(cluster_bootstrap_weights(PAIRS, 50, 7), cluster_bootstrap_weights(PAIRS, 50, 7))
+    labels = PAIRS % 3 == 0
+    assert np.array_equal(permuted_labels(labels, PAIRS, 50, 7), permuted_labels(labels, PAIRS, 50, 7))
+
+
+def test_large_sets_stay_within_memory():
+    groups = np.arange(20_000)
+    tracemalloc.start()
+    cluster_bootstrap_weights(groups, 1000, 0)
+    permuted_labels(groups % 2 == 0, groups, 500, 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200e6
+
+
+def test_percentiles_leave_nan_out_and_widen_for_few_units():
+    samples = np.append(np.linspace(0, 1, 1001), np.nan)
+    assert percentile_interval(samples) == pytest.approx((0.025, 0.975))
+    low, high = percentile_interval(samples, units=10)
+    assert low < 0.025 and high > 0.975
+    assert all(math.isnan(bound) for bound in percentile_interval(np.full(3, np.nan)))
+
+
+@pytest.mark.parametrize("n", [12, 60])
+def test_bootstrap_of_a_mean_covers(n):
+    covered = 0
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        columns = np.stack([rng.normal(1.0, 1.0, n), np.ones(n)], axis=1)
+        totals = cluster_bootstrap_totals(columns, np.arange(n), 400, rng)
+        low, high = percentile_interval(totals[:, 0] / totals[:, 1], units=n)
+        covered += low <= 1.0 <= high
+    assert 0.90 <= covered / 300 <= 0.985
+
+
+def test_ignoring_duplicates_gives_intervals_that_are_too_narrow():
+    def coverage(keep_together):
+        covered = 0
+        for seed in range(300):
+            rng = np.random.default_rng(seed)
+            columns = np.stack([np.repeat(rng.normal(size=25), 4), np.ones(100)], axis=1)
+            groups = np.repeat(np.arange(25), 4) if keep_together else np.arange(100)
+            totals = cluster_bootstrap_totals(columns, groups, 300, rng)
+            low, high = percentile_interval(totals[:, 0] / totals[:, 1], units=len(np.unique(groups)))
+            covered += low <= 0 <= high
+        return covered / 300
+
+    assert 0.90 <= coverage(keep_together=True) <= 0.985
+    assert coverage(keep_together=False) < 0.80
+
+
+def test_permutations_move_whole_groups_among_groups_of_their_size():
+    groups = np.array([0, 1, 2, 3, 4, 4, 5, 5, 6, 6, 6])
+    labels = np.array([1, 0, 0, 0, 1, 1, 1, 0, 1, 0, 0], bool)
+    permuted = permuted_labels(labels, groups, 400, 0)
+    assert np.all(permuted[:, :4].sum(axis=1) == 1)
+    pairs = {tuple(row) for row in permuted[:, 4:8].astype(int)}
+    assert pairs == {(1, 1, 1, 0), (1, 0, 1, 1)}
+    assert np.all(permuted[:, 8:] == labels[8:])
+
+
+def test_permutations_are_uniform():
+    labels = np.array([1, 1, 0, 0], bool)
+    codes = permuted_labels(labels, np.arange(4), 6000, 2) @ np.array([8, 4, 2, 1])
+    counts = np.unique(codes, return_counts=True)[1]
+    assert len(counts) == 6 and chisquare(counts).pvalue > 0.001
+
+
+def test_permutations_stay_inside_strata():
+    strata = np.repeat([0, 1], 20)
+    labels = np.arange(40) < 26
+    permuted = permuted_labels(labels, np.arange(40), 50, 0, strata)
+    assert np.all(permuted[:, :20]) and np.all(permuted[:, 20:].sum(axis=1) == 6)
+
+
+def test_p_counts_the_observed_statistic():
+    assert permutation_p(3.0, np.array([1.0, 2.0, 3.0])) == 0.5
+    assert permutation_p(9.0, np.zeros(99)) == 0.01
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
+def test_benjamini_hochberg_is_scipys_and_monotone(raw):
+    adjusted = benjamini_hochberg(raw)
+    assert adjusted == pytest.approx(false_discovery_control(raw), abs=1e-12)
+    assert np.all(adjusted >= np.array(raw) - 1e-12) and np.all(adjusted <= 1)
+    assert np.all(np.diff(adjusted[np.argsort(raw)]) >= -1e-12)
+
+
+def test_benjamini_hochberg_ignores_what_was_not_tested():
+    adjusted = benjamini_hochberg([None, 0.02, float("nan"), 0.01])
+    assert np.isnan(adjusted[[0, 2]]).all()
+    assert adjusted[[1, 3]] == pytest.approx([0.02, 0.02])
+    assert len(benjamini_hochberg([])) == 0
+
+
+def test_p_values_of_a_null_are_uniform():
+    p = []
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        values, labels = rng.normal(size=30), np.arange(30) < 10
+        permuted = permuted_labels(labels, np.arange(30), 99, rng)
+        p.append(permutation_p(values[labels].sum(), permuted @ values))
+    assert kstest(p, "uniform").pvalue > 0.001

@@ -1,0 +1,173 @@
+import time
+
+import numpy as np
+import pytest
+from scipy.stats import kstest, norm
+from sklearn.linear_model import Ridge
+from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import StandardScaler
+
+from audit.evidence.leakage import RIDGE, fold_auc, leakage, probe_scores, weighted_fold_auc
+
+
+def drawn(seed, n=120, d=16, strength=0.0, share=0.4, copies=1):
+    """Features whose first column leans ``strength`` standard deviations towards the class; stratified folds."""
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.arange(n) < share * n)
+    features = rng.normal(size=(n, d))
+    features[:, 0] += strength * labels
+    folds = np.empty(n, int)
+    for side in (labels, ~labels):
+        folds[side] = rng.permutation(np.arange(side.sum())) % 3
+    return tuple(np.repeat(array, copies, axis=0) for array in (features, labels, np.arange(n), folds))
+
+
+def pairs_auc(scores, labels, folds, weights):
+    """AUC over pairs inside folds, by loops."""
+    wins = pairs = 0.0
+    for i in np.flatnonzero(labels):
+        for j in np.flatnonzero(~labels & (folds == folds[i])):
+            weight = float(weights[i]) * float(weights[j])
+            pairs += weight
+            wins += weight * ((scores[i] > scores[j]) + 0.5 * (scores[i] == scores[j]))
+    return wins / pairs
+
+
+@pytest.mark.parametrize("d", [5, 200])
+def test_scores_are_those_of_scikit_learns_ridge(d):
+    features, labels, _, folds = drawn(0, d=d, strength=1)
+    scores = probe_scores(features.astype(np.float32), labels[:, None], folds)[:, 0]
+    standard = StandardScaler().fit_transform(features)
+    for fold in range(3):
+        train, test = folds != fold, folds == fold
+        centred = standard[train] - standard[train].mean(axis=0)
+        ridge = Ridge(alpha=RIDGE * (centred**2).sum() / train.sum()).fit(standard[train], 2.0 * labels[train] - 1)
+        offset = (2.0 * labels[train] - 1).mean()
+        assert scores[test] == pytest.approx(ridge.predict(standard[test]) - offset, abs=1e-4)
+
+
+def test_scores_of_many_labelings_are_those_of_each_alone():
+    features, labels, _, folds = drawn(1)
+    others = np.random.default_rng(0).permutation(labels)
+    both = probe_scores(features, np.stack([labels, others], axis=1), folds)
+    assert both[:, 1] == pytest.approx(probe_scores(features, others[:, None], folds)[:, 0])
+
+
+def test_constant_channels_and_single_folds_are_harmless():
+    features, labels, _, folds = drawn(1)
+    features[:, 3] = 1 / 3
+    assert np.isfinite(probe_scores(features, labels[:, None], folds)).all()
+    assert not probe_scores(np.ones((120, 4)), labels[:, None], folds).any()
+    assert not probe_scores(features, labels[:, None], np.zeros(120)).any()
+
+
+def test_auc_is_scikit_learns_within_one_fold():
+    rng = np.random.default_rng(0)
+    scores, labels = rng.integers(5, size=(80, 3)).astype(float), rng.random((80, 3)) < 0.3
+    expected = [roc_auc_score(labels[:, k], scores[:, k]) for k in range(3)]
+    assert fold_auc(scores, labels, np.zeros(80)) == pytest.approx(expected)
+
+
+def test_weighted_auc_is_that_of_all_pairs():
+    rng = np.random.default_rng(0)
+    scores, labels, folds = rng.integers(6, size=60).astype(float), rng.random(60) < 0.4, rng.integers(3, size=60)
+    weights = rng.integers(0, 4, size=(5, 60))
+    expected = [pairs_auc(scores, labels, folds, row) for row in weights]
+    assert weighted_fold_auc(scores, labels, folds, weights) == pytest.approx(expected)
+    plain = weighted_fold_auc(scores, labels, folds, np.ones((1, 60), int))
+    assert plain == pytest.approx(fold_auc(scores[:, None], labels[:, None], folds))
+
+
+def test_auc_without_pairs_is_nan():
+    labels, folds = np.array([True, True, False, False]), np.array([0, 0, 1, 1])
+    assert np.isnan(fold_auc(np.arange(4.0)[:, None], labels[:, None], folds)).all()
+    assert np.isnan(weighted_fold_auc(np.arange(4.0), labels, folds, np.ones((1, 4), int))).all()
+
+
+def test_planted_leak_is_found_inside_and_not_in_the_rest():
+    features, labels, groups, folds = drawn(0, n=300, strength=2.0)
+    rest = np.random.default_rng(1).normal(size=features.shape)
+    measure = leakage(features, rest, labels, groups, folds, 0, permutations=199)
+    assert measure.value > 0.85 and measure.low > 0.8 and measure.p == pytest.approx(1 / 200) and measure.n == 300
+    assert measure.extra["rest_low"] < 0.5 < measure.extra["rest_high"]
+
+
+def test_null_auc_is_one_half_its_interval_covers_and_p_is_uniform():
+    found = []
+    for seed in range(300):
+        features, labels, groups, folds = drawn(seed, n=60, copies=1 + seed % 2)
+        measure = leakage(features, features[:, :1], labels, groups, folds, seed, resamples=150, permutations=59)
+        found.append((measure.value, measure.low <= 0.5 <= measure.high, measure.p))
+    values, covered, p = np.array(found, float).T
+    assert abs(values.mean() - 0.5) < 4 * values.std() / 300**0.5
+    assert 0.90 <= covered.mean() <= 0.99
+    assert np.mean(p <= 0.05) < 0.09 and kstest(p, "uniform").pvalue > 0.001
+
+
+def test_interval_covers_the_expected_auc_of_a_probe_with_many_features():
+    measures = []
+    for seed in range(200):
+        features, labels, groups, folds = drawn(seed, n=90, d=100, strength=2.5)
+        measures.append(leakage(features, features, labels, groups, folds, seed, resamples=200, permutations=60))
+    truth = np.mean([measure.value for measure in measures])
+    assert 0.60 < truth < 0.90
+    assert 0.90 <= np.mean([measure.low <= truth <= measure.high for measure in measures]) <= 0.99
+
+
+def test_interval_covers_a_known_auc_of_one_feature():
+    truth, covered = float(norm.cdf(1.2 / 2**0.5)), 0
+    for seed in range(100):
+        features, labels, groups, folds = drawn(seed, n=80, d=1, strength=1.2)
+        measure = leakage(features, features, labels, groups, folds, seed, resamples=200, permutations=20)
+        covered += measure.low <= truth <= measure.high
+    assert covered >= 93
+
+
+def test_ignoring_duplicates_gives_intervals_that_are_too_narrow():
+    widths = []
+    for together in (True, False):
+        features, labels, groups, folds = drawn(0, strength=1.5, copies=4)
+        groups = groups if together else np.arange(len(groups))
+        measure = leakage(features, features, labels, groups, folds, 0, resamples=400, permutations=20)
+        widths.append(measure.high - measure.low)
+    assert widths[0] > 1.5 * widths[1]
+
+
+def test_full_separation_keeps_an_interval():
+    features, labels, groups, folds = drawn(0, n=40, d=1)
+    features[:, 0] = labels + 0.01 * features[:, 0]
+    measure = leakage(features, features, labels, groups, folds, 0)
+    assert measure.value == 1 and measure.high == 1 and 0.7 < measure.low < 0.9
+
+
+def test_large_sets_are_thinned_and_stay_deterministic():
+    features, labels, groups, folds = drawn(0, n=400, strength=1.0, share=0.1)
+    measures = [
+        leakage(features, features, labels, groups, folds, 3, resamples=100, permutations=20, max_rows=150)
+        for _ in range(2)
+    ]
+    assert measures[0] == measures[1] and measures[0].n == 150 and measures[0].value > 0.6
+
+
+def test_inputs_are_left_as_they_were():
+    features, labels, groups, folds = drawn(0)
+    kept = features.copy(), labels.copy(), folds.copy()
+    leakage(features, features, labels, groups, folds, 0, resamples=100, permutations=20)
+    assert all(np.array_equal(a, b) for a, b in zip(kept, (features, labels, folds), strict=True))
+
+
+def test_what_cannot_be_measured_is_said():
+    features, labels, groups, folds = drawn(0, n=40, share=0.1)
+    measure = leakage(features, features, labels, groups, folds, 0)
+    assert measure.value is None and "Only 4 distinct images of the class" in measure.reason
+    assert "6 more would do" in measure.reason
+    assert "other classes" in leakage(features, features, ~labels, groups, folds, 0).reason
+    features, labels, groups, _ = drawn(0)
+    assert "No fold" in leakage(features, features, labels, groups, labels.astype(int), 0).reason
+
+
+def test_speed():
+    features, labels, groups, folds = drawn(0, n=1000, d=512)
+    started = time.process_time()
+    leakage(features, features, labels, groups, folds, 0)
+    assert time.process_time() - started < 10

@@ -1,0 +1,122 @@
+"""Grad-CAM against captum, against CAM's closed form, and what it must leave untouched."""
+
+import numpy as np
+import pytest
+import torch
+from captum.attr import LayerGradCam
+from torch import nn
+from torchvision.models import resnet18, vgg16
+
+from audit.errors import ConfigError
+from audit.gradcam import GradCAM, grad_cam
+from audit.models import GapHead
+
+
+def small_net(inplace: bool, seed: int = 0) -> nn.Sequential:
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1),
+        nn.ReLU(inplace),
+        nn.Conv2d(8, 6, 3, padding=1),
+        nn.ReLU(inplace),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(6 * 36, 5),
+    )
+
+
+@pytest.fixture
+def pictures() -> torch.Tensor:
+    return torch.randn(4, 3, 12, 12, generator=torch.Generator().manual_seed(1))
+
+
+def captum_maps(model: nn.Module, layer: nn.Module, inputs: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    attributor = LayerGradCam(model, layer)
+    return torch.stack([attributor.attribute(inputs, target=column).squeeze(1) for column in classes.T], 1).detach()
+
+
+def relative_error(ours: torch.Tensor, theirs: torch.Tensor) -> float:
+    return float((ours - theirs).abs().max() / theirs.abs().max())
+
+
+@pytest.mark.parametrize("layer", ["0", "1", "2", "3"])
+def test_equals_captum_on_a_small_net(layer, pictures):
+    model, classes = small_net(inplace=False).eval(), torch.tensor([[0, 1], [2, 3], [4, 4], [1, 0]])
+    ours = GradCAM(model, layer)(pictures, classes).maps
+    assert relative_error(ours, captum_maps(model, model.get_submodule(layer), pictures, classes)) <= 1e-5
+
+
+@pytest.mark.parametrize("layer", ["0", "2"])
+def test_an_inplace_relu_behind_the_layer_changes_nothing(layer, pictures):
+    classes = torch.arange(4)
+    plain = GradCAM(small_net(inplace=False), layer)(pictures, classes)
+    inplace = GradCAM(small_net(inplace=True), layer)(pictures, classes)
+    assert torch.equal(plain.maps, inplace.maps)
+    assert torch.equal(plain.activations, inplace.activations)
+    assert (inplace.activations < 0).any()
+
+
+@pytest.mark.parametrize(("build", "layer"), [(vgg16, "features.29"), (resnet18, "layer4")])
+def test_equals_captum_on_real_architectures(build, layer):
+    torch.manual_seed(0)
+    model = build(weights=None, num_classes=7).eval()
+    inputs, classes = torch.randn(2, 3, 64, 64), torch.tensor([[1], [5]])
+    theirs = captum_maps(model, model.get_submodule(layer), inputs, classes)
+    assert relative_error(GradCAM(model, layer)(inputs, classes).maps, theirs) <= 1e-5
+
+
+def test_equals_cam_for_a_global_average_pool():
+    """Paper, section 3.1: with a GAP head, Grad-CAM is CAM up to the constant 1/Z."""
+    head = GapHead(5, 3)
+    nn.init.normal_(head.linear.weight)
+    head.standardise(torch.rand(20, 5))
+    activations = torch.rand(2, 5, 4, 4, requires_grad=True)
+    maps = grad_cam(activations, head(activations))
+    weights = (head.linear.weight / head.std).detach().numpy().astype(np.float64)
+    cam = np.einsum("kc,nchw->nkhw", weights, activations.detach().numpy().astype(np.float64)) / 16
+    np.testing.assert_allclose(maps.numpy(), cam, rtol=1e-5, atol=1e-6)
+
+
+def test_the_map_finds_the_place_of_the_evidence():
+    model = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    nn.init.ones_(model[0].weight)
+    picture = torch.zeros(1, 1, 6, 6)
+    picture[0, 0, 4, 1] = 3.0
+    saliency = GradCAM(model, "1")(picture, torch.tensor([0])).maps[0, 0]
+    assert int(saliency.argmax()) == 4 * 6 + 1
+    assert float(saliency.sum()) == pytest.approx(3.0 / 36)
+
+
+def test_a_batch_equals_its_images_one_by_one(pictures):
+    cam, classes = GradCAM(small_net(inplace=True), "2"), torch.arange(4)
+    single = [cam(pictures[i : i + 1], classes[i : i + 1]).maps for i in range(4)]
+    torch.testing.assert_close(cam(pictures, classes).maps, torch.cat(single), rtol=1e-5, atol=1e-6)
+
+
+def test_leaves_the_model_the_input_and_autograd_as_they_were(pictures):
+    model = small_net(inplace=True).train()
+    model[2].eval()
+    modes = [module.training for module in model.modules()]
+    before = pictures.clone()
+    GradCAM(model, "2")(pictures, torch.arange(4))
+    assert [module.training for module in model.modules()] == modes
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert not model[2]._forward_hooks
+    assert torch.equal(pictures, before)
+    assert torch.is_grad_enabled()
+
+
+def test_cleans_up_after_an_exception(pictures):
+    model = small_net(inplace=True).train()
+    with pytest.raises(RuntimeError):
+        GradCAM(model, "2")(pictures[:, :, :5, :5], torch.arange(4))
+    assert model.training
+    assert not model[2]._forward_hooks
+    assert torch.is_grad_enabled()
+
+
+def test_says_which_layer_is_missing_or_has_no_place():
+    with pytest.raises(ConfigError, match="no layer 'nowhere'"):
+        GradCAM(small_net(inplace=False), "nowhere")
+    with pytest.raises(ConfigError, match="N, C, h, w"):
+        GradCAM(small_net(inplace=False), "5")(torch.randn(1, 3, 12, 12), torch.tensor([0]))

@@ -1,0 +1,383 @@
+"""The report as text: complete, self-contained, escaped, small, and careful with what it says."""
+
+import base64
+import doctest
+import hashlib
+import importlib
+import io
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jinja2 import UndefinedError
+from PIL import Image
+
+from audit.config import parse_config
+from audit.folder import AuditFolder, read_json, write_json
+from reports.charts import Scale, dot_plot, scales
+from reports.pictures import LEVELS, heat_of, take_pictures, where
+from reports.render import build, environment, render
+from reports.verdict import verdict
+from tests.report_folder import REASON, Wish, make_audit
+
+SCRIPT = "<script>window.hacked=1</script>"
+IMG = '<img src=x onerror="window.hacked=1">'
+HOSTILE = Wish(
+    classes=(f'doctor">{SCRIPT}', "\u202eطبيب " + "very-long-name" * 12 + "'\"&amp;"),
+    names=(f"{IMG}.jpg", '"onload="x.jpg', "a\u202egpj.exe.jpg", "ممرضة.jpg", "x" * 200 + ".jpg"),
+    words=f"{IMG}{{{{7*7}}}}</svg></style>{SCRIPT}",
+)
+VOID = {"meta", "img", "br", "image", "use", "line", "circle", "rect", "path", "polyline", "link"}
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page, and the tags that were left open or closed twice."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.attributes, self.texts, self.stack, self.crossed = [], [], [], [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag):
+        if not self.stack or self.stack.pop() != tag:
+            self.crossed.append(tag)
+
+    def handle_data(self, data):
+        if not self.stack or self.stack[-1] not in ("style", "script"):
+            self.texts.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+    def values(self, *names):
+        return [value for _, name, value in self.attributes if name in names]
+
+
+def page_of(folder):
+    return Page(render(folder).read_text(encoding="utf-8"))
+
+
+def changed(folder, change):
+    record = read_json(folder.record)
+    change(record)
+    write_json(folder.record, record)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def audit(tmp_path_factory):
+    return make_audit(tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture(scope="module")
+def page(audit):
+    return page_of(audit)
+
+
+@pytest.fixture
+def small(tmp_path):
+    return make_audit(tmp_path, Wish(n=12, files=6, findings=2, clusters=1, exemplars=2))
+
+
+@pytest.mark.parametrize("name", ["text", "charts", "pictures", "verdict", "cards", "render"])
+def test_examples_in_docstrings(name):
+    assert doctest.testmod(importlib.import_module(f"reports.{name}")).failed == 0
+
+
+def test_stage_writes_one_file_and_nothing_else(small):
+    before = set(small.path.rglob("*"))
+    assert build(small, parse_config({"report": {"title": "My title"}})) == [small.report]
+    assert set(small.path.rglob("*")) - before == {small.report}
+    assert "My title" in small.report.read_text(encoding="utf-8")
+
+
+def test_same_folder_gives_the_same_bytes(small):
+    assert render(small).read_bytes() == render(small).read_bytes()
+
+
+def test_loads_nothing_from_elsewhere(page):
+    links = page.values("src", "href", "srcset", "xlink:href", "action", "data")
+    assert links
+    assert not [link for link in links if not link.startswith(("#", "data:image/"))]
+    assert "link" not in page.tags
+
+
+def test_links_lead_somewhere_and_ids_are_unique(page):
+    ids = page.values("id")
+    assert len(ids) == len(set(ids))
+    assert {link[1:] for link in page.values("href") if link.startswith("#")} <= set(ids)
+    assert {name for value in page.values("aria-labelledby") for name in value.split()} <= set(ids)
+
+
+def test_policy_lets_only_our_script_run(audit):
+    html = render(audit).read_text(encoding="utf-8")
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', html)
+    (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert "default-src &#39;none&#39;" in policy
+    assert f"&#39;sha256-{digest}&#39;" in policy.replace("&#43;", "+")
+    assert "unsafe" not in policy.split("script-src")[1]
+
+
+def test_tags_close_in_order(page):
+    assert not page.crossed
+    assert not page.stack
+
+
+def test_headings_never_skip_a_level(page):
+    levels = [int(tag[1]) for tag in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_pictures_have_words(page):
+    named = [value for _, name, value in page.attributes if name == "aria-label"]
+    assert all(named)
+    roles = sum(value == "img" for value in page.values("role"))
+    assert roles
+    assert roles <= len(named)
+
+
+def test_each_photograph_is_embedded_once(page):
+    photos = [value for value in page.values("href") if value.startswith("data:image/jpeg")]
+    assert len(photos) == len(set(photos)) == 24
+    assert len([value for value in page.values("href") if re.fullmatch(r"#p\d+", value)]) > 2 * len(photos)
+
+
+def test_verdict_comes_first(page):
+    assert page.text.index("Two shortcuts found") < page.text.index("Findings")
+    assert "possible shortcut" in page.text
+
+
+def test_says_all_that_it_promises(page):
+    for words in (
+        "What the photographs should contain", "plan/weights.csv", "37 unweighted", "Where the model looks",
+        "What is taken for what", "Where it is confidently wrong", "What was looked for", "2,140 MB", "2.14.1",
+        "its end is missing", "The same photograph under different labels", "effect_images", "ab" * 32,
+        "What this result does not say", "did not measure its own false-alarm rate", "Grad-CAM map", REASON, "n = 60",
+        "p < 0.001", "AUC 0.", "Strong in one of the two.",
+    ):  # fmt: skip
+        assert words in page.text.replace("\N{NO-BREAK SPACE}", " "), words
+
+
+def test_corrected_p_is_shown(small):
+    def correct(record):
+        record["findings"][0]["evidence"]["prevalence"] |= {"p": 0.004, "p_adjusted": 0.043}
+
+    text = page_of(changed(small, correct)).text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "p = 0.043" in text
+    assert "p = 0.004" not in text
+
+
+@pytest.mark.parametrize(
+    ("severities", "headline"),
+    [
+        (("cleared",), "No shortcut found among the nine kinds of content that were looked for"),
+        (("expected", "cleared", "low"), "No shortcut found among the nine kinds"),
+        (("not_enough_data",), "Nothing can be told from these photographs"),
+        (("medium", "cleared"), "One possible shortcut found"),
+        (("cleared", "high"), "One shortcut found that this model would learn"),
+    ],
+)
+def test_headline(tmp_path, severities, headline):
+    folder = make_audit(tmp_path, Wish(n=12, files=4, findings=len(severities), clusters=1, severities=severities))
+    page = page_of(folder)
+    assert headline in page.text
+    assert "is fair" not in page.text
+    assert "unbiased" not in page.text
+
+
+def test_a_cue_judged_for_two_classes_counts_once(audit):
+    record = read_json(audit.record)
+    high = next(finding for finding in record["findings"] if finding["severity"] == "high")
+    record["findings"] = [high, high | {"id": "F2", "class": "doctor"}]
+    found = verdict(record)
+    assert found.headline.startswith("One shortcut")
+    assert len(found.open) == 2
+
+
+def test_what_was_not_judged_is_said(audit):
+    record = read_json(audit.record)
+    record["findings"] = record["findings"][:1]
+    (group,) = verdict(record).groups
+    assert group.title == "Looked for, but not judged"
+    assert len(group.words) == 8
+
+
+def test_a_model_that_learned_nothing_is_said(small):
+    def forget(record):
+        record["model"]["accuracy"] |= {"value": 0.52, "low": 0.41, "high": 0.63}
+
+    assert "hardly learned the task" in page_of(changed(small, forget)).text
+
+
+def test_without_findings_clusters_failures_and_training(small):
+    def empty(record):
+        record |= {"findings": [], "clusters": [], "failures": []}
+        record["plan"] |= {"cells": [], "files": []}
+        record["dataset"] |= {"rejected": [], "cross_class_duplicates": [], "warnings": []}
+        record["model"]["worst_groups"] = []
+
+    page = page_of(changed(small, empty))
+    assert "There is no finding" in page.text
+    assert "No groups could be formed" in page.text
+    assert not [value for value in page.values("href") if value.startswith("data:image/jpeg")]
+
+
+def test_many_classes(tmp_path):
+    wish = Wish(classes=tuple(f"kind {i}" for i in range(30)), n=60, files=6, findings=3, clusters=2)
+    page = page_of(make_audit(tmp_path, wish))
+    assert "30 classes" in page.text
+    assert "and 22 classes with fewer" in page.text
+
+
+def test_missing_photograph_becomes_a_placeholder(small):
+    record = read_json(small.record)
+    lost = record["findings"][0]["exemplars"][0]
+    (small.path.parent / "photos" / lost).unlink()
+    page = page_of(small)
+    assert "the file is missing" in page.text
+    assert any(lost in label and "Not shown: the file is missing." in label for label in page.values("aria-label"))
+
+
+def test_empty_map_is_said(small):
+    def show_last(record):
+        record["findings"][0]["exemplars"] = ["class1/0011.jpg"]
+
+    assert "no attention" in page_of(changed(small, show_last)).text
+
+
+def test_metadata_of_photographs_is_left_out(small):
+    path = small.path.parent / "photos" / read_json(small.record)["findings"][0]["exemplars"][0]
+    exif = Image.Exif()
+    exif[0x010E] = "SECRET DESCRIPTION"
+    Image.new("RGB", (64, 48), "teal").save(path, "JPEG", exif=exif, comment=b"SECRET COMMENT")
+    for uri in page_of(small).values("href"):
+        if uri.startswith("data:image/jpeg"):
+            content = base64.b64decode(uri.partition(",")[2])
+            assert b"SECRET" not in content
+            assert not Image.open(io.BytesIO(content)).getexif()
+
+
+def test_hostile_names_stay_text(tmp_path):
+    page = page_of(make_audit(tmp_path, HOSTILE))
+    assert page.tags.count("script") == 1
+    assert not [name for _, name, _ in page.attributes if name.startswith("on")]
+    assert not page.crossed
+    assert f"{IMG}{{{{7*7}}}}</svg></style>{SCRIPT}" in page.text
+    assert "\u202e" not in page.text
+    assert any(IMG in value for value in page.values("aria-label"))
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(words=st.text(min_size=1, max_size=60), label=st.text(min_size=1, max_size=60))
+def test_no_text_changes_the_structure(small, words, label):
+    def rename(record):
+        for finding in record["findings"]:
+            finding |= {"words": words, "class": label, "sentence": words, "recommendation": [label, words]}
+        record["dataset"] |= {"name": label, "warnings": [words]}
+        record["clusters"][0]["words"] = words
+
+    record = read_json(small.record)
+    plain, odd = page_of(changed(small, lambda r: rename_plainly(r, "word"))), page_of(changed(small, rename))
+    write_json(small.record, record)
+    assert odd.tags == plain.tags
+
+
+def rename_plainly(record, word):
+    record["dataset"] |= {"name": word, "warnings": [word]}
+
+
+def test_a_missing_key_is_an_error(small):
+    with pytest.raises(UndefinedError, match="sentence"):
+        render(changed(small, lambda record: record["findings"][0].pop("sentence")))
+
+
+def test_everything_is_escaped_by_default():
+    assert environment().from_string("{{ x }}").render(x="<b>") == "&lt;b&gt;"
+
+
+def test_thousand_photographs_stay_below_five_megabytes(tmp_path):
+    wish = Wish(n=1000, files=190, findings=15, clusters=12, size=(640, 480), texture=40)
+    html = render(make_audit(tmp_path, wish)).read_text(encoding="utf-8")
+    photos = re.findall(r"data:image/jpeg;base64,([^\"]*)", html)
+    assert len(photos) > 140
+    # Photographs of people at this size take 5.4 kB on average; the drawn ones must not be easier.
+    assert np.mean([len(photo) * 3 / 4 for photo in photos]) > 5400
+    assert len(html.encode()) < 5e6
+
+
+def test_large_thumbnails_are_shrunk_to_the_budget(tmp_path):
+    wish = Wish(n=150, files=150, findings=9, clusters=6, exemplars=12, size=(640, 480), texture=60)
+    folder = make_audit(tmp_path, wish)
+    config = parse_config({"report": {"thumbnail": 640, "exemplars": 24}})
+    (path,) = build(folder, config)
+    assert path.stat().st_size < 5e6
+
+
+def test_heat_shows_only_what_speaks_for_the_class():
+    saliency = np.full((14, 14), -3, np.float32)
+    saliency[2:4, 10:12] = 5
+    heat = heat_of(saliency)
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(heat.uri.partition(",")[2]))).convert("RGBA"))
+    assert heat.where == "at the upper right"
+    row, column = np.unravel_index(pixels[..., 3].argmax(), pixels.shape[:2])
+    assert (row / pixels.shape[0] < 0.36) & (column / pixels.shape[1] > 0.64)
+    assert (pixels[pixels.shape[0] // 2 :, :, 3] == 0).all()
+
+
+def test_heat_colours_get_steadily_brighter(small):
+    book = take_pictures(small, small.path.parent / "photos", [], [], 64)
+    strip = Image.open(io.BytesIO(base64.b64decode(book.legend.partition(",")[2]))).convert("RGBA")
+    colours = np.asarray(strip)[0].astype(float)
+    assert len(colours) == LEVELS
+    assert (np.diff(colours[:, :3] @ [0.2126, 0.7152, 0.0722]) > 0).all()
+    assert (np.diff(colours[:, 3]) >= 0).all()
+    assert colours[0, 3] == 0
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "words"), [(7, 7, "in the middle"), (13, 7, "at the lower middle"), (7, 0, "at the left")]
+)
+def test_where(row, column, words):
+    saliency = np.zeros((14, 14), np.float32)
+    saliency[row, column] = 1
+    assert where(saliency) == words
+
+
+def test_axes_are_shared_and_hold_their_null(audit):
+    axes = scales(read_json(audit.record)["findings"])
+    for kind, null in (("attention", 1), ("leakage", 0.5), ("effect", 0), ("gap", 0)):
+        assert axes[kind].low < null < axes[kind].high
+    lift = axes["attention"]
+    assert lift.x(1) - lift.x(0.5) == pytest.approx(lift.x(2) - lift.x(1), abs=0.11)
+
+
+def test_dots_stand_where_their_values_are():
+    fact = {"value": 0.25, "low": 0.0, "high": 0.5, "elsewhere": 1.0, "elsewhere_low": 0.75, "elsewhere_high": 1.0}
+    ours, other = dot_plot("prevalence", fact, Scale(0, 1, 0)).dots
+    assert (ours.low, ours.x, ours.high) == (9.0, 64.5, 120.0)
+    assert (other.low, other.x, other.hollow) == (175.5, 231.0, True)
+
+
+def test_a_finished_folder_without_maps_or_photographs_still_reports(small):
+    for path in small.explain.iterdir():
+        path.unlink()
+    page = page_of(AuditFolder(small.path))
+    assert "no attention" in page.text
