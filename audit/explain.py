@@ -96,10 +96,11 @@ class _Explainer:
         with torch.no_grad(), self.store.runtime.autocast():
             activations = self.network.tail(trunk).float()
             pretrained = self.store.backbone.tail(trunk).float()
-        scores = self.network.head(activations.requires_grad_())
+        watched = activations.detach().requires_grad_()
+        scores = self.network.head(watched)
         labels = self.store.runtime.to_device(self.store.dataset.labels[images])
         classes = torch.stack([labels, scores.argmax(1)], 1)
-        maps = torch.from_numpy(to_half(grad_cam(activations, scores.gather(1, classes))))
+        maps = torch.from_numpy(to_half(grad_cam(watched, scores.gather(1, classes))))
         coverage = self.store.runtime.to_device(cover(self.detections.masks(images), maps.shape[2:]))
         return {
             "label_map": maps[:, 0],

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from audit import sentences
 from audit.clusters import load_clusters
@@ -80,9 +81,8 @@ def _verdict(cue: Cue, label: str, rows: pd.DataFrame, config: Config) -> Verdic
     figures = {row.kind: _figures(row) for row in rows.itertuples()}
     measures = {kind: _evidence(figures[kind]) for kind in KINDS}
     shown = figures["prevalence"]
-    measures["difference"] = Evidence(
-        *(shown.get(f"difference{end}") for end in ("", "_low", "_high")), shown["p_adjusted"]
-    )
+    difference, low, high = (shown.get(f"difference{end}") for end in ("", "_low", "_high"))
+    measures["difference"] = Evidence(difference, low, high, shown["p_adjusted"])
     data, model = in_data(measures, cue.role), in_model(measures)
     is_subject = cue.role == "subject" and data in ("none", "unknown")
     expected = is_subject or cue.name in config.expected_cues
@@ -157,10 +157,11 @@ class _Exemplars:
             return int(cue.name.removeprefix("cluster ")) - 1
         return next((cluster.cluster for cluster in self.clusters if cluster.name == cue.name), None)
 
-    def _in_class(self, verdict: Verdict) -> np.ndarray:
-        return self.dataset.labels == self.dataset.classes.index(verdict.label)
+    def _in_class(self, verdict: Verdict) -> NDArray[np.bool_]:
+        inside: NDArray[np.bool_] = self.dataset.labels == self.dataset.classes.index(verdict.label)
+        return inside
 
-    def _paths(self, images: Images, score: np.ndarray) -> list[str]:
+    def _paths(self, images: Images, score: NDArray[np.float64]) -> list[str]:
         ordered = images[np.argsort(-score[images], kind="stable")]
         first = np.sort(np.unique(self.dataset.groups[ordered], return_index=True)[1])
         return [str(path) for path in self.dataset.images["path"].iloc[ordered[first][: self.count]]]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from audit import __version__
 from audit.config import Config
@@ -127,7 +128,7 @@ def _model(folder: AuditFolder, config: Config, dataset: Dataset) -> dict[str, A
     }
 
 
-def _accuracy(correct: np.ndarray, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
+def _accuracy(correct: NDArray[np.bool_], dataset: Dataset, rows: NDArray[np.bool_]) -> dict[str, Any]:
     low, high = share_interval(correct[rows], dataset.groups[rows])
     return {"value": float(correct[rows].mean()), "low": low, "high": high, "n": int(rows.sum())}
 
@@ -138,9 +139,9 @@ def _confusion(predictions: pd.DataFrame, dataset: Dataset) -> dict[str, Any]:
     return {"classes": list(dataset.classes), "counts": square.to_numpy().tolist()}
 
 
-def _worst_groups(correct: np.ndarray, dataset: Dataset, cues: CueTable) -> list[dict[str, Any]]:
+def _worst_groups(correct: NDArray[np.bool_], dataset: Dataset, cues: CueTable) -> list[dict[str, Any]]:
     """Groups (class with or without a cue) in which the model is right least often, with at least five images."""
-    groups = []
+    groups: list[dict[str, Any]] = []
     for cue in cues.cues:
         present, known = cues.present(cue), cues.known(cue)
         for label, name in enumerate(dataset.classes):

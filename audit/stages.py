@@ -61,13 +61,13 @@ STAGES = (
 )
 
 
-def run_stage(stage: Stage, folder: AuditFolder, config: Config, again: bool = False) -> StageRecord:
-    """Do a stage, or return its record at once if it is done already and not asked for ``again``.
+def run_stage(stage: Stage, folder: AuditFolder, config: Config) -> StageRecord:
+    """Do a stage, or return its record at once if it is done already.
 
     Raises StageError when the work fails for a reason that is not a BiasAuditError already. Where the work was at one
     image or file, its exception says which by ``add_note``.
     """
-    if not again and (record := done_already(stage, folder, config)):
+    if record := done_already(stage, folder, config):
         return record
     key = stage_key(stage, folder, config)
     started = time.perf_counter()

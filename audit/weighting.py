@@ -138,9 +138,8 @@ def _table(rows: Ints, columns: Ints, weights: Floats) -> NDArray[np.float64]:
 
 
 def _worst(columns: Sequence[tuple[Ints, Ints]], targets: Sequence[Floats], weights: Floats) -> float:
-    return max(
-        float(np.abs(_table(*codes, weights) - target).max()) for codes, target in zip(columns, targets, strict=True)
-    )
+    gaps = (np.abs(_table(*codes, weights) - target).max() for codes, target in zip(columns, targets, strict=True))
+    return max(map(float, gaps), default=0.0)
 
 
 def _clipped(weights: Floats, clip: float) -> NDArray[np.float64]:

@@ -220,7 +220,6 @@ def demo(
     """
     with told_errors():
         from audit.demo import draw_demo
-
         from audit.progress import reporting_to
         from flows.terminal import reporter, say
 

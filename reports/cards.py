@@ -19,8 +19,12 @@ CLOSED_PICTURES = 3
 CLUSTER_PICTURES = 6
 OPEN_CARDS = 12
 CLOSED_CARDS = 40
+ALL_CARDS = 120
 CLUSTERS = 24
 FAILURES = 12
+# A larger confusion matrix cannot be read, and would weigh megabytes.
+MATRIX = 30
+MISTAKES = 30
 
 KINDS: tuple[tuple[str, str, str, str], ...] = (
     (
@@ -80,11 +84,11 @@ class Card:
 
 
 def cards(record: Record, axes: Mapping[str, Scale], exemplars: int) -> dict[str, list[Card]]:
-    """The findings by severity, gravest first; at most ``exemplars`` pictures of either kind on an open card."""
+    """The gravest findings, by severity; at most ``exemplars`` pictures of either kind on an open card."""
     by_severity: dict[str, list[Card]] = {level: [] for level in SEVERITIES}
     cells = record["plan"]["cells"]
     opened = closed = 0
-    for finding in record["findings"]:
+    for finding in record["findings"][:ALL_CARDS]:
         is_open = finding["severity"] in OPEN
         opened, closed = opened + is_open, closed + (not is_open)
         shown = (exemplars if opened <= OPEN_CARDS else 0) if is_open else (closed <= CLOSED_CARDS) * CLOSED_PICTURES
@@ -107,6 +111,26 @@ def _facts(finding: Record, axes: Mapping[str, Scale]) -> tuple[Fact, ...]:
         plot = None if values["value"] is None else dot_plot(kind, values, axes[kind])
         facts.append(Fact(question, kind, title, reading, values, plot))
     return tuple(facts)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """How often one class is taken for another; ``share`` is among the photographs of the class."""
+
+    label: str
+    predicted: str
+    n: int
+    share: float
+
+
+def mistakes(confusion: Record) -> list[Mistake]:
+    """The most frequent confusions of two classes, most frequent first."""
+    found = []
+    for label, row in zip(confusion["classes"], confusion["counts"], strict=True):
+        total = sum(row)
+        pairs = zip(confusion["classes"], row, strict=True)
+        found += [Mistake(label, other, n, n / total) for other, n in pairs if n and other != label]
+    return sorted(found, key=lambda mistake: -mistake.n)[:MISTAKES]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from audit.config import Config, parse_config
 from audit.folder import AuditFolder, read_json, read_table, write_atomically
-from reports.cards import FAILURES, cards, places
+from reports.cards import FAILURES, MATRIX, cards, mistakes, places
 from reports.charts import scales, share_plot, training_curves
 from reports.pictures import take_pictures
 from reports.text import FILTERS, decimal, percent, points, visible
@@ -72,7 +72,10 @@ def _context(folder: AuditFolder, record: Record, config: Config) -> dict[str, A
         "verdict": verdict(record),
         "severity_words": SEVERITY_WORDS,
         "cards": by_severity,
+        "hidden_findings": len(record["findings"]) - sum(map(len, by_severity.values())),
         "places": clusters,
+        "mistakes": mistakes(record["model"]["confusion"]),
+        "matrix": len(record["model"]["confusion"]["classes"]) <= MATRIX,
         "failures": failures,
         "curves": training_curves(read_table(folder.training)),
         "labels": _labels(folder),

@@ -145,4 +145,5 @@ FILTERS = {
     "day": day,
     "capital": capital,
     "explained": explained,
+    "counted": counted,
 }

@@ -71,10 +71,11 @@ def _headline(worst: Mapping[str, str], looked_for: int) -> tuple[str, str, str]
     kinds = counted(looked_for, "kind of content", "kinds of content")
     if high := numbers["high"]:
         more = f" Besides, {counted(numbers['medium'], 'possible shortcut')}." if numbers["medium"] else ""
-        lead = "The photographs show it unevenly and this model uses it: it is right for the wrong reason."
+        it = "it" if high == 1 else "them"
+        lead = f"The photographs show {it} unevenly and this model uses {it}: right for the wrong reason."
         return "high", f"{capital(counted(high, 'shortcut'))} found that this model would learn", lead + more
     if medium := numbers["medium"]:
-        lead = "Either the data or the model leans on it, but not clearly both: it deserves a look before training."
+        lead = "The data or the model leans that way strongly, but not both: worth a look before training."
         return "medium", f"{capital(counted(medium, 'possible shortcut'))} found", lead
     if not worst or numbers["not_enough_data"] == len(worst):
         lead = "There are too few photographs to judge any kind of content. This is not a clean bill of health."

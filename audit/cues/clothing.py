@@ -5,7 +5,7 @@ from audit.cues.face import FACE_MODELS, face_mask, find_faces
 from audit.cues.hair import hair_mask
 from audit.cues.person import person_mask
 from audit.cues.photo import Photo
-from audit.modelfiles import FOREGROUND
+from audit.modelfiles import FOREGROUND, ModelFile
 
 _LEAST_AREA = 0.02
 
@@ -15,8 +15,8 @@ class ClothingDetector:
 
     name = "clothing"
     version = 1
-    cues = (Cue("clothing", "the clothing or body", "part"),)
-    models = (*FACE_MODELS, FOREGROUND)
+    cues: tuple[Cue, ...] = (Cue("clothing", "the clothing or body", "part"),)
+    models: tuple[ModelFile, ...] = (*FACE_MODELS, FOREGROUND)
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """Present when it covers at least a fiftieth of the picture."""

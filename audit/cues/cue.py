@@ -9,21 +9,24 @@ from numpy.typing import NDArray
 from audit.cues.photo import Photo
 from audit.modelfiles import ModelFile
 
+GRID = 56
 Mask = NDArray[np.bool_]
-Role = Literal["part", "subject", "scene"]
+Role = Literal["part", "subject", "scene", "attribute"]
+Kind = Literal["detector", "attribute", "cluster"]
 
 
 @dataclass(frozen=True)
 class Cue:
     """A kind of image content that attention can fall on.
 
-    ``words`` name it inside a sentence ("the face"). ``role``: a part of the subject, the subject, or the scene.
+    ``words`` name it inside a sentence ("the face"). ``role``: a part of the subject, the subject itself, the
+    scene around it, or something that the picture does not show.
     """
 
     name: str
     words: str
     role: Role
-    kind: Literal["detector"] = "detector"
+    kind: Kind = "detector"
 
 
 @dataclass(frozen=True)

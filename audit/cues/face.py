@@ -109,13 +109,14 @@ def decode(network: BlazeFace, logits: Floats, raw: Floats) -> Candidates:
     ``logits`` (n,); ``raw`` (n, 16): offset of the box's centre from the anchor, its width and height, then the offsets
     of six points of which the first two are the eyes, all in pixels of the input.
     """
-    scores = 1 / (1 + np.exp(-np.clip(logits, -80, 80)))
+    scores = _sigmoid(logits)
     chosen = np.flatnonzero(scores >= _CANDIDATE_SCORE)
     chosen = chosen[np.argsort(-scores[chosen], kind="stable")]
     base, raw = anchors(network)[chosen] * network.side, raw[chosen]
     centre, half = base + raw[:, :2], raw[:, 2:4] / 2
     eyes = raw[:, 4:8].reshape(-1, 2, 2) + base[:, None]
-    return Candidates(scores[chosen], np.concatenate((centre - half, centre + half), 1), eyes)
+    boxes = np.concatenate((centre - half, centre + half), 1)
+    return Candidates(scores[chosen], boxes.astype(np.float32), eyes.astype(np.float32))
 
 
 def suppress(found: Candidates, overlap: float = _SAME_FACE_IOU) -> Candidates:
@@ -140,7 +141,8 @@ def iou(first: Floats, second: Floats) -> Floats:
     common = np.prod(np.clip(high - low, 0, None), axis=2)
     areas = [np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), axis=1) for boxes in (first, second)]
     union = areas[0][:, None] + areas[1][None] - common
-    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    ratio: Floats = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    return ratio
 
 
 @shared
@@ -177,8 +179,8 @@ class FaceDetector:
 
     name = "face"
     version = 1
-    cues = (Cue("face", "the face", "part"),)
-    models = FACE_MODELS
+    cues: tuple[Cue, ...] = (Cue("face", "the face", "part"),)
+    models: tuple[ModelFile, ...] = FACE_MODELS
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """Present when a face is accepted; the mask is the inside of the outlines."""
@@ -188,7 +190,7 @@ class FaceDetector:
 
 def _candidates(photo: Photo, network: BlazeFace) -> Candidates:
     square, scale, shift = _letterbox(photo.pixels, network.side)
-    outputs = photo.networks.run(network.model, cv2.dnn.blobFromImage(square, 1 / 127.5, mean=(127.5, 127.5, 127.5)))
+    outputs = photo.networks.run(network.model, square, -1.0, 1.0)
     found = suppress(decode(network, outputs[network.scores].reshape(-1), outputs[network.boxes].reshape(-1, 16)))
     return Candidates(
         found.scores,
@@ -221,9 +223,9 @@ def _fit_mesh(photo: Photo, box: Floats, angle: float) -> tuple[float, Floats]:
     """The mesh's presence in [0, 1] and its 468 points (468, 2) in pixels of the photograph."""
     to_crop = crop_transform(box, angle)
     crop = cv2.warpAffine(photo.pixels, to_crop, (_MESH_SIDE, _MESH_SIDE), flags=cv2.INTER_LINEAR)
-    outputs = photo.networks.run(FACE_MESH, cv2.dnn.blobFromImage(crop, 1 / 255))
+    outputs = photo.networks.run(FACE_MESH, crop.astype(np.uint8, copy=False))
     points = outputs["conv2d_21"].reshape(468, 3)[:, :2]
-    presence = 1 / (1 + np.exp(-outputs["conv2d_31"].item()))
+    presence = float(_sigmoid(outputs["conv2d_31"]).item())
     back = cv2.invertAffineTransform(to_crop)
     return presence, (points @ back[:, :2].T + back[:, 2]).astype(np.float32)
 
@@ -245,6 +247,10 @@ def ellipse_outline(box: Floats, angle: float, points: int = 36) -> Floats:
     turn = np.linspace(0, 2 * np.pi, points, endpoint=False)
     upright = np.stack((0.45 * width * np.sin(turn), -0.6 * height * np.cos(turn) - 0.06 * height), 1)
     return (upright @ _rotation(angle).T + (box[:2] + box[2:]) / 2).astype(np.float32)
+
+
+def _sigmoid(logits: Floats) -> Floats:
+    return (1 / (1 + np.exp(-np.clip(logits, -80, 80)))).astype(np.float32)
 
 
 def _rotation(angle: float) -> NDArray[np.float64]:

@@ -14,12 +14,12 @@ from audit.cues.cue import Cue, Mask, Sighting
 from audit.cues.face import FACE_MODELS, Face, face_mask, find_faces
 from audit.cues.person import person_mask
 from audit.cues.photo import Photo, shared
-from audit.modelfiles import FOREGROUND
+from audit.modelfiles import FOREGROUND, ModelFile
 
 Floats = NDArray[np.float32]
 
 # Fitted on half of three sets of photographs with hair masks.
-_TOP, _SIDE = -1.5, 1.2
+_TOP, _SIDE, _ROUNDNESS = -1.6, 1.3, 2.5
 _BY_COLOUR_FROM, _REACH, _WIDE = -0.2, 1.6, 1.3
 _THROAT_WIDTH, _THROAT_TOP = 0.45, 0.45
 _COLOUR_MARGIN = 0.5
@@ -57,7 +57,9 @@ class Colours:
 def hair_mask(photo: Photo) -> Mask:
     """The hair or headwear of everyone whose face was accepted."""
     mask, person = np.zeros(photo.shape, bool), person_mask(photo)
-    for face in find_faces(photo) if person is not None else ():
+    if person is None:
+        return mask
+    for face in find_faces(photo):
         rows, columns = _window(face, photo.shape)
         inside = person[rows, columns] & ~face_mask(photo)[rows, columns]
         mask[rows, columns] |= _hair_of(face, photo, inside, rows, columns)
@@ -69,8 +71,8 @@ class HairDetector:
 
     name = "hair"
     version = 1
-    cues = (Cue("hair", "the hair or headwear", "part"),)
-    models = (*FACE_MODELS, FOREGROUND)
+    cues: tuple[Cue, ...] = (Cue("hair", "the hair or headwear", "part"),)
+    models: tuple[ModelFile, ...] = (*FACE_MODELS, FOREGROUND)
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """Present when it covers at least a tenth of the faces' area."""
@@ -83,17 +85,21 @@ class HairDetector:
 def _hair_of(face: Face, photo: Photo, inside: Mask, rows: slice, columns: slice) -> Mask:
     """Hair in a window; ``inside`` is what belongs to a person there and to no face."""
     u, v = face_coordinates(face, rows, columns)
-    near = inside & (np.abs(u) < _SIDE) & (v > _TOP) & (v < _BY_COLOUR_FROM)
+    near = inside & _in_cap(u, v)
     beside = inside & (np.abs(u) < _WIDE) & (v >= _BY_COLOUR_FROM) & (v < _REACH)
     beside &= ~((np.abs(u) < _THROAT_WIDTH) & (v > _THROAT_TOP))
     lab = _smoothed_lab(photo)[rows, columns]
-    crown = Colours.of(lab[near & (np.abs(u) < 0.6) & (v > -1.1) & (v < -0.35)])
-    if crown is None:
+    crown = near & (np.abs(u) < 0.6) & (v > -1.1) & (v < -0.35)
+    colours = Colours.of(lab[crown])
+    if colours is None:
         return near
     others = (Colours.of(lab[face_mask(photo)[rows, columns]]), Colours.of(lab[_below_chin(inside, u, v)]))
-    rival = np.max([other.log_density(lab) if other else np.full(u.shape, _UNSEEN) for other in others], axis=0)
-    hair = near | (beside & (crown.log_density(lab) + _COLOUR_MARGIN > rival))
-    return _touching(hair, near)
+    doubtful = lab[beside]
+    rivals = [other.log_density(doubtful) for other in others if other]
+    rival = np.max([*rivals, np.full(len(doubtful), _UNSEEN)], axis=0)
+    hair = near.copy()
+    hair[beside] = colours.log_density(doubtful) + _COLOUR_MARGIN > rival
+    return _touching(hair, crown)
 
 
 def face_coordinates(face: Face, rows: slice, columns: slice) -> tuple[Floats, Floats]:
@@ -109,15 +115,21 @@ def face_coordinates(face: Face, rows: slice, columns: slice) -> tuple[Floats, F
 
 @shared
 def _smoothed_lab(photo: Photo) -> Floats:
-    lab: NDArray[np.uint8] = cv2.cvtColor(cv2.GaussianBlur(photo.pixels, (0, 0), 1.5), cv2.COLOR_RGB2LAB)
-    return lab.astype(np.float32)
+    return cv2.cvtColor(cv2.GaussianBlur(photo.pixels, (0, 0), 1.5), cv2.COLOR_RGB2LAB).astype(np.float32)
 
 
 def _window(face: Face, shape: tuple[int, int]) -> tuple[slice, slice]:
     x, y = face.centre
-    reach = 2.5 * max(face.size)
+    reach = 2.2 * max(face.size)
     ends = [(max(0, int(middle - reach)), int(middle + reach) + 1) for middle in (y, x)]
     return slice(ends[0][0], min(shape[0], ends[0][1])), slice(ends[1][0], min(shape[1], ends[1][1]))
+
+
+def _in_cap(u: Floats, v: Floats) -> Mask:
+    """A rounded box over the head, down to where colour decides."""
+    above = np.maximum(_BY_COLOUR_FROM - v, 0) / (_BY_COLOUR_FROM - _TOP)
+    inside: Mask = ((np.abs(u) / _SIDE) ** _ROUNDNESS + above**_ROUNDNESS < 1) & (v < _BY_COLOUR_FROM)
+    return inside
 
 
 def _below_chin(inside: Mask, u: Floats, v: Floats) -> Mask:

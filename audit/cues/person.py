@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from audit.cues.cue import ABSENT, Cue, Mask, Sighting
 from audit.cues.face import FACE_MODELS, Face, face_mask, find_faces
 from audit.cues.photo import Photo, Pixels, shared
-from audit.modelfiles import FOREGROUND
+from audit.modelfiles import FOREGROUND, ModelFile
 
 Floats = NDArray[np.float32]
 
@@ -48,7 +48,7 @@ def object_mask(photo: Photo) -> tuple[Mask, float]:
     likelihood = (foreground(photo) + edge_contrast(photo.pixels) + _centre_prior(photo.shape)) / 3
     mask = _largest_hull(likelihood > _OBJECT_SCORE)
     if not mask.any():  # nothing stands out: take the middle
-        mask = _centre_prior(photo.shape) > np.exp(-1)
+        mask = _centre_prior(photo.shape) > 0.75
     return mask, float(likelihood[mask].mean())
 
 
@@ -78,12 +78,12 @@ class SubjectDetector:
 
     name = "subject"
     version = 1
-    cues = (
+    cues: tuple[Cue, ...] = (
         Cue("person", "the person", "subject"),
         Cue("main_object", "the main object", "subject"),
         Cue("background", "the background", "scene"),
     )
-    models = (*FACE_MODELS, FOREGROUND)
+    models: tuple[ModelFile, ...] = (*FACE_MODELS, FOREGROUND)
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """The background is all that neither the person nor the main object covers."""
@@ -99,7 +99,7 @@ class SubjectDetector:
 
 def _segment(photo: Photo, pixels: Pixels) -> Floats:
     square = cv2.resize(pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    (output,) = photo.networks.run(FOREGROUND, cv2.dnn.blobFromImage(square, 1 / 255)).values()
+    (output,) = photo.networks.run(FOREGROUND, square.astype(np.uint8, copy=False)).values()
     probability: Floats = cv2.resize(output[0, 0], (pixels.shape[1], pixels.shape[0]))
     return probability
 
@@ -118,11 +118,12 @@ def _mahalanobis(lab: Floats, sample: Floats) -> Floats:
     # 40: about the variance of sensor and JPEG noise, so that a perfectly flat edge does not make all else far away.
     precision = np.linalg.inv(np.cov(sample.T) + 40 * np.eye(3))
     offset = lab - sample.mean(0)
-    return np.sqrt(((offset @ precision) * offset).sum(-1)).astype(np.float32)
+    distances: Floats = np.sqrt(((offset @ precision) * offset).sum(-1)).astype(np.float32)
+    return distances
 
 
 def _centre_prior(shape: tuple[int, ...], spread: float = _CENTRE_SPREAD) -> Floats:
-    """Gaussian bump (h, w), 1 in the middle; ``spread`` is its standard deviation in half sides."""
+    """Gaussian bump (h, w), 1 in the middle; ``spread`` is its standard deviation in sides of the picture."""
     y, x = (((np.arange(length) + 0.5) / length - 0.5) / spread for length in shape[:2])
     return np.exp(-(y[:, None] ** 2 + x[None] ** 2) / 2).astype(np.float32)
 

@@ -27,13 +27,15 @@ class Networks:
     folder: Path
     _loaded: dict[str, Any] = field(default_factory=dict, repr=False)
 
-    def run(self, model: ModelFile, blob: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Outputs by name for one input (1, 3, h, w), whose size must be the one the network was made for."""
+    def run(
+        self, model: ModelFile, pixels: Pixels, low: float = 0.0, high: float = 1.0
+    ) -> dict[str, NDArray[np.float32]]:
+        """Outputs by name for RGB pixels (h, w, 3) of the size that the network was made for, scaled to low..high."""
         if model.name not in self._loaded:
             self._loaded[model.name] = cv2.dnn.readNetFromTFLite(str(self.folder / model.name))
         net = self._loaded[model.name]
         names = net.getUnconnectedOutLayersNames()
-        net.setInput(blob)
+        net.setInput(cv2.dnn.blobFromImage(pixels) * np.float32((high - low) / 255) + np.float32(low))
         # The network's own buffers would be overwritten by its next run.
         return {name: output.copy() for name, output in zip(names, net.forward(names), strict=True)}
 

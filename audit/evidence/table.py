@@ -149,14 +149,18 @@ class Measurer:
         images = comparable["image"].to_numpy()
         settings = self.config.evidence
         return effect(
-            *(comparable[name].to_numpy(np.float64) for name in ("p_before", "p_masked", "p_control")),
-            *(comparable[f"predicted_{name}"].to_numpy(np.int64) for name in ("before", "masked", "control")),
-            self.dataset.labels[images],
-            self.dataset.groups[images],
-            self._rng(cue, label, "effect"),
-            settings.resamples,
-            settings.permutations,
-            settings.min_images,
+            p_before=comparable["p_before"].to_numpy(np.float64),
+            p_masked=comparable["p_masked"].to_numpy(np.float64),
+            p_control=comparable["p_control"].to_numpy(np.float64),
+            predicted_before=comparable["predicted_before"].to_numpy(np.int64),
+            predicted_masked=comparable["predicted_masked"].to_numpy(np.int64),
+            predicted_control=comparable["predicted_control"].to_numpy(np.int64),
+            label=self.dataset.labels[images],
+            groups=self.dataset.groups[images],
+            rng=self._rng(cue, label, "effect"),
+            resamples=settings.resamples,
+            permutations=settings.permutations,
+            min_images=settings.min_images,
         )
 
     def _rng(self, cue: Cue, label: int, kind: str) -> np.random.Generator:

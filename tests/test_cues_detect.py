@@ -1,0 +1,289 @@
+"""The stage: shards, resume, the pool, errors that name the photograph, and masks on the grid."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from audit.config import Config, parse_config
+from audit.cues import detect
+from audit.cues.border import BorderDetector
+from audit.cues.detect import GRID, build, load_detections, pack_masks, reduce_mask, shard_path, unpack_masks
+from audit.dataset import build as build_dataset
+from audit.errors import AuditFolderError, ConfigError, MissingModelFile, StageError
+from audit.folder import AuditFolder, file_digest, read_json
+from audit.progress import reporting_to
+
+_PER_CLASS = 12
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Two classes of smooth noise; every other picture of the first has a black bar of a tenth at its top."""
+    for label in ("with", "without"):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        for i in range(_PER_CLASS):
+            seed = i + 100 * (label == "without")
+            small = np.random.default_rng(seed).integers(60, 256, (6, 8, 3), np.uint8)
+            pixels = np.array(Image.fromarray(small).resize((80, 60), Image.Resampling.BICUBIC))
+            if label == "with" and i % 2 == 0:
+                pixels[:6] = 0
+            Image.fromarray(pixels).save(tmp_path / "photos" / label / f"{i:02}.png")
+    return tmp_path / "photos"
+
+
+def _config(photos, **tree) -> Config:
+    given_ = {"cues": ["border"], "dataset": {"photos": str(photos)}, "compute": {"workers": 0}}
+    return parse_config(given_ | tree)
+
+
+@pytest.fixture
+def audit(photos, tmp_path):
+    """A folder whose dataset stage is done, and its settings."""
+    folder, config = AuditFolder(tmp_path / "audit"), _config(photos)
+    build_dataset(folder, config)
+    return folder, config
+
+
+@pytest.fixture
+def small_shards(monkeypatch):
+    monkeypatch.setattr(detect, "SHARD", 5)
+
+
+def _digests(folder):
+    return {path.name: file_digest(path) for path in folder.detections.iterdir()}
+
+
+def test_planted_bars_are_found_and_only_they(audit):
+    folder, config = audit
+    paths = build(folder, config)
+    assert [path.name for path in paths] == ["detectors.json", "shard-00000.safetensors"]
+    found = load_detections(folder)
+    assert [cue.name for cue in found.cues] == ["border"] and found.cues[0].role == "scene"
+    expected = np.array([i < _PER_CLASS and i % 2 == 0 for i in range(2 * _PER_CLASS)])
+    np.testing.assert_array_equal(found.present[:, 0], expected)
+    np.testing.assert_allclose(found.area[expected, 0], 0.1, atol=1e-6)
+    assert not found.area[~expected].any() and not found.score[~expected].any()
+    masks = found.masks(np.array([1, 0]))
+    assert masks.shape == (2, 1, GRID, GRID) and not masks[0].any()
+    assert masks[1, 0, :5].all() and not masks[1, 0, 6:].any()
+
+
+def test_masks_come_from_the_right_shards_in_the_order_asked_for(audit, small_shards):
+    folder, config = audit
+    assert len(build(folder, config)) == 1 + 5
+    found = load_detections(folder)
+    asked = np.array([22, 4, 3, 10, 0])
+    np.testing.assert_array_equal(found.masks(asked).any((1, 2, 3)), found.present[asked, 0])
+    assert found.present.shape == (24, 1) and found.masks(np.array([], int)).shape == (0, 1, GRID, GRID)
+
+
+def test_a_second_run_goes_on_at_the_missing_shard(audit, small_shards, monkeypatch):
+    folder, config = audit
+    build(folder, config)
+    before = _digests(folder)
+    shard_path(folder, 2).unlink()
+    (folder.detections / "detectors.json").unlink()
+    seen = []
+    look = BorderDetector.detect
+    monkeypatch.setattr(BorderDetector, "detect", lambda self, photo: seen.append(1) or look(self, photo))
+    build(folder, config)
+    assert len(seen) == 5 and _digests(folder) == before
+
+
+def test_another_version_or_dataset_drops_the_old_shards(audit, small_shards, monkeypatch, photos):
+    folder, config = audit
+    build(folder, config)
+    monkeypatch.setattr(BorderDetector, "version", 99)
+    seen = []
+    look = BorderDetector.detect
+    monkeypatch.setattr(BorderDetector, "detect", lambda self, photo: seen.append(1) or look(self, photo))
+    build(folder, config)
+    assert len(seen) == 24 and read_json(folder.detections / "detectors.json")["versions"] == {"border": 99}
+    for i in range(9, _PER_CLASS):
+        (photos / "without" / f"{i:02}.png").unlink()
+    more = _config(photos, dataset={"photos": str(photos), "min_images_per_class": 5})
+    build_dataset(folder, more)
+    assert len(build(folder, more)) == 1 + 5 and len(load_detections(folder).present) == 21
+
+
+def test_workers_find_the_same_and_leave_nothing_behind(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(detect, "_IMAGES_PER_WORKER", 4)
+    digests = []
+    for workers in (0, 2):
+        folder = AuditFolder(tmp_path / f"audit-{workers}")
+        config = _config(photos, compute={"workers": workers})
+        build_dataset(folder, config)
+        build(folder, config)
+        digests.append(_digests(folder))
+    assert digests[0] == digests[1]
+    assert not _children(os.getpid())
+
+
+def _children(process: int) -> list[int]:
+    with open(f"/proc/{process}/task/{process}/children") as listing:  # noqa: PTH123 - a proc file
+        return [int(child) for child in listing.read().split() if b"spawn_main" in _command(child)]
+
+
+def _command(process: str) -> bytes:
+    try:
+        with open(f"/proc/{process}/cmdline", "rb") as file:  # noqa: PTH123 - a proc file
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+_SLOW_RUN = """
+import sys, time
+from audit.cues import detect
+from audit.cues.border import BorderDetector
+
+class Slow(BorderDetector):
+    def detect(self, photo):
+        time.sleep(0.2)
+        return super().detect(photo)
+
+BorderDetector.detect = Slow.detect
+detect._IMAGES_PER_WORKER = 4
+
+if __name__ == "__main__":
+    from audit.config import parse_config
+    from audit.folder import AuditFolder
+    tree = {"cues": ["border"], "dataset": {"photos": sys.argv[2]}, "compute": {"workers": 2}}
+    detect.build(AuditFolder(__import__("pathlib").Path(sys.argv[1])), parse_config(tree))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for child processes in /proc")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_run_ends_soon_with_its_workers(audit, photos, tmp_path, how):
+    script = tmp_path / "slow.py"
+    script.write_text(textwrap.dedent(_SLOW_RUN))
+    with subprocess.Popen(
+        [sys.executable, script, audit[0].path, photos], stderr=subprocess.PIPE, start_new_session=True
+    ) as run:
+        workers = _wait_for(lambda: found if len(found := _children(run.pid)) == 2 else None)
+        run.send_signal(how)
+        run.communicate(timeout=15)
+    assert run.returncode != 0
+    _wait_for(lambda: not any(b"spawn_main" in _command(str(worker)) for worker in workers))
+    assert not list(audit[0].detections.glob("shard-*"))
+
+
+def _wait_for(condition, seconds=15.0):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if result := condition():
+            return result
+        time.sleep(0.05)
+    pytest.fail(f"nothing happened within {seconds} s")
+
+
+def test_a_failing_detector_names_itself_and_the_photograph(audit, monkeypatch):
+    def fail(self, photo):
+        raise ZeroDivisionError("of course")
+
+    monkeypatch.setattr(BorderDetector, "detect", fail)
+    with pytest.raises(StageError, match=r"with/00\.png: the detector 'border' failed.*of course"):
+        build(*audit)
+    assert not list(audit[0].detections.glob("shard-*"))
+
+
+def test_a_photograph_that_has_gone_bad_is_named(audit, photos):
+    (photos / "without" / "03.png").write_bytes(b"no longer a picture")
+    with pytest.raises(StageError, match=r"without/03\.png"):
+        build(*audit)
+
+
+def test_missing_model_files_and_unknown_cues_are_said_before_any_work(audit, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(detect, "_drop_stale", lambda *_: pytest.fail("work was begun"))
+    tree = {"workers": 0, "models": str(tmp_path / "nothing")}
+    with pytest.raises(MissingModelFile, match="run `bias-audit fetch`"):
+        build(audit[0], _config(photos, cues=["border", "face"], compute=tree))
+    with pytest.raises(ConfigError, match="the nearest is 'border'"):
+        build(audit[0], _config(photos, cues=["boarder"]))
+
+
+def test_no_cues_at_all_is_no_error(audit, photos):
+    build(audit[0], _config(photos, cues=[]))
+    found = load_detections(audit[0])
+    assert found.present.shape == (24, 0) and found.masks(np.arange(3)).shape == (3, 0, GRID, GRID)
+
+
+def test_damaged_shards_are_said(audit):
+    folder, config = audit
+    build(folder, config)
+    shard_path(folder, 0).write_bytes(b"damaged")
+    with pytest.raises(AuditFolderError, match=r"shard-00000\.safetensors: missing or damaged"):
+        load_detections(folder)
+
+
+def test_progress_counts_what_was_there_already(audit, small_shards):
+    folder, config = audit
+    build(folder, config)
+    shard_path(folder, 0).unlink()
+
+    class Recorder:
+        total, done = 0, 0
+
+        def started(self, task, total, unit):
+            assert (task, unit) == ("looking for cues", "images")
+            self.total = total
+
+        def advanced(self, count):
+            self.done += count
+
+        def finished(self): ...
+        def note(self, message): ...
+
+    recorder = Recorder()
+    with reporting_to(recorder):
+        build(folder, config)
+    assert recorder.total == recorder.done == 24
+
+
+def test_the_list_of_detectors_is_as_documented(audit):
+    build(*audit)
+    listed = json.loads((audit[0].detections / "detectors.json").read_text())
+    cue = {"name": "border", "words": "a border or frame", "role": "scene", "detector": "border"}
+    assert listed == {"grid": 56, "cues": [cue], "versions": {"border": 1}}
+
+
+def test_most_of_a_cell_holds_it():
+    mask = np.zeros((112, 112), bool)
+    mask[:40, :41] = True
+    np.testing.assert_array_equal(reduce_mask(mask)[:20, :20], True)
+    assert reduce_mask(mask).sum() == 20 * 20
+
+
+@pytest.mark.parametrize("thickness", [1, 2, 3])
+def test_a_thin_border_does_not_vanish(thickness):
+    mask = np.zeros((500, 500), bool)
+    mask[:thickness] = True
+    assert reduce_mask(mask)[0].all() and not reduce_mask(mask)[1:].any()
+
+
+@given(st.integers(1, 512), st.integers(1, 512), st.integers(0, 10**6))
+def test_no_mask_vanishes_and_none_comes_from_nothing(height, width, seed):
+    rng = np.random.default_rng(seed)
+    mask = np.zeros((height, width), bool)
+    assert not reduce_mask(mask).any()
+    mask[rng.integers(height), rng.integers(width)] = True
+    assert reduce_mask(mask).any() and reduce_mask(np.ones_like(mask)).all()
+
+
+@given(st.integers(0, 10**6))
+def test_packing_is_undone_by_unpacking(seed):
+    masks = np.random.default_rng(seed).random((3, 2, GRID, GRID)) < 0.3
+    packed = pack_masks(masks)
+    assert packed.shape == (3, 2, GRID * GRID // 8) and packed.dtype == np.uint8
+    np.testing.assert_array_equal(unpack_masks(packed), masks)
