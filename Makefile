@@ -20,7 +20,7 @@ help:
 demo: $(VENV)/.installed
 	$(BIN)/bias-audit fetch
 	$(BIN)/bias-audit demo demo
-	$(BIN)/bias-audit run --manifest demo/train.csv --out demo/audits \
+	$(BIN)/bias-audit run demo/train --out demo/audits \
 		--set model.fine_tune=head --set 'expected_cues=[clothing]'
 
 test: lint fetch browser

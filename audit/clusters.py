@@ -96,8 +96,8 @@ def group(features: NDArray[np.float64], most: int, seed: int) -> Grouping:
     highest. A cluster's own stability is its mean best Jaccard overlap with the clusters of the halves (Hennig 2007).
     """
     rows = len(features)
-    largest = min(most, rows // _REGIONS_PER_CLUSTER)
-    if largest < 2 or np.ptp(features, axis=0).max() < 1e-9:
+    largest = min(most, rows // _REGIONS_PER_CLUSTER, len(np.unique(features.round(9), axis=0)))
+    if largest < 2:
         return Grouping(np.zeros(rows, np.int64), np.zeros(rows), np.ones(1 if rows else 0))
     rng = np.random.default_rng(seed)
     halves = [rng.permutation(rows)[: min(_FITTED_AT_MOST, max(rows // 2, largest))] for _ in range(_HALVES)]
@@ -116,10 +116,11 @@ def _final(
     sample = np.sort(rng.permutation(len(features))[:_FITTED_AT_MOST])
     model = _fit(features[sample], k, seed)
     assigned = model.predict(features).astype(np.int64)
-    order = np.argsort(-np.bincount(assigned, minlength=k), kind="stable")
+    counts = np.bincount(assigned, minlength=k)
+    order = np.argsort(-counts, kind="stable")
     renamed = np.argsort(order)[assigned]
     distance = np.linalg.norm(features - model.cluster_centers_[assigned], axis=1)
-    stability = np.array([_overlap(renamed == cluster, references) for cluster in range(k)])
+    stability = np.array([_overlap(renamed == cluster, references) for cluster in range(np.count_nonzero(counts))])
     return Grouping(renamed, distance, stability)
 
 

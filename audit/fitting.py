@@ -12,9 +12,15 @@ from torch import Tensor, nn
 
 from audit import checkpoints
 from audit.config import Config
+from audit.errors import StageError
 from audit.models import Network
 from audit.pixels import Images
 from audit.runtime import Runtime
+
+_DIVERGED = (
+    "The training diverged: its loss is no longer a finite number; "
+    "lower training.head_learning_rate and training.tail_learning_rate."
+)
 
 
 class Inputs(Protocol):
@@ -78,8 +84,9 @@ class Fitting:
     def __post_init__(self) -> None:
         settings = self.config.training
         counts = np.bincount(self.labels[self.split.fit], minlength=self.labels.max() + 1)
-        balance = torch.tensor(counts.sum() / (len(counts) * np.maximum(counts, 1)), dtype=torch.float32)
-        self.loss = nn.CrossEntropyLoss(balance.to(self.runtime.device))
+        balance = counts.sum() / (len(counts) * np.maximum(counts, 1))
+        self.balance = self.runtime.to_device(balance.astype(np.float32))
+        self.loss = nn.CrossEntropyLoss(self.balance)
         groups = [
             {"params": list(self.network.head.parameters()), "lr": settings.head_learning_rate},
             {"params": list(self.network.tail.parameters()), "lr": settings.tail_learning_rate},
@@ -92,12 +99,15 @@ class Fitting:
     def run(self, advance: Callable[[int], None]) -> list[Epoch]:
         """Fit until the validation loss has not fallen for ``training.patience`` epochs. Returns every epoch.
 
-        The network ends with the weights of the epoch whose validation loss was lowest.
+        The network ends with the weights of the epoch whose validation loss was lowest. Raises StageError when the loss
+        is no longer a finite number.
         """
         advance(len(self.history))
         while not self._finished():
             fitted = self._fit_epoch(len(self.history))
             validated = self._evaluate(self.split.validation)
+            if not np.isfinite([fitted[0], validated[0]]).all():
+                raise StageError(_DIVERGED)
             self.history.append(Epoch(*fitted, *validated))
             if self._best_epoch() == len(self.history) - 1:
                 self.best = {key: value.clone() for key, value in self.network.trained_state().items()}
@@ -140,7 +150,7 @@ class Fitting:
     def _pass(
         self, images: Images, flipped: NDArray[np.bool_] | None, step: Callable[[Tensor], None]
     ) -> tuple[float, float]:
-        total, correct = 0.0, 0
+        total, weight, correct = 0.0, 0.0, 0
         for batch, tensor in self.inputs.batches(images, self.config.training.batch_size, flipped):
             labels = self.runtime.to_device(self.labels[batch])
             with self.runtime.autocast():
@@ -148,9 +158,11 @@ class Fitting:
             scores = self.network.head(activations.float())
             loss = self.loss(scores, labels)
             step(loss)
-            total += float(loss.detach()) * len(batch)
+            # A batch's loss is divided by the weight of its own images, which differs where classes come in blocks.
+            of_batch = float(self.balance[labels].sum())
+            total, weight = total + float(loss.detach()) * of_batch, weight + of_batch
             correct += int((scores.argmax(1) == labels).sum())
-        return total / len(images), correct / len(images)
+        return total / weight, correct / len(images)
 
     def _save(self) -> None:
         tensors = {

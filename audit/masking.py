@@ -1,5 +1,6 @@
 """Hiding a cue, or an equal area elsewhere, and asking the model again."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from audit.activations import ActivationStore
 from audit.config import Config
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import load_dataset
-from audit.folder import AuditFolder, read_table, value_digest, write_table, write_text
+from audit.folder import AuditFolder, file_digest, read_table, value_digest, write_table, write_text
 from audit.leaning import leaning_classes
 from audit.models import Network, load_backbone
 from audit.pixels import Images, read_pixels
@@ -84,18 +85,19 @@ def hide(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8
 
     ``pixels`` uint8 (S, S, 3), ``mask`` boolean on any grid over the same picture. The fill is a normalised
     convolution: a Gaussian mean (sigma S / 12) over pixels outside the mask alone, so nothing of the hidden content
-    remains, not even its mean colour, and no sharp edge is added in the middle of it.
+    remains, not even its mean colour, and no sharp edge is added in the middle of it. A mask that leaves nothing gives
+    plain grey.
     """
     side = len(pixels)
-    grown = ndimage.binary_dilation(mask).astype(np.float32)
+    # Interpolation mixes neighbouring cells, diagonal ones too: all that touch the mask must hide.
+    reach = math.ceil(len(mask) / side / 2 + 0.5)
+    grown = ndimage.binary_dilation(mask, np.ones((3, 3)), reach).astype(np.float32)
     hidden = cv2.resize(grown, (side, side), interpolation=cv2.INTER_LINEAR)[:, :, None]
     shown = (hidden <= 0.01).astype(np.float32)
-    if not shown.any():
-        shown = np.ones_like(shown)
     sigma = side / 12
     total = cv2.GaussianBlur(pixels * shown, (0, 0), sigma)
     weight = cv2.GaussianBlur(shown, (0, 0), sigma).reshape(side, side, 1)
-    mean = (pixels * shown).sum((0, 1)) / shown.sum()
+    mean = (pixels * shown).sum((0, 1)) / shown.sum() if shown.any() else 128.0
     fill = (total + 1e-3 * mean) / (weight + 1e-3)
     blended: NDArray[np.uint8] = np.clip(pixels * (1 - hidden) + fill * hidden + 0.5, 0, 255).astype(np.uint8)
     return blended
@@ -185,7 +187,7 @@ def _predict(store: ActivationStore, network: Network, views: list[NDArray[np.ui
 def _forget_other_inputs(folder: AuditFolder, chosen: pd.DataFrame, config: Config) -> None:
     """Drop parts that were written for other images, cues or models."""
     models = [path.stat().st_mtime_ns for path in sorted(folder.model.glob("*.safetensors"))]
-    key = value_digest(chosen.to_dict("list"), models, config.seed)
+    key = value_digest(chosen.to_dict("list"), file_digest(folder.cues), models, config.seed)
     marker = folder / "masking" / "key"
     if marker.exists() and marker.read_text(encoding="utf-8") == key:
         return

@@ -52,7 +52,8 @@ class FcHead(nn.Module):
         layers = list(vgg16(weights=None, init_weights=False).classifier)
         self.pool = nn.Sequential(nn.MaxPool2d(2), nn.AdaptiveAvgPool2d(7))
         self.layers = nn.Sequential(*layers[:-1])
-        self.layers.load_state_dict({key: value for key, value in classifier.items() if key[0] != "6"})
+        # Fine-tuned files may end in layers of their own; fc6 and fc7 are all that is taken over.
+        self.layers.load_state_dict({key: classifier[key] for key in self.layers.state_dict()})
         self.fc8 = nn.Linear(4096, classes)
         nn.init.normal_(self.fc8.weight, std=0.01)
         nn.init.zeros_(self.fc8.bias)

@@ -90,7 +90,7 @@ def _verdict(strength: Strength) -> str:
 
 
 def _points(change: float) -> str:
-    return f"{change * 100:+.0f} percentage points".replace("-", "−")
+    return f"{round(change * 100):+d} percentage points".replace("-", "−")
 
 
 def _capital(text: str) -> str:

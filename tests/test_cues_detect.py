@@ -17,7 +17,7 @@ from PIL import Image
 from audit.config import Config, parse_config
 from audit.cues import detect
 from audit.cues.border import BorderDetector
-from audit.cues.detect import GRID, build, load_detections, pack_masks, reduce_mask, shard_path, unpack_masks
+from audit.cues.detect import GRID, build, load_detections, pack_masks, shard_path, to_grid, unpack_masks
 from audit.dataset import build as build_dataset
 from audit.errors import AuditFolderError, ConfigError, MissingModelFile, StageError
 from audit.folder import AuditFolder, file_digest, read_json
@@ -254,31 +254,31 @@ def test_progress_counts_what_was_there_already(audit, small_shards):
 def test_the_list_of_detectors_is_as_documented(audit):
     build(*audit)
     listed = json.loads((audit[0].detections / "detectors.json").read_text())
-    cue = {"name": "border", "words": "a border or frame", "role": "scene", "detector": "border"}
+    cue = {"name": "border", "words": "a border or frame", "role": "scene", "kind": "detector"}
     assert listed == {"grid": 56, "cues": [cue], "versions": {"border": 1}}
 
 
 def test_most_of_a_cell_holds_it():
     mask = np.zeros((112, 112), bool)
     mask[:40, :41] = True
-    np.testing.assert_array_equal(reduce_mask(mask)[:20, :20], True)
-    assert reduce_mask(mask).sum() == 20 * 20
+    np.testing.assert_array_equal(to_grid(mask)[:20, :20], True)
+    assert to_grid(mask).sum() == 20 * 20
 
 
 @pytest.mark.parametrize("thickness", [1, 2, 3])
 def test_a_thin_border_does_not_vanish(thickness):
     mask = np.zeros((500, 500), bool)
     mask[:thickness] = True
-    assert reduce_mask(mask)[0].all() and not reduce_mask(mask)[1:].any()
+    assert to_grid(mask)[0].all() and not to_grid(mask)[1:].any()
 
 
 @given(st.integers(1, 512), st.integers(1, 512), st.integers(0, 10**6))
 def test_no_mask_vanishes_and_none_comes_from_nothing(height, width, seed):
     rng = np.random.default_rng(seed)
     mask = np.zeros((height, width), bool)
-    assert not reduce_mask(mask).any()
+    assert not to_grid(mask).any()
     mask[rng.integers(height), rng.integers(width)] = True
-    assert reduce_mask(mask).any() and reduce_mask(np.ones_like(mask)).all()
+    assert to_grid(mask).any() and to_grid(np.ones_like(mask)).all()
 
 
 @given(st.integers(0, 10**6))

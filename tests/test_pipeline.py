@@ -189,7 +189,7 @@ def test_a_flow_killed_while_explaining_resumes_to_the_same_tables(manifest, tmp
             process = start_flow(arguments, environment, slow=True)
             wait_for_shards(process, parent, 3)
             process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.communicate()
         process = start_flow(arguments, environment, slow=False)
         output = process.communicate(timeout=240)[0].decode()
         assert process.returncode == 0, output

@@ -1,6 +1,7 @@
 """Attribute columns of the manifest as cues."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -20,9 +21,19 @@ class AttributeCue:
     known: NDArray[np.bool_]
 
 
-def attribute_cues(images: pd.DataFrame, attributes: tuple[str, ...]) -> list[AttributeCue]:
-    """Cues of every attribute: one for a column with two values, one per value for a column with more."""
-    return [cue for name in attributes for cue in _column_cues(name, images[f"attribute:{name}"])]
+def attribute_cues(images: pd.DataFrame, attributes: tuple[str, ...], taken: Iterable[str] = ()) -> list[AttributeCue]:
+    """Cues of every attribute: one for a column with two values, one per value for a column with more.
+
+    A column called like another cue (``taken``) gets a name of its own, since cues are told apart by their names.
+    """
+    names, found = set(taken), []
+    for one in (cue for name in attributes for cue in _column_cues(name, images[f"attribute:{name}"])):
+        name = one.cue.name
+        while name in names:
+            name += " (column)"
+        names.add(name)
+        found.append(replace(one, cue=replace(one.cue, name=name)))
+    return found
 
 
 def _column_cues(name: str, column: pd.Series) -> list[AttributeCue]:

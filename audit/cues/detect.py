@@ -1,34 +1,41 @@
-"""The detect stage: every detector looks at every photograph once; the masks are kept on a small grid."""
+"""Looking for every cue in every photograph, once: a process pool, and files of 256 photographs each."""
 
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
-from audit import checkpoints
 from audit.config import Config, model_folder
 from audit.cues.cue import GRID, Cue, Detector, Mask, Sighting
 from audit.cues.photo import LONGEST, Networks, Photo
 from audit.cues.registry import choose_cues, choose_detectors
-from audit.dataset import load_dataset
-from audit.errors import RejectedImage, StageError
-from audit.folder import AuditFolder, read_json, value_digest, write_json
+from audit.dataset import Dataset, load_dataset
+from audit.errors import AuditFolderError, RejectedImage, StageError
+from audit.folder import AuditFolder, read_json, value_digest, write_atomically, write_json
 from audit.images import open_photo
 from audit.modelfiles import require
-from audit.pixels import Images
 from audit.progress import track
 
 SHARD = 256
-_CHUNK = 8
+# Starting a worker takes as long as looking at about this many photographs.
+_IMAGES_PER_WORKER = 24
+_IN_FLIGHT_PER_WORKER = 4
+
+Row = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -44,154 +51,221 @@ class Detections:
     score: NDArray[np.float32]
     area: NDArray[np.float32]
 
-    def masks(self, images: Images) -> NDArray[np.bool_]:
+    def masks(self, images: NDArray[np.integer]) -> Mask:
         """Where the cues are, boolean (len(images), K, GRID, GRID) over the whole picture; reads only their shards."""
-        packed = np.zeros((len(images), len(self.cues), GRID * GRID // 8), np.uint8)
+        masks = np.zeros((len(images), len(self.cues), GRID, GRID), bool)
         shards = np.asarray(images) // SHARD
-        for number in np.unique(shards):
-            rows = np.flatnonzero(shards == number)
-            with safe_open(_shard_path(self.folder, int(number)), framework="numpy") as shard:
-                packed[rows] = shard.get_tensor("masks")[np.asarray(images)[rows] % SHARD]
-        return np.unpackbits(packed, axis=2).astype(bool).reshape(len(images), len(self.cues), GRID, GRID)
+        for shard in np.unique(shards):
+            rows = np.flatnonzero(shards == shard)
+            packed = _read_shard(shard_path(self.folder, int(shard)), ("masks",))["masks"]
+            masks[rows] = unpack_masks(packed[np.asarray(images)[rows] % SHARD])
+        return masks
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
-    """Stage: write ``detections/shard-*.safetensors`` of up to 256 images each, and ``detections/detectors.json``.
+    """Stage: look for the cues of the settings. Writes ``detections/detectors.json`` and its shards.
 
-    A killed run goes on at the shard it was in. Raises MissingModelFile before any work if a detector's model file is
-    not there, and StageError naming the photograph on which a detector failed.
+    Shards that an earlier, interrupted run left are kept if they answer the same question, else deleted.
+
+    Raises ConfigError for an unknown cue and MissingModelFile, both before any work, and StageError naming the
+    photograph on which a detector fails.
     """
-    dataset, cues = load_dataset(folder), choose_cues(config.cues)
-    detectors = choose_detectors(config.cues)
-    for detector in detectors:
-        for model in detector.models:
-            require(model_folder(config), model.name)
-    key = _key(folder, detectors, cues)
-    paths = [_shard_path(folder, number) for number in range(-(-len(dataset.images) // SHARD))]
-    with track("detect", len(dataset.images)) as advance, _lookers(config) as look:
-        for number, path in enumerate(paths):
-            images = range(number * SHARD, min((number + 1) * SHARD, len(dataset.images)))
-            if checkpoints.load_header(path).get("key") != key:
-                rows = []
-                for row in look(dataset, images):
-                    rows.append(row)
-                    advance(1)
-                checkpoints.save_tensors(path, _stack(rows, images), {"key": key})
-            else:
-                advance(len(images))
+    cues, detectors = choose_cues(config.cues), choose_detectors(config.cues)
+    for model in dict.fromkeys(model for detector in detectors for model in detector.models):
+        require(model_folder(config), model.name)
+    dataset = load_dataset(folder)
+    _drop_stale(folder, _key(folder, cues, detectors))
+    starts = range(0, len(dataset.images), SHARD)
+    missing = [start for start in starts if not shard_path(folder, start // SHARD).exists()]
+    _fill_shards(folder, config, dataset, missing)
     summary = folder.detections / "detectors.json"
     versions = {detector.name: detector.version for detector in detectors}
     write_json(summary, {"grid": GRID, "cues": [asdict(cue) for cue in cues], "versions": versions})
-    return [summary, *paths]
+    return [summary, *(shard_path(folder, start // SHARD) for start in starts)]
 
 
 def load_detections(folder: AuditFolder) -> Detections:
-    """Open the detections of an audit; masks are read only when they are asked for."""
-    summary = read_json(folder.detections / "detectors.json")
-    columns: dict[str, list[NDArray[Any]]] = {"present": [], "score": [], "area": []}
-    for path in sorted(folder.detections.glob("shard-*.safetensors")):
-        with safe_open(path, framework="numpy") as shard:
-            for name, parts in columns.items():
-                parts.append(shard.get_tensor(name))
-    present, score, area = (np.concatenate(parts) for parts in columns.values())
-    return Detections(folder, tuple(Cue(**cue) for cue in summary["cues"]), present.astype(bool), score, area)
+    """Read what the stage wrote, masks excepted. Raises AuditFolderError when a file is missing or damaged."""
+    cues = tuple(Cue(**cue) for cue in read_json(folder.detections / "detectors.json")["cues"])
+    names = ("present", "score", "area")
+    shards = [_read_shard(path, names) for path in sorted(folder.detections.glob("shard-*.safetensors"))]
+    present, score, area = (np.concatenate([shard[name] for shard in shards]) for name in names)
+    return Detections(folder, cues, present.astype(bool), score, area)
+
+
+def shard_path(folder: AuditFolder, shard: int) -> Path:
+    """The file that holds the images from ``shard * SHARD`` on."""
+    return folder.detections / f"shard-{shard:05d}.safetensors"
 
 
 def to_grid(mask: Mask) -> Mask:
-    """A mask of any size on the GRID x GRID grid: cells that it covers by half.
+    """A mask (h, w) on the GRID x GRID cells of the picture, each held if the mask covers most of it.
 
-    Where none is, those that it covers most, so that a thin border or a small mark does not vanish.
+    A thin mask that would lose over half of its area holds every cell that it covers by a quarter, or else those that
+    it covers most, so that none vanishes.
     """
-    share = cv2.resize(mask.astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA)
-    cells: Mask = share > 0.5
-    return cells if cells.any() or not mask.any() else share >= share.max()
+    # cv2 averages areas only where both sides shrink.
+    fine = mask.repeat(-(-GRID // mask.shape[0]), 0).repeat(-(-GRID // mask.shape[1]), 1)
+    share = cv2.resize(fine.astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA)
+    for least in (0.5, 0.25):
+        cells: Mask = share > least
+        if cells.mean() >= 0.5 * mask.mean():
+            return cells
+    fullest: Mask = (share > 0) & (share >= 0.999 * share.max())
+    return fullest
+
+
+def pack_masks(masks: Mask) -> NDArray[np.uint8]:
+    """Bits of masks (..., GRID, GRID) as uint8 (..., GRID * GRID / 8)."""
+    return np.packbits(masks.reshape(*masks.shape[:-2], GRID * GRID), axis=-1)
+
+
+def unpack_masks(packed: NDArray[np.uint8]) -> Mask:
+    """Inverse of ``pack_masks``."""
+    return np.unpackbits(packed, axis=-1).astype(bool).reshape(*packed.shape[:-1], GRID, GRID)
 
 
 @dataclass(frozen=True)
-class _Row:
-    present: list[bool]
-    score: list[float]
-    area: list[float]
-    masks: NDArray[np.uint8]
+class Looker:
+    """What looks at photographs, in whichever process it is made."""
 
+    cues: tuple[Cue, ...]
+    detectors: tuple[Detector, ...]
+    networks: Networks
+    max_megapixels: float
 
-class _Looker:
-    """Runs the detectors on photographs, in whichever process it is made."""
+    @classmethod
+    def of(cls, config: Config) -> "Looker":
+        """For the cues of the settings."""
+        networks = Networks(model_folder(config))
+        return cls(choose_cues(config.cues), choose_detectors(config.cues), networks, config.dataset.max_megapixels)
 
-    def __init__(self, config: Config) -> None:
-        cv2.setNumThreads(1)
-        self.config = config
-        self.cues, self.detectors = choose_cues(config.cues), choose_detectors(config.cues)
-        self.networks = Networks(model_folder(config))
-
-    def look(self, path: Path) -> _Row:
+    def look(self, path: Path) -> Row:
+        """Every cue in one photograph. Raises StageError, naming it, when it cannot be read or a detector fails."""
         try:
-            picture = open_photo(path, self.config.dataset.max_megapixels, LONGEST)
-            photo = Photo(np.asarray(picture), self.networks)
-            seen = {name: one for detector in self.detectors for name, one in detector.detect(photo).items()}
-        except (RejectedImage, OSError, cv2.error) as error:
-            raise StageError(f"{path}: a detector failed on this photograph ({error}); leave it out.") from None
+            pixels = np.asarray(open_photo(path, self.max_megapixels, LONGEST))
+        except RejectedImage as error:
+            raise StageError(f"{path}: readable before, but not now ({error}); run the audit again.") from None
+        photo, seen = Photo(pixels, self.networks), dict[str, Sighting]()
+        for detector in self.detectors:
+            try:
+                seen.update(detector.detect(photo))
+            except Exception as error:
+                raise StageError(
+                    f"{path}: the detector '{detector.name}' failed on this photograph ({error!r}); leave it out."
+                ) from error
         return _row([seen[cue.name] for cue in self.cues])
 
 
-_looker: _Looker | None = None
+def _row(sightings: Sequence[Sighting]) -> Row:
+    found = [sighting.mask if sighting.present else None for sighting in sightings]
+    empty = np.zeros((GRID, GRID), bool)
+    masks = np.array([empty if mask is None else to_grid(mask) for mask in found], bool)
+    return {
+        "present": np.array([sighting.present for sighting in sightings], np.uint8),
+        "score": np.array([sighting.score for sighting in sightings], np.float32),
+        "area": np.array([0.0 if mask is None else mask.mean() for mask in found], np.float32),
+        "masks": pack_masks(masks.reshape(-1, GRID, GRID)),
+    }
 
 
-def _start_worker(config: Config) -> None:
-    global _looker
-    _looker = _Looker(config)
+def _key(folder: AuditFolder, cues: Sequence[Cue], detectors: Sequence[Detector]) -> str:
+    versions = {detector.name: [detector.version, *(m.sha256 for m in detector.models)] for detector in detectors}
+    return value_digest([cue.name for cue in cues], versions, read_json(folder.dataset)["digest"], GRID, LONGEST)
 
 
-def _look(path: Path) -> _Row:
-    assert _looker is not None  # made by _start_worker
-    return _looker.look(path)
+def _drop_stale(folder: AuditFolder, key: str) -> None:
+    """Delete the shards that an earlier run left for other photographs, cues or detectors."""
+    path = folder.detections / "key.json"
+    if path.exists() and read_json(path) == {"key": key}:
+        return
+    for stale in (*folder.detections.glob("shard-*"), folder.detections / "detectors.json"):
+        stale.unlink(missing_ok=True)
+    write_json(path, {"key": key})
+
+
+def _fill_shards(folder: AuditFolder, config: Config, dataset: Dataset, missing: Sequence[int]) -> None:
+    n = len(dataset.images)
+    images = [image for start in missing for image in range(start, min(start + SHARD, n))]
+    with track("looking for cues", n) as advance, _looking(config, len(images)) as look:
+        advance(n - len(images))
+        rows = look([dataset.path_of(image) for image in images])
+        for start in missing:
+            shard = np.arange(start, min(start + SHARD, n), dtype=np.int32)
+            found = [_counted(next(rows), advance) for _ in shard]
+            tensors = {"image": shard, **{name: np.stack([row[name] for row in found]) for name in found[0]}}
+            _write_shard(shard_path(folder, start // SHARD), tensors)
+
+
+def _counted(row: Row, advance: Callable[[int], None]) -> Row:
+    advance(1)
+    return row
+
+
+def _write_shard(path: Path, tensors: Row) -> None:
+    write_atomically(path, lambda aside: save_file(tensors, aside))
+
+
+def _read_shard(path: Path, names: Sequence[str]) -> Row:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in names}
+    except (OSError, SafetensorError):
+        raise AuditFolderError(f"{path}: missing or damaged; delete it and run the audit again.") from None
 
 
 @contextmanager
-def _lookers(config: Config) -> Iterator[Any]:
-    """A function that yields the row of each image, in order, worked out by ``compute.workers`` processes."""
-    if config.compute.workers < 2:
-        looker = _Looker(config)
-        yield lambda dataset, images: (looker.look(dataset.path_of(image)) for image in images)
+def _looking(config: Config, n_images: int) -> Iterator[Callable[[Sequence[Path]], Iterator[Row]]]:
+    """Yield a function from photographs' paths to their rows, in order; workers end with the block, however it ends."""
+    workers = min(config.compute.workers, n_images // _IMAGES_PER_WORKER)
+    if workers == 0:
+        threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        try:
+            looker = Looker.of(config)
+            yield lambda paths: map(looker.look, paths)
+        finally:
+            cv2.setNumThreads(threads)
         return
-    pool = ProcessPoolExecutor(config.compute.workers, get_context("spawn"), _start_worker, (config,))
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (config,))
     try:
-        yield lambda dataset, images: pool.map(_look, [dataset.path_of(image) for image in images], chunksize=_CHUNK)
-    except BaseException:
-        for process in list(pool._processes.values()):
-            process.terminate()  # an interrupted run must not wait for the photographs already handed out
-        raise
+        yield lambda paths: _in_order(pool, paths, workers * _IN_FLIGHT_PER_WORKER)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _row(sightings: list[Sighting]) -> _Row:
-    masks = np.zeros((len(sightings), GRID, GRID), bool)
-    for index, sighting in enumerate(sightings):
-        if sighting.present and sighting.mask is not None:
-            masks[index] = to_grid(sighting.mask)
-    return _Row(
-        present=[sighting.present for sighting in sightings],
-        score=[sighting.score for sighting in sightings],
-        area=[float(one.mask.mean()) if one.present and one.mask is not None else 0.0 for one in sightings],
-        masks=np.packbits(masks.reshape(len(sightings), -1), axis=1),
-    )
+def _in_order(pool: ProcessPoolExecutor, paths: Sequence[Path], in_flight: int) -> Iterator[Row]:
+    """Rows in the order of the paths. Few are handed out ahead, so that an interrupted run need not wait for many."""
+    waiting: deque[Future[Row]] = deque()
+    try:
+        for path in paths:
+            waiting.append(pool.submit(_look, path))
+            if len(waiting) >= in_flight:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool:
+        raise StageError("A worker that looked for cues was killed; free memory or set compute.workers to 0.") from None
 
 
-def _stack(rows: list[_Row], images: range) -> dict[str, torch.Tensor]:
-    return {
-        "image": torch.tensor(list(images), dtype=torch.int32),
-        "present": torch.tensor([row.present for row in rows], dtype=torch.uint8),
-        "score": torch.tensor([row.score for row in rows], dtype=torch.float32),
-        "area": torch.tensor([row.area for row in rows], dtype=torch.float32),
-        "masks": torch.from_numpy(np.stack([row.masks for row in rows])),
-    }
+_looker: Looker
 
 
-def _key(folder: AuditFolder, detectors: tuple[Detector, ...], cues: tuple[Cue, ...]) -> str:
-    versions = [(detector.name, detector.version) for detector in detectors]
-    return value_digest(read_json(folder.dataset)["digest"], versions, [cue.name for cue in cues], GRID)
+def _start_worker(config: Config) -> None:
+    """Prepare a worker process: Ctrl-C is the parent's business, and a parent that was killed takes it along."""
+    global _looker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_die_with, args=(parent.sentinel,), daemon=True).start()
+    cv2.setNumThreads(1)
+    _looker = Looker.of(config)
 
 
-def _shard_path(folder: AuditFolder, number: int) -> Path:
-    return folder.detections / f"shard-{number:05d}.safetensors"
+def _die_with(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
+
+
+def _look(path: Path) -> Row:
+    return _looker.look(path)

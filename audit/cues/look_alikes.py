@@ -24,6 +24,7 @@ from audit.progress import track
 from audit.regions import read_descriptors, unpack_masks
 
 _PEAK_SHARE = 0.85
+_LEAST_REGIONS, _LEAST_STABILITY = 10, 0.5
 _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
 
@@ -38,8 +39,12 @@ class LookAlike:
 
 
 def is_own_cue(cluster: Cluster) -> bool:
-    """Whether a cluster becomes a cue: it sits in a fixed place, or no detector but the background explains it."""
-    return cluster.fixed_position or cluster.name in (None, "background")
+    """Whether a cluster becomes a cue: no detector but the background explains it, or it sits in a fixed place.
+
+    A cluster that is tiny, or that half of the regions do not reproduce, is a shape in the noise.
+    """
+    solid = cluster.n >= _LEAST_REGIONS and cluster.stability >= _LEAST_STABILITY
+    return solid and (cluster.fixed_position or cluster.name in (None, "background"))
 
 
 def look_alikes(

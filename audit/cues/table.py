@@ -34,7 +34,8 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     cue has no place in the picture. ``present`` is null where an attribute is unknown.
     """
     dataset = load_dataset(folder)
-    tables = [_detected(folder), _look_alikes(folder, config, dataset), _attributes(dataset)]
+    tables = [_detected(folder), _look_alikes(folder, config, dataset)]
+    tables.append(_attributes(dataset, [cue.name for found, _ in tables for cue in found]))
     cues = [cue for found, _ in tables for cue in found]
     table = pd.concat([rows for _, rows in tables], ignore_index=True)
     write_table(folder.cues, table.sort_values(["cue", "image"], ignore_index=True))
@@ -130,8 +131,8 @@ def _look_alikes(folder: AuditFolder, config: Config, dataset: Dataset) -> tuple
     return [one.cue for one in sought], _concat(rows)
 
 
-def _attributes(dataset: Dataset) -> tuple[list[Cue], pd.DataFrame]:
-    found = attribute_cues(dataset.images, dataset.attributes)
+def _attributes(dataset: Dataset, taken: list[str]) -> tuple[list[Cue], pd.DataFrame]:
+    found = attribute_cues(dataset.images, dataset.attributes, taken)
     rows = []
     for one in found:
         present = np.where(one.known, one.present, None)
