@@ -186,7 +186,7 @@ def _predict(store: ActivationStore, network: Network, views: list[NDArray[np.ui
 
 def _forget_other_inputs(folder: AuditFolder, chosen: pd.DataFrame, config: Config) -> None:
     """Drop parts that were written for other images, cues or models."""
-    models = [path.stat().st_mtime_ns for path in sorted(folder.model.glob("*.safetensors"))]
+    models = [file_digest(path) for path in sorted(folder.model.glob("*.safetensors"))]
     key = value_digest(chosen.to_dict("list"), file_digest(folder.cues), models, config.seed)
     marker = folder / "masking" / "key"
     if marker.exists() and marker.read_text(encoding="utf-8") == key:

@@ -111,7 +111,8 @@ def safe_cell(value: object) -> object:
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    # With RFC 4180's line end, a lone carriage return in a file name is quoted and cannot begin a row of its own.
+    writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(header)
     writer.writerows(rows)
     write_text(path, text.getvalue())

@@ -81,7 +81,7 @@ def recommendations(words: str, label: str, figures: Figures, severity: Severity
         return [*adds, "Until then, train with plan/weights.csv, which gives rare combinations more weight."]
     return [
         f"Every class shows {words} about equally often, but it looks different from class to class: "
-        f"compare the photographs below and collect “{label}” photographs that look like the others.",
+        f"compare the photographs of this finding and collect “{label}” photographs that look like the others.",
     ]
 
 

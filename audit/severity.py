@@ -25,7 +25,7 @@ DIFFERENCE = Limit(strong=0.30, strong_floor=0.10, weak=0.10, weak_floor=0.0)
 LEAKAGE = Limit(strong=0.70, strong_floor=0.60, weak=0.60, weak_floor=0.5)
 EFFECT = Limit(strong=0.10, strong_floor=0.03, weak=0.03, weak_floor=0.0)
 GAP = Limit(strong=0.15, strong_floor=0.0, weak=0.08, weak_floor=0.0)
-LIFT = Limit(strong=float("inf"), strong_floor=0.0, weak=1.5, weak_floor=1.2)
+LIFT = Limit(strong=2.0, strong_floor=1.5, weak=1.5, weak_floor=1.2)
 
 RULES: tuple[tuple[Severity, str], ...] = (
     ("high", "Both are strong: the data give the class away through the cue, and the model uses it."),
@@ -41,9 +41,11 @@ STRENGTH_RULES = (
     f"more (interval above {LEAKAGE.strong_floor:.2f}); weak from {DIFFERENCE.weak:.0%} or {LEAKAGE.weak:.2f}. Both "
     f"need a corrected p below {ALPHA}.",
     f"In the model, strong: hiding the cue costs {EFFECT.strong:.0%} of the class's probability more than hiding as "
-    f"much elsewhere (interval above {EFFECT.strong_floor:.0%}, corrected p below {ALPHA}), or accuracy is "
-    f"{GAP.strong:.0%} higher where cue and class go together (interval above 0); weak from {EFFECT.weak:.0%} or "
-    f"{GAP.weak:.0%}, or attention of {LIFT.weak:.1f} times what the cue's area explains.",
+    f"much elsewhere (interval above {EFFECT.strong_floor:.0%}, corrected p below {ALPHA}); or accuracy is "
+    f"{GAP.strong:.0%} higher where cue and class go together (interval above 0); or the cue gets {LIFT.strong:.0f} "
+    f"times the attention that its area explains (interval above {LIFT.strong_floor:.1f}) and hiding it costs "
+    f"something (interval above 0, corrected p below {ALPHA}). Weak from {EFFECT.weak:.0%}, {GAP.weak:.0%}, or "
+    f"{LIFT.weak:.1f} times.",
 )
 
 
@@ -97,10 +99,17 @@ def in_data(measures: Mapping[str, Evidence], role: str) -> Strength:
 
 def in_model(measures: Mapping[str, Evidence]) -> Strength:
     """Whether this model uses the cue."""
-    effect, gap = strength(measures["effect"], EFFECT, tested=True), strength(measures["gap"], GAP, tested=False)
-    used = first_told(effect, gap)
+    effect, gap = measures["effect"], measures["gap"]
+    used = first_told(strength(effect, EFFECT, tested=True), strength(gap, GAP, tested=False))
     looks = strength(measures["attention"], LIFT, tested=False)
-    return "weak" if looks == "weak" and used not in ("strong", "weak") else used
+    if looks == "strong" and _is_positive(effect):
+        return "strong"
+    return "weak" if looks in ("strong", "weak") and used not in ("strong", "weak") else used
+
+
+def _is_positive(tested: Evidence) -> bool:
+    # A sure model's probabilities barely move when one of its reasons is hidden, so a small effect counts here.
+    return tested.low is not None and tested.low > 0 and tested.p is not None and tested.p < ALPHA
 
 
 def severity(data: Strength, model: Strength, expected: bool) -> Severity:

@@ -1,0 +1,230 @@
+"""Fitting one network: the loss is balanced by class, the best epoch is kept, and a kill changes nothing."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from audit.config import Config, parse_config
+from audit.errors import ModelFileError, StageError
+from audit.fitting import Epoch, Fitting, PooledInputs, Split
+from audit.models import GapHead, load_backbone
+from audit.runtime import Runtime
+
+CPU = Runtime(torch.device("cpu"), "float32")
+
+
+def settings(fine_tune: str = "head", **training: object) -> Config:
+    given = {"epochs": 5, "patience": 5, "batch_size": 8, "head_learning_rate": 0.05, **training}
+    return parse_config({"model": {"arch": "tiny", "image_size": 32, "fine_tune": fine_tune}, "training": given})
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """Inputs of a tail: random activations (n, C, 8, 8), mirrored on demand."""
+
+    activations: torch.Tensor
+
+    def batches(self, images, size, flipped=None):
+        flipped = np.zeros(len(images), bool) if flipped is None else flipped
+        for start in range(0, len(images), size):
+            rows = images[start : start + size]
+            mirrored = torch.from_numpy(flipped[start : start + size])[:, None, None, None]
+            upright = self.activations[rows]
+            yield rows, torch.where(mirrored, upright.flip(3), upright)
+
+
+def pooled_activations(labels: np.ndarray, channels: int = 48, shift: float = 1.0) -> np.ndarray:
+    noise = np.random.default_rng(0).normal(size=(len(labels), channels))
+    noise[:, 0] += shift * labels
+    return noise.astype(np.float32)
+
+
+def make(path: Path, config: Config, labels: np.ndarray, key: str = "k", split: Split | None = None) -> Fitting:
+    """A fitting of the tiny network; with ``fine_tune: head`` on pooled activations, else on random maps."""
+    torch.manual_seed(7)
+    backbone = load_backbone(config)
+    network = backbone.network(config, int(labels.max()) + 1, CPU)
+    pooled = pooled_activations(labels)
+    if config.model.fine_tune == "head":
+        inputs = PooledInputs(pooled, CPU)
+        network.head.standardise(torch.from_numpy(pooled))
+    else:
+        inputs = Pictures(torch.rand(len(labels), 32, 8, 8, generator=torch.Generator().manual_seed(3)))
+    images = np.arange(len(labels))
+    split = split or Split(images[images % 4 != 0], images[images % 4 == 0])
+    return Fitting(network, inputs, split, labels, config, CPU, 11, path / "fold.safetensors", key)
+
+
+@pytest.fixture
+def labels() -> np.ndarray:
+    return np.arange(40) % 2
+
+
+def ignore(count: int) -> None:
+    del count
+
+
+class Killed:
+    """Progress that is interrupted once ``epochs`` epochs are done."""
+
+    def __init__(self, epochs: int) -> None:
+        self.left = epochs
+
+    def __call__(self, count: int) -> None:
+        self.left -= count
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.mark.parametrize("fine_tune", ["head", "conv5"])
+@pytest.mark.parametrize("killed_after", [1, 3, 5])
+def test_interrupted_and_resumed_is_bit_identical(fine_tune, killed_after, labels, tmp_path):
+    config = settings(fine_tune, tail_learning_rate=1e-3)
+    straight = make(tmp_path / "straight", config, labels)
+    straight.run(ignore)
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path / "killed", config, labels).run(Killed(killed_after))
+    resumed = make(tmp_path / "killed", config, labels)
+    assert len(resumed.history) == killed_after
+    seen: list[int] = []
+    resumed.run(seen.append)
+    assert resumed.history == straight.history
+    assert sum(seen) == 5
+    assert same(resumed.network.trained_state(), straight.network.trained_state())
+
+
+def test_a_checkpoint_of_another_key_is_not_taken_up(labels, tmp_path):
+    make(tmp_path, settings(epochs=2), labels).run(ignore)
+    assert len(make(tmp_path, settings(epochs=2), labels).history) == 2
+    assert make(tmp_path, settings(epochs=2), labels, key="other").history == []
+
+
+def test_a_damaged_checkpoint_is_named(labels, tmp_path):
+    (tmp_path / "fold.safetensors").write_bytes(b"broken")
+    with pytest.raises(ModelFileError, match=r"fold\.safetensors: damaged"):
+        make(tmp_path, settings(), labels)
+
+
+def scripted(fitting: Fitting, monkeypatch, losses: list[float]) -> list[dict[str, torch.Tensor]]:
+    """Let the validation losses be as given; returns the list of states that the network had after each epoch."""
+    states = []
+
+    def evaluate(images):
+        states.append({key: value.clone() for key, value in fitting.network.trained_state().items()})
+        return losses[len(states) - 1], 0.5
+
+    monkeypatch.setattr(fitting, "_evaluate", evaluate)
+    return states
+
+
+def test_stops_early_and_keeps_the_best_epoch(labels, tmp_path, monkeypatch):
+    fitting = make(tmp_path, settings(epochs=9, patience=2), labels)
+    states = scripted(fitting, monkeypatch, [0.7, 0.5, 0.6, 0.55, 0.1])
+    history = fitting.run(ignore)
+    assert [epoch.validation_loss for epoch in history] == [0.7, 0.5, 0.6, 0.55]
+    assert same(fitting.network.trained_state(), states[1]) and not same(states[1], states[3])
+
+
+def test_the_last_epoch_may_be_the_best(labels, tmp_path, monkeypatch):
+    fitting = make(tmp_path, settings(epochs=3, patience=2), labels)
+    states = scripted(fitting, monkeypatch, [0.7, 0.9, 0.6, 0.1])
+    assert len(fitting.run(ignore)) == 3
+    assert same(fitting.network.trained_state(), states[2])
+
+
+def test_a_loss_that_is_no_number_is_an_error_of_ours(labels, tmp_path, monkeypatch):
+    fitting = make(tmp_path, settings(), labels)
+    scripted(fitting, monkeypatch, [0.5, float("nan")])
+    with pytest.raises(StageError, match=r"diverged.*lower training\.head_learning_rate"):
+        fitting.run(ignore)
+    assert len(make(tmp_path, settings(), labels).history) == 1
+
+
+def balanced_loss(scores: np.ndarray, labels: np.ndarray, fitted: np.ndarray) -> float:
+    """Mean over classes of each class's mean cross-entropy, in float64, for balance measured on ``fitted``."""
+    weights = len(fitted) / (2 * np.bincount(fitted))[labels]
+    shifted = scores - scores.max(1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]
+    return float((weights * losses).sum() / weights.sum())
+
+
+@pytest.mark.parametrize("batch_size", [4, 7, 64])
+def test_the_validation_loss_is_balanced_whatever_the_batches(batch_size, tmp_path):
+    """Images come sorted by class, so a batch often holds one class alone."""
+    labels = np.repeat([0, 1], [60, 12])
+    images = np.arange(72)
+    split = Split(images[images % 2 == 0], images[images % 2 == 1])
+    fitting = make(tmp_path, settings(batch_size=batch_size, epochs=1), labels, split=split)
+    (epoch,) = fitting.run(ignore)
+    head: GapHead = fitting.network.head
+    arrays = (head.mean, head.std, head.linear.weight, head.linear.bias)
+    mean, std, weight, bias = (tensor.detach().double().numpy() for tensor in arrays)
+    scores = (pooled_activations(labels)[split.validation].astype(np.float64) - mean) / std @ weight.T + bias
+    truth = labels[split.validation]
+    assert epoch.validation_loss == pytest.approx(balanced_loss(scores, truth, labels[split.fit]), rel=1e-5)
+    assert epoch.validation_accuracy == (scores.argmax(1) == truth).mean()
+
+
+def test_the_weights_of_the_classes_are_inverse_to_their_frequency(tmp_path):
+    labels = np.repeat([0, 1, 2], [12, 4, 8])
+    fitting = make(tmp_path, settings(), labels, split=Split(np.arange(24), np.arange(24)))
+    np.testing.assert_allclose(fitting.loss.weight.numpy(), [24 / 36, 24 / 12, 24 / 24])
+
+
+def test_learns_a_planted_difference_and_nothing_from_noise(tmp_path):
+    labels = np.random.default_rng(5).integers(0, 2, 200)
+    fitting = make(tmp_path, settings(epochs=10, patience=10), labels)
+    fitting.inputs = PooledInputs(pooled_activations(labels, shift=6.0), CPU)
+    assert fitting.run(ignore)[-1].validation_accuracy > 0.95
+    noise = make(tmp_path / "noise", settings(epochs=10, patience=10), labels)
+    noise.inputs = PooledInputs(pooled_activations(labels, shift=0.0), CPU)
+    assert 0.25 < noise.run(ignore)[-1].validation_accuracy < 0.75
+
+
+def flips_asked_for(fitting: Fitting) -> np.ndarray:
+    asked, inner = [], fitting.inputs.batches
+
+    class Watched:
+        def batches(self, images, size, flipped=None):
+            asked.append(np.zeros(len(images), bool) if flipped is None else flipped)
+            return inner(images, size, flipped)
+
+    fitting.inputs = Watched()
+    fitting.run(ignore)
+    assert not any(flips.any() for flips in asked[1::2]), "validation is never mirrored"
+    return np.concatenate(asked[::2])
+
+
+@pytest.mark.parametrize(
+    ("fine_tune", "flips", "share"), [("conv5", True, 0.5), ("conv5", False, 0), ("head", True, 0)]
+)
+def test_half_of_the_fitted_pictures_are_mirrored_where_that_helps(fine_tune, flips, share, labels, tmp_path):
+    asked = flips_asked_for(make(tmp_path, settings(fine_tune, flips=flips), labels))
+    assert asked.mean() == pytest.approx(share, abs=0.15)
+
+
+def test_only_the_head_changes_on_a_frozen_trunk(labels, tmp_path):
+    fitting = make(tmp_path, settings(), labels)
+    trunk = {key: value.clone() for key, value in fitting.network.trunk.state_dict().items()}
+    fitting.run(ignore)
+    assert same(trunk, fitting.network.trunk.state_dict())
+    assert set(fitting.network.trained_state()) == {"head.mean", "head.std", "head.linear.weight", "head.linear.bias"}
+
+
+def test_pooled_inputs_come_in_the_order_asked_for():
+    pooled = np.arange(12, dtype=np.float32).reshape(6, 2)
+    batches = list(PooledInputs(pooled, CPU).batches(np.array([5, 0, 3]), 2))
+    assert [batch.tolist() for batch, _ in batches] == [[5, 0], [3]]
+    assert torch.cat([tensor for _, tensor in batches]).flatten(1).tolist() == pooled[[5, 0, 3]].tolist()
+
+
+def test_an_epoch_is_plain_numbers(labels, tmp_path):
+    (epoch,) = make(tmp_path, settings(epochs=1), labels).run(ignore)
+    assert isinstance(epoch, Epoch) and all(isinstance(value, float) for value in dataclasses.astuple(epoch))

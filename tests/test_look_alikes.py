@@ -1,0 +1,121 @@
+"""Look-alikes: Otsu's threshold against brute force, and the area around a peak."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audit.activations import ActivationStore
+from audit.clusters import Cluster
+from audit.config import parse_config
+from audit.cues.cue import GRID, Cue
+from audit.cues.look_alikes import LookAlike, _around_peak, _Finder, is_own_cue, split_scores
+from audit.folder import AuditFolder
+from audit.models import Backbone, Origin
+from audit.runtime import Runtime
+
+
+def within(scores: np.ndarray, threshold: float) -> float:
+    """Sum of squared distances to the mean of the own side."""
+    sides = [scores[scores < threshold], scores[scores >= threshold]]
+    return sum(float(((side - side.mean()) ** 2).sum()) for side in sides if len(side))
+
+
+@given(st.lists(st.integers(-50, 50), min_size=2, max_size=30).filter(lambda values: len(set(values)) > 1))
+def test_equals_otsu_by_brute_force(values):
+    scores = np.array(values) / 50
+    threshold = split_scores(scores)
+    distinct = np.unique(scores)
+    every = [within(scores, (a + b) / 2) for a, b in pairwise(distinct)]
+    assert within(scores, threshold) == pytest.approx(min(every), abs=1e-9)
+    assert 0 < (scores >= threshold).sum() < len(scores)
+
+
+def test_two_planted_heaps_are_parted_between_them():
+    rng = np.random.default_rng(0)
+    scores = np.concatenate([rng.normal(0.1, 0.03, 300), rng.normal(0.8, 0.03, 40)]).astype(np.float32)
+    assert 0.25 < split_scores(scores) < 0.7
+
+
+@pytest.mark.parametrize(("scores", "threshold"), [([], 0.0), ([0.3], 0.3), ([0.5, 0.5, 0.5], 0.5)])
+def test_nothing_to_part(scores, threshold):
+    assert split_scores(np.array(scores)) == threshold
+
+
+def test_the_area_around_the_peak_is_connected_and_near_the_maximum():
+    likeness = np.zeros((6, 6), np.float32)
+    likeness[1, 1], likeness[2, 2], likeness[2, 3] = 1.0, 0.86, 0.84
+    likeness[5, 5] = 0.99
+    assert np.argwhere(_around_peak(likeness)).tolist() == [[1, 1], [2, 2]]
+
+
+def test_a_peak_below_zero_has_an_area_as_well():
+    likeness = np.full((3, 3), -0.9, np.float32)
+    likeness[0, 0], likeness[0, 1] = -0.5, -0.56
+    assert np.argwhere(_around_peak(likeness)).tolist() == [[0, 0], [0, 1]]
+
+
+def cluster(**changes: object) -> Cluster:
+    plain = {"cluster": 0, "n": 40, "name": None, "words": "unnamed", "name_share": None, "stability": 0.9}
+    rest = {"fixed_position": False, "per_class": {}, "exemplars": [], "box": [0, 0, 1, 1]}
+    return Cluster(**{**plain, **rest, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "own"),
+    [
+        ({}, True),
+        ({"name": "background"}, True),
+        ({"name": "face"}, False),
+        ({"name": None, "fixed_position": True}, True),
+        ({"n": 9}, False),
+        ({"n": 10, "stability": 0.5}, True),
+        ({"stability": 0.49}, False),
+    ],
+)
+def test_which_clusters_are_cues(changes, own):
+    assert is_own_cue(cluster(**changes)) is own
+
+
+def make_finder(place: np.ndarray | None) -> _Finder:
+    """Looks for activations along the second channel, in a network that hands its input on."""
+    nothing = torch.nn.Sequential()
+    backbone = Backbone(nothing, nothing, 2, None, Origin("", ""))
+    runtime = Runtime(torch.device("cpu"), "float32")
+    store = ActivationStore(AuditFolder, None, parse_config({}), backbone, runtime)
+    cue = Cue("cluster 1", "x", "scene", "cluster")
+    return _Finder(store, [LookAlike(cue, 0, np.array([0, 3], np.float32), place)], np.zeros(2, np.float32))
+
+
+def activations(row: int, column: int) -> torch.Tensor:
+    """(1, 2, 8, 8): the first channel everywhere, the second one in a 3 x 3 block around a place."""
+    planted = torch.zeros(1, 2, 8, 8)
+    planted[:, 0] = 1
+    planted[0, :, row - 1 : row + 2, column - 1 : column + 2] = torch.tensor([0.0, 5.0])[:, None, None]
+    return planted
+
+
+@pytest.mark.parametrize(("row", "column"), [(2, 2), (5, 1), (6, 6)])
+def test_finds_the_planted_place_wherever_it_is(row, column):
+    found = make_finder(None).batch(activations(row, column))
+    assert float(found["score"][0, 0]) == pytest.approx(1.0)
+    mask = np.unpackbits(found["masks"][0, 0].numpy()).reshape(GRID, GRID).astype(bool)
+    planted, around = np.zeros((2, GRID, GRID), bool)
+    planted[(row - 1) * 7 : (row + 2) * 7, (column - 1) * 7 : (column + 2) * 7] = True
+    around[max(row - 2, 0) * 7 : (row + 3) * 7, max(column - 2, 0) * 7 : (column + 3) * 7] = True
+    assert mask[planted].all() and not mask[~around].any()
+    inside, rest = found["inside"][0, 0].numpy(), found["rest"][0, 0].numpy()
+    assert inside[1] > 5 * rest[1]
+
+
+def test_a_fixed_place_is_looked_at_alone():
+    place = np.zeros((8, 8), bool)
+    place[1:4, 1:4] = True
+    finder = make_finder(place)
+    there, elsewhere = (finder.batch(activations(*at)) for at in ((2, 2), (6, 6)))
+    assert float(there["score"]) == pytest.approx(1.0) and float(elsewhere["score"]) == pytest.approx(0.0, abs=1e-6)
+    assert torch.equal(there["masks"], elsewhere["masks"])
+    assert there["inside"][0, 0].tolist() == [0, 5] and elsewhere["inside"][0, 0].tolist() == [1, 0]

@@ -1,0 +1,114 @@
+"""Names of clusters: who wins a vote, by how much, and the plain words for place, size and colour."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audit.naming import Name, colour_words, name_cluster, place_words, size_words, vote
+
+CUES = ("face", "hair", "border")
+
+
+def test_a_small_cue_beats_a_large_one_that_holds_as_much():
+    share, area = np.array([[0.6, 0.6]]), np.array([[0.4, 0.05]])
+    assert vote(share, area).tolist() == [1]
+
+
+def test_a_large_cue_wins_where_the_small_one_is_hardly_touched():
+    share, area = np.array([[0.9, 0.1]]), np.array([[0.4, 0.05]])
+    expected = 0.9 / math.sqrt(0.405) > 0.1 / math.sqrt(0.055)
+    assert expected and vote(share, area).tolist() == [0]
+
+
+def test_a_vanishing_cue_gains_nothing_from_its_size():
+    """The floor of 0.005 keeps a cue of one cell from winning with a sliver of the region."""
+    assert vote(np.array([[0.5, 0.02]]), np.array([[0.2, 0.0003]])).tolist() == [0]
+
+
+def test_absent_cues_and_regions_that_show_none():
+    share = np.array([[0.9, 0.1], [0.0, 0.0], [0.9, 0.0], [np.nan, np.nan]])
+    area = np.array([[0.0, 0.3], [0.2, 0.3], [0.0, 0.3], [0.1, 0.1]])
+    assert vote(share, area).tolist() == [1, -1, -1, -1]
+
+
+def test_no_cues_no_votes():
+    assert vote(np.zeros((3, 0)), np.zeros((3, 0))).tolist() == [-1, -1, -1]
+    assert vote(np.zeros((0, 2)), np.zeros((0, 2))).tolist() == []
+
+
+def votes(*counts: int) -> np.ndarray:
+    """So many votes for cue 0, 1, 2, and the last count for none."""
+    return np.repeat([0, 1, 2, -1], counts)
+
+
+@pytest.mark.parametrize(
+    ("counts", "name"),
+    [
+        ((100, 0, 0, 0), Name("face", 1.0)),
+        ((50, 35, 15, 0), Name("face", 0.5)),
+        ((49, 10, 10, 31), Name(None, 0.49)),
+        ((56, 44, 0, 0), Name(None, 0.56)),
+        ((0, 58, 42, 0), Name("hair", 0.58)),
+        ((50, 50, 0, 0), Name(None, 0.5)),
+        ((0, 0, 60, 40), Name("border", 0.6)),
+        ((10, 0, 0, 90), Name(None, 0.1)),
+        ((0, 0, 0, 9), Name(None, 0.0)),
+        ((0, 0, 0, 0), Name(None, 0.0)),
+    ],
+)
+def test_the_winner_needs_half_and_a_margin(counts, name):
+    assert name_cluster(votes(*counts), CUES) == name
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "words"),
+    [
+        (0.5, 0.5, "centre"),
+        (0.1, 0.1, "top left"),
+        (0.9, 0.1, "top right"),
+        (0.5, 0.9, "bottom"),
+        (0.1, 0.5, "left"),
+        (0.5, 0.0, "top"),
+        (1.0, 1.0, "bottom right"),
+    ],
+)
+def test_places(x, y, words):
+    assert place_words(x, y) == words
+
+
+@pytest.mark.parametrize(
+    ("area", "word"), [(0.01, "small"), (0.05, "medium-sized"), (0.25, "medium-sized"), (0.3, "large")]
+)
+def test_sizes(area, word):
+    assert size_words(area) == word
+
+
+@pytest.mark.parametrize(
+    ("rgb", "word"),
+    [
+        ((255, 0, 0), "red"),
+        ((230, 30, 60), "red"),
+        ((255, 140, 0), "orange"),
+        ((120, 70, 20), "brown"),
+        ((250, 230, 40), "yellow"),
+        ((30, 180, 60), "green"),
+        ((0, 200, 200), "turquoise"),
+        ((40, 60, 230), "blue"),
+        ((130, 40, 220), "purple"),
+        ((255, 60, 200), "pink"),
+        ((250, 250, 250), "white"),
+        ((128, 128, 128), "grey"),
+        ((10, 12, 11), "dark"),
+        ((0, 0, 0), "dark"),
+    ],
+)
+def test_colours(rgb, word):
+    assert colour_words(np.array(rgb, float)) == word
+
+
+@given(st.tuples(*[st.floats(0, 255)] * 3))
+def test_every_colour_has_a_name(rgb):
+    assert colour_words(np.array(rgb)).isalpha()

@@ -1,0 +1,87 @@
+"""Choosing device and precision, and the input that torchvision's VGG expects."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from audit import runtime
+from audit.config import parse_config
+from audit.errors import ConfigError
+from audit.runtime import Runtime, choose_runtime, fast_bfloat16
+
+CPU = torch.device("cpu")
+
+
+def settings(**compute: object):
+    return parse_config({"compute": compute})
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+def processor(monkeypatch, **probes: bool) -> None:
+    """Pretend that torch's probes of the processor answer so; the others do not exist, as in old releases."""
+    named = {f"_is_{name}": (lambda answer=answer: answer) for name, answer in probes.items()}
+    monkeypatch.setattr(runtime.torch, "cpu", SimpleNamespace(**named))
+
+
+@pytest.mark.parametrize(
+    ("probes", "fast"),
+    [
+        ({"avx512_bf16_supported": True}, True),
+        ({"amx_tile_supported": True, "avx512_bf16_supported": False}, True),
+        ({"amx_tile_supported": False, "avx512_bf16_supported": False}, False),
+        ({}, False),
+    ],
+)
+def test_auto_takes_bfloat16_only_where_the_processor_has_it(monkeypatch, no_gpu, probes, fast):
+    processor(monkeypatch, **probes)
+    assert fast_bfloat16(CPU) is fast
+    assert choose_runtime(settings()) == Runtime(CPU, "bfloat16" if fast else "float32")
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_an_explicit_precision_is_taken_as_it_is(monkeypatch, no_gpu, precision):
+    processor(monkeypatch)
+    assert choose_runtime(settings(precision=precision)).precision == precision
+
+
+def test_cuda_without_a_gpu_is_refused(no_gpu):
+    with pytest.raises(ConfigError, match=r"compute\.device: cuda"):
+        choose_runtime(settings(device="cuda"))
+
+
+@pytest.mark.parametrize(("capability", "precision"), [((7, 5), "float32"), ((8, 0), "bfloat16"), ((9, 0), "bfloat16")])
+def test_auto_takes_the_gpu_and_what_it_multiplies_fast(monkeypatch, capability, precision):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert choose_runtime(settings()) == Runtime(torch.device("cuda"), precision)
+    assert choose_runtime(settings(device="cpu", precision="float32")) == Runtime(CPU, "float32")
+
+
+def test_normalise_equals_torchvision_s_formula_and_leaves_the_pixels_alone():
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3), dtype=np.uint8)
+    before = pixels.copy()
+    tensor = Runtime(CPU, "float32").normalise(pixels)
+    expected = (pixels.astype(np.float64) / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    np.testing.assert_allclose(tensor.numpy(), expected.transpose(0, 3, 1, 2), atol=1e-6)
+    assert tensor.dtype == torch.float32 and tensor.is_contiguous(memory_format=torch.channels_last)
+    assert np.array_equal(pixels, before)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_autocast_governs_convolutions_inside_the_block_alone(precision):
+    convolution, picture = torch.nn.Conv2d(3, 2, 3), torch.rand(1, 3, 8, 8)
+    with torch.no_grad(), Runtime(CPU, precision).autocast():
+        inside = convolution(picture)
+    assert inside.dtype == getattr(torch, precision)
+    assert convolution(picture).dtype == torch.float32
+
+
+def test_to_device_takes_views_that_are_not_contiguous():
+    array = np.arange(12.0).reshape(3, 4)[:, ::-1]
+    assert np.array_equal(Runtime(CPU, "float32").to_device(array).numpy(), array)

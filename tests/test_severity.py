@@ -1,0 +1,146 @@
+"""The published table of verdicts, row by row, and the limits at their edges."""
+
+from itertools import product
+
+import pytest
+
+from audit.severity import (
+    DIFFERENCE,
+    EFFECT,
+    GAP,
+    LEAKAGE,
+    LIFT,
+    ORDER,
+    RULES,
+    STRENGTH_RULES,
+    Evidence,
+    first_told,
+    in_data,
+    in_model,
+    severity,
+    strength,
+)
+
+NOTHING = Evidence(None, None, None, None)
+LEVELS = ("strong", "weak", "none", "unknown")
+VERDICTS = {
+    ("strong", "strong"): "high",
+    ("strong", "weak"): "medium",
+    ("strong", "none"): "medium",
+    ("strong", "unknown"): "medium",
+    ("weak", "weak"): "low",
+    ("weak", "none"): "low",
+    ("weak", "unknown"): "low",
+    ("none", "none"): "cleared",
+    ("none", "unknown"): "not_enough_data",
+    ("unknown", "unknown"): "not_enough_data",
+}
+
+
+@pytest.mark.parametrize(("data", "model"), list(product(LEVELS, LEVELS)))
+def test_the_table(data, model):
+    expected = VERDICTS.get((data, model)) or VERDICTS[model, data]
+    assert severity(data, model, False) == expected
+    assert severity(data, model, True) == "expected"
+
+
+def test_every_verdict_has_its_rule_and_its_place():
+    assert {name for name, _ in RULES} == set(ORDER) == {*VERDICTS.values(), "expected"}
+    for figure in ("30%", "10%", "0.70", "0.60", "3%", "15%", "8%", "1.5"):
+        assert figure in " ".join(STRENGTH_RULES)
+
+
+def measure(value: float, low: float, high: float = 1.0, p: float | None = 0.01) -> Evidence:
+    return Evidence(value, low, high, p)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "limit", "expected"),
+    [
+        (measure(0.30, 0.11), DIFFERENCE, "strong"),
+        (measure(0.30, 0.10), DIFFERENCE, "weak"),
+        (measure(0.29, 0.20, 0.38), DIFFERENCE, "weak"),
+        (measure(0.10, 0.01), DIFFERENCE, "weak"),
+        (measure(0.10, 0.00, 0.29), DIFFERENCE, "none"),
+        (measure(0.10, 0.00, 0.30), DIFFERENCE, "unknown"),
+        (measure(0.90, 0.80, 0.95, p=0.05), DIFFERENCE, "unknown"),
+        (measure(0.90, 0.80, 0.95, p=None), DIFFERENCE, "unknown"),
+        (measure(0.09, 0.05, 0.13), DIFFERENCE, "none"),
+        (measure(-0.5, -0.6, -0.4), DIFFERENCE, "none"),
+        (measure(0.70, 0.61), LEAKAGE, "strong"),
+        (measure(0.70, 0.60), LEAKAGE, "weak"),
+        (measure(0.60, 0.50, 0.69), LEAKAGE, "none"),
+        (measure(0.50, 0.40, 0.60), LEAKAGE, "none"),
+        (measure(0.10, 0.04), EFFECT, "strong"),
+        (measure(0.03, 0.01, 0.05), EFFECT, "weak"),
+        (measure(-0.2, -0.3, -0.1), EFFECT, "none"),
+    ],
+)
+def test_limits_of_tested_measures(evidence, limit, expected):
+    assert strength(evidence, limit, tested=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("evidence", "limit", "expected"),
+    [
+        (measure(0.15, 0.01, p=None), GAP, "strong"),
+        (measure(0.15, 0.0, p=None), GAP, "unknown"),
+        (measure(0.08, 0.01, 0.14, p=None), GAP, "weak"),
+        (measure(2.0, 1.3, 9.0, p=None), LIFT, "weak"),
+        (measure(2.0, 1.2, 9.0, p=None), LIFT, "none"),
+        (measure(99.0, 90.0, 110.0, p=None), LIFT, "weak"),
+    ],
+)
+def test_limits_of_measures_without_a_test(evidence, limit, expected):
+    assert strength(evidence, limit, tested=False) == expected
+
+
+def test_what_was_not_measured_is_neither_none_nor_unknown():
+    assert strength(NOTHING, DIFFERENCE, True) is None
+    assert strength(Evidence(0.9, None, None, 0.01), DIFFERENCE, True) is None
+
+
+@pytest.mark.parametrize(("direct", "indirect"), list(product((*LEVELS, None), repeat=2)))
+def test_first_told(direct, indirect):
+    told = first_told(direct, indirect)
+    if "strong" in (direct, indirect):
+        assert told == "strong"
+    elif "weak" in (direct, indirect):
+        assert told == "weak"
+    else:
+        assert told == (direct or indirect or "unknown")
+
+
+STRONG_LEAK, NO_LEAK = measure(0.95, 0.9), measure(0.5, 0.45, 0.55)
+STRONG_DIFFERENCE, NO_DIFFERENCE = measure(0.6, 0.5), measure(0.0, -0.05, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("leak", "difference", "role", "expected"),
+    [
+        (STRONG_LEAK, NO_DIFFERENCE, "part", "strong"),
+        (STRONG_LEAK, NO_DIFFERENCE, "scene", "strong"),
+        (STRONG_LEAK, NO_DIFFERENCE, "subject", "none"),
+        (STRONG_LEAK, STRONG_DIFFERENCE, "subject", "strong"),
+        (STRONG_LEAK, NOTHING, "subject", "unknown"),
+        (NO_LEAK, STRONG_DIFFERENCE, "part", "strong"),
+        (NOTHING, NO_DIFFERENCE, "attribute", "none"),
+        (NO_LEAK, NOTHING, "part", "none"),
+        (NOTHING, NOTHING, "part", "unknown"),
+    ],
+)
+def test_in_data(leak, difference, role, expected):
+    assert in_data({"leakage": leak, "difference": difference}, role) == expected
+
+
+def model(effect: Evidence = NOTHING, gap: Evidence = NOTHING, attention: Evidence = NOTHING) -> str:
+    return in_model({"effect": effect, "gap": gap, "attention": attention})
+
+
+def test_in_model():
+    effect, none, gap, looks = measure(0.3, 0.2), measure(0, -0.02, 0.02), measure(0.2, 0.1), measure(3.0, 2.0, 4.0)
+    assert model() == "unknown"
+    assert model(effect) == model(gap=gap) == model(none, gap) == model(effect, attention=looks) == "strong"
+    assert model(none) == model(none, none) == "none"
+    assert model(attention=looks) == model(none, attention=looks) == "weak", "attention alone is never strong"
+    assert model(none, attention=measure(1.0, 0.9, 1.1)) == "none"
