@@ -56,8 +56,9 @@ def find_regions(saliency: NDArray[np.floating], settings: AttentionConfig) -> l
 
 def cover(masks: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Share of each cell of a grid (h, w) that masks (..., H, W) cover: float32 (..., h, w)."""
+    height, width = shape
     flat = torch.from_numpy(masks.reshape(-1, 1, *masks.shape[-2:])).float()
-    covered: NDArray[np.float32] = adaptive_avg_pool2d(flat, shape).numpy().reshape(*masks.shape[:-2], *shape)
+    covered: NDArray[np.float32] = adaptive_avg_pool2d(flat, (height, width)).numpy().reshape(*masks.shape[:-2], *shape)
     return covered
 
 
@@ -69,4 +70,5 @@ def mass_on(maps: NDArray[np.floating], coverage: NDArray[np.floating]) -> NDArr
     positive = np.maximum(maps, 0).astype(np.float64)
     total = positive.sum((1, 2))
     total[total == 0] = np.nan
-    return np.einsum("nhw,nkhw->nk", positive, coverage) / total[:, None]
+    shares: NDArray[np.float64] = np.einsum("nhw,nkhw->nk", positive, coverage) / total[:, None]
+    return shares

@@ -63,17 +63,18 @@ class Dataset:
     @property
     def labels(self) -> NDArray[np.int64]:
         """Every image's class as its place in ``classes``: int64 (n,)."""
-        return pd.Categorical(self.images["label"], categories=self.classes).codes.astype(np.int64)
+        codes = pd.Categorical(self.images["label"], categories=self.classes).codes
+        return np.asarray(codes, np.int64)
 
     @property
     def groups(self) -> NDArray[np.int64]:
         """Every image's duplicate group: int64 (n,)."""
-        return self.images["group"].to_numpy(np.int64)
+        return np.asarray(self.images["group"], np.int64)
 
     @property
     def folds(self) -> NDArray[np.int64]:
         """The fold in which every image is held out: int64 (n,)."""
-        return self.images["fold"].to_numpy(np.int64)
+        return np.asarray(self.images["fold"], np.int64)
 
     def path_of(self, image: int) -> Path:
         """Where the photograph of an image is."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +42,9 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     store = ActivationStore(folder, dataset, config, load_backbone(config).on(runtime), runtime)
     detections = load_detections(folder)
     with track("explaining", len(dataset.images)) as advance:
-        for fold in range(config.training.folds):
-            _explain_fold(store, detections, fold, advance)
+        written = [_explain_fold(store, detections, fold, advance) for fold in range(config.training.folds)]
+    for stale in set(shard_paths(folder)) - set(chain.from_iterable(written)):
+        stale.unlink()
     write_table(folder.predictions, _predictions(store))
     return [folder.predictions, *shard_paths(folder)]
 
@@ -60,17 +62,22 @@ def pool_under(activations: Tensor, weights: Tensor) -> Tensor:
     return torch.einsum("nchw,nkhw->nkc", activations, weights) / total[:, :, None]
 
 
-def _explain_fold(store: ActivationStore, detections: Detections, fold: int, advance: Callable[[int], None]) -> None:
+def _explain_fold(
+    store: ActivationStore, detections: Detections, fold: int, advance: Callable[[int], None]
+) -> list[Path]:
     images = np.flatnonzero(store.dataset.folds == fold)
     key = _key(store, fold)
     explainer: _Explainer | None = None
+    paths = []
     for number, start in enumerate(range(0, len(images), SHARD)):
         shard = images[start : start + SHARD]
         path = store.folder.explain / f"fold-{fold}-{number:05d}.safetensors"
         if checkpoints.load_header(path).get("key") != key:
             explainer = explainer or _Explainer(store, load_fold(store, fold), detections)
             checkpoints.save_tensors(path, explainer.shard(shard), {"key": key})
+        paths.append(path)
         advance(len(shard))
+    return paths
 
 
 def _key(store: ActivationStore, fold: int) -> str:

@@ -41,7 +41,8 @@ class GapHead(nn.Module):
         self.std.copy_(pooled.std(0).clamp(min=1e-3))
 
     def forward(self, activations: Tensor) -> Tensor:
-        return self.linear((activations.float().mean((2, 3)) - self.mean) / self.std)
+        scores: Tensor = self.linear((activations.float().mean((2, 3)) - self.mean) / self.std)
+        return scores
 
 
 class FcHead(nn.Module):

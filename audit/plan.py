@@ -68,7 +68,7 @@ def cells(dataset: Dataset, flagged: Flagged) -> list[PlanCell]:
             cell.need,
             cell.add,
         )
-        for cell in shopping_list(dataset.labels[flagged.known], flagged.present[flagged.known], len(dataset.classes))
+        for cell in shopping_list(dataset.labels[flagged.known], flagged.state[flagged.known], len(dataset.classes))
     ]
 
 

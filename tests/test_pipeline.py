@@ -1,4 +1,4 @@
-"""The stages in a row on drawn pictures: the planted shortcut is found, an even one is not, and a kill loses nothing."""
+"""The stages in a row on drawn pictures: a planted shortcut is found, an even one is not, and a kill loses nothing."""
 
 import json
 import os

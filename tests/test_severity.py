@@ -87,8 +87,8 @@ def test_limits_of_tested_measures(evidence, limit, expected):
         (measure(0.15, 0.0, p=None), GAP, "unknown"),
         (measure(0.08, 0.01, 0.14, p=None), GAP, "weak"),
         (measure(2.0, 1.3, 9.0, p=None), LIFT, "weak"),
-        (measure(2.0, 1.2, 9.0, p=None), LIFT, "none"),
-        (measure(99.0, 90.0, 110.0, p=None), LIFT, "weak"),
+        (measure(2.0, 1.2, 9.0, p=None), LIFT, "unknown"),
+        (measure(2.0, 1.6, 9.0, p=None), LIFT, "strong"),
     ],
 )
 def test_limits_of_measures_without_a_test(evidence, limit, expected):
@@ -144,3 +144,12 @@ def test_in_model():
     assert model(none) == model(none, none) == "none"
     assert model(attention=looks) == model(none, attention=looks) == "weak", "attention alone is never strong"
     assert model(none, attention=measure(1.0, 0.9, 1.1)) == "none"
+
+
+def test_strong_attention_counts_as_use_only_if_hiding_the_cue_costs_something():
+    looks, small = measure(3.0, 2.0, 4.0), measure(0.02, 0.01, 0.03)
+    assert model(small, attention=looks) == "strong"
+    assert model(small, attention=measure(1.6, 1.3, 1.9)) == "weak"
+    assert model(small) == "none"
+    assert model(measure(0.02, 0.01, 0.03, p=0.2), attention=looks) == "weak"
+    assert model(measure(0.02, -0.01, 0.05), attention=looks) == "weak"

@@ -78,6 +78,8 @@ def write_look_alikes(store: ActivationStore, sought: Sequence[LookAlike], folde
     uint8 (n, K, GRID * GRID / 8), that place packed to bits; ``inside`` and ``rest`` float16 (n, K, C), pretrained
     activations averaged inside it and outside.
     """
+    for stale in folder.glob("shard-*.safetensors"):
+        stale.unlink()
     finder = _Finder(store, sought, read_pooled(store.folder).mean(0))
     count = len(store.dataset.images)
     with track("look-alikes", count) as advance:
@@ -143,7 +145,8 @@ def _around_peak(likeness: NDArray[np.float32]) -> NDArray[np.float32]:
     """The connected area around the maximum (h, w) whose values reach 85 % of it, as 0 and 1."""
     peak = likeness.max()
     labelled, _ = ndimage.label(likeness >= peak - (1 - _PEAK_SHARE) * abs(peak), structure=_EIGHT_NEIGHBOURS)
-    return (labelled == labelled.flat[int(likeness.argmax())]).astype(np.float32)
+    around: NDArray[np.float32] = (labelled == labelled.flat[int(likeness.argmax())]).astype(np.float32)
+    return around
 
 
 def read_look_alikes(folder: Path, name: str) -> NDArray[Any]:

@@ -135,7 +135,8 @@ def _attributes(dataset: Dataset, taken: list[str]) -> tuple[list[Cue], pd.DataF
     found = attribute_cues(dataset.images, dataset.attributes, taken)
     rows = []
     for one in found:
-        present = np.where(one.known, one.present, None)
+        present = one.present.astype(object)
+        present[~one.known] = None
         nothing = np.full(len(present), np.nan, np.float32)
         rows.append(_rows(one.cue, present, one.known.astype(np.float32), nothing, nothing))
     return [one.cue for one in found], _concat(rows)
