@@ -82,6 +82,12 @@ class ActivationStore:
         return row
 
 
+def drop_activations(folder: AuditFolder) -> None:
+    """Delete the cached activations of a finished audit; whatever asks for them again has them computed again."""
+    for path in folder.cache.glob("trunk-*.npy"):
+        path.unlink()
+
+
 def to_half(activations: Tensor) -> NDArray[np.float16]:
     """Round to float16, saturating at its largest value, and copy to host memory."""
     halves: NDArray[np.float16] = activations.clamp(-_HALF_MAX, _HALF_MAX).half().cpu().numpy()

@@ -9,6 +9,8 @@ from pathlib import Path
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+from audit.activations import drop_activations
+from audit.config import load_config
 from audit.folder import AuditFolder
 from flows.manifest import write_manifest
 from flows.stages import all_stages, do_stage
@@ -33,8 +35,11 @@ def stage_task(name: str, audit_dir: Path) -> None:
 
 @task(name="manifest", cache_policy=NO_CACHE, persist_result=False)
 def manifest_task(audit_dir: Path) -> None:
-    """Declare the audit finished."""
-    write_manifest(AuditFolder(audit_dir), all_stages())
+    """Declare the audit finished, and give back the disk space that only an unfinished one needs."""
+    folder = AuditFolder(audit_dir)
+    write_manifest(folder, all_stages())
+    if not load_config(folder.config).compute.keep_cache:
+        drop_activations(folder)
 
 
 if __name__ == "__main__":

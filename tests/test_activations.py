@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from audit import activations, features
-from audit.activations import ActivationStore, save_array, to_half
+from audit.activations import ActivationStore, drop_activations, save_array, to_half
 from audit.dataset import load_dataset
 from audit.folder import AuditFolder, read_json
 from audit.models import load_backbone
@@ -134,3 +134,11 @@ def test_arrays_are_written_whole(tmp_path):
     save_array(tmp_path / "cache" / "a.npy", np.arange(3))
     assert np.load(tmp_path / "cache" / "a.npy").tolist() == [0, 1, 2]
     assert [path.name for path in AuditFolder(tmp_path).cache.iterdir()] == ["a.npy"]
+
+
+def test_a_dropped_cache_is_only_a_cost(tmp_path):
+    folder = AuditFolder(tmp_path)
+    save_array(folder.cache / "trunk-upright-00000.npy", np.zeros((2, 3)))
+    save_array(folder.cache / "pooled-00000.npy", np.zeros((2, 3)))
+    drop_activations(folder)
+    assert [path.name for path in folder.cache.iterdir()] == ["pooled-00000.npy"]
