@@ -17,7 +17,8 @@ SETTINGS = {
     # At its default of one row at a time the recorder loses most task runs of a server that lives for one audit.
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "0.2",
+    # In whole seconds: Prefect rounds a fraction down, and at 0 the recorder spins and takes a core from the audit.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
 }
 QUIET = {
     "PREFECT_LOGGING_LEVEL": "WARNING",
