@@ -33,7 +33,8 @@ LIMITS = (
     "and no cluster of attention shows can go unnoticed.",
     "The model was trained for this audit. Another network may use what this one ignores, which is why what is in the "
     "data is reported apart from what the model uses.",
-    "Grad-CAM maps are coarse: what the network sees at the edge of a region reaches a little beyond it.",
+    "Grad-CAM maps are coarse, and what the network sees at one place reaches beyond it: the leakage of the face can "
+    "hold something of the hair or the collar beside it. The background's leakage is measured on its pixels alone.",
     "Hiding part of a picture makes an unusual picture; the same is done elsewhere in it as a comparison, but the "
     "comparison is not perfect.",
     "Cues are found by small detectors that make mistakes. Text and watermarks were not read: where one matters it "

@@ -55,7 +55,7 @@ STAGES = (
     Stage("clusters", "audit.clusters:build", ("detect", "regions"), ("attention", "seed")),
     Stage("cues", "audit.cues.table:build", ("detect", "explain", "clusters"), ("attention",)),
     Stage("masking", "audit.masking:build", ("training", "cues"), ("evidence.effect_images", "seed")),
-    Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed")),
+    Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed"), version=2),
     Stage("findings", "audit.findings:build", ("evidence",), ("expected_cues", "evidence", "report.exemplars")),
     Stage("record", "audit.record:build", ("findings",), ("report",)),
 )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,10 @@ from audit.evidence.intervals import benjamini_hochberg
 from audit.evidence.leakage import leakage
 from audit.evidence.measure import Measure, unmeasured
 from audit.evidence.prevalence import prevalence
+from audit.evidence.texture import texture
 from audit.folder import AuditFolder, read_table, write_table
 from audit.leaning import leaning_classes
+from audit.pixels import read_pixels
 from audit.progress import track
 
 KINDS = ("prevalence", "attention", "leakage", "effect", "gap")
@@ -68,6 +70,7 @@ class Measurer:
     cues: CueTable
     correct: NDArray[np.bool_]
     masking: pd.DataFrame
+    textures: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: AuditFolder, config: Config) -> "Measurer":
@@ -124,7 +127,7 @@ class Measurer:
     def _leakage(self, cue: Cue, label: int, in_class: NDArray[np.bool_], present: NDArray[np.bool_]) -> Measure:
         # A cluster's place is looked at in every picture: whether it shows the cue there is part of what leaks.
         rows = np.ones_like(present) if cue.kind == "cluster" else present
-        inside, rest = self.cues.pooled(cue)
+        inside, rest = self._textures(cue) if cue.role == "scene" and cue.kind == "detector" else self.cues.pooled(cue)
         settings = self.config.evidence
         return leakage(
             inside[rows],
@@ -137,6 +140,19 @@ class Measurer:
             settings.permutations,
             settings.min_images,
         )
+
+    def _textures(self, cue: Cue) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Pixels inside and outside of a part of the scene: activations there would show the subject beside it, too."""
+        if cue.name not in self.textures:
+            images = np.arange(len(self.dataset.images))
+            pairs = []
+            for image in images:
+                pixels = read_pixels(self.dataset, int(image), self.config)
+                (mask,) = self.cues.masks(cue, images[image : image + 1])
+                pairs.append((texture(pixels, mask), texture(pixels, ~mask)))
+            inside, rest = (np.stack(side) for side in zip(*pairs, strict=True))
+            self.textures[cue.name] = inside, rest
+        return self.textures[cue.name]
 
     def _effect(self, cue: Cue, label: int) -> Measure:
         images = self.masking["image"].to_numpy()
