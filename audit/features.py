@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from audit.activations import SHARD, ActivationStore, save_array, to_half
 from audit.config import Config
 from audit.dataset import load_dataset
-from audit.folder import AuditFolder, read_json, value_digest, write_json, write_text
+from audit.folder import AuditFolder, value_digest, write_json, write_text
 from audit.models import load_backbone
 from audit.pixels import Images, read_batches
 from audit.progress import note, track
@@ -106,5 +106,5 @@ def _forget_other_inputs(store: ActivationStore) -> None:
 
 def _key(store: ActivationStore) -> str:
     model = store.config.model.model_dump(mode="json")
-    digest = read_json(store.folder.dataset)["digest"]
-    return value_digest(digest, model, store.backbone.origin.sha256, store.config.seed)
+    photographs = store.dataset.images["sha256"].tolist()
+    return value_digest(photographs, model, store.backbone.origin.sha256, store.config.seed)

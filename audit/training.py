@@ -109,9 +109,10 @@ def _inputs(store: ActivationStore, pooled: NDArray[np.float32]) -> Inputs:
 
 
 def _key(store: ActivationStore, fold: int) -> str:
-    tree = store.config.model_dump(mode="json")
+    tree, dataset = store.config.model_dump(mode="json"), store.dataset
     features = read_json(store.folder.cache / "features.json")["key"]
-    return value_digest(features, tree["model"], tree["training"], tree["seed"], fold, store.runtime.precision)
+    given = [column.tolist() for column in (dataset.labels, dataset.groups, dataset.folds)]
+    return value_digest(features, given, tree["model"], tree["training"], tree["seed"], fold, store.runtime.precision)
 
 
 def _table(rows: list[dict[str, object]]) -> pd.DataFrame:
