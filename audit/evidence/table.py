@@ -28,6 +28,7 @@ from audit.progress import track
 
 KINDS = ("prevalence", "attention", "leakage", "effect", "gap")
 TESTED = ("prevalence", "leakage", "effect")
+_PART = 256
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
@@ -146,10 +147,10 @@ class Measurer:
         if cue.name not in self.textures:
             images = np.arange(len(self.dataset.images))
             pairs = []
-            for image in images:
-                pixels = read_pixels(self.dataset, int(image), self.config)
-                (mask,) = self.cues.masks(cue, images[image : image + 1])
-                pairs.append((texture(pixels, mask), texture(pixels, ~mask)))
+            for part in np.split(images, range(_PART, len(images), _PART)):
+                for image, mask in zip(part, self.cues.masks(cue, part), strict=True):
+                    pixels = read_pixels(self.dataset, int(image), self.config)
+                    pairs.append((texture(pixels, mask), texture(pixels, ~mask)))
             inside, rest = (np.stack(side) for side in zip(*pairs, strict=True))
             self.textures[cue.name] = inside, rest
         return self.textures[cue.name]
