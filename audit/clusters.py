@@ -173,11 +173,10 @@ def _entry(
     stability: float,
     counts: NDArray[np.int64],
 ) -> Cluster:
-    names = tuple(cue.name for cue in detections.cues)
     roles = {cue.name: cue.role for cue in detections.cues}
-    name = name_cluster(votes, names)
+    name = name_cluster(votes, detections.present[members["image"]].mean(0), detections.cues)
     exemplars = _distinct(members["image"].to_numpy(), dataset.groups)
-    fixed = is_fixed(members) and roles.get(name.cue or "") != "part" and name.cue != "border"
+    fixed = is_fixed(members) and roles.get(name.cue or "") not in ("part", "mark")
     words = {cue.name: cue.words for cue in detections.cues}
     described = words[name.cue] if name.cue and not fixed else _unnamed(config, dataset, members, cluster, fixed)
     box = members[["x0", "y0", "x1", "y1"]].median()

@@ -15,8 +15,9 @@ class ClothingDetector:
 
     name = "clothing"
     version = 1
-    cues: tuple[Cue, ...] = (Cue("clothing", "the clothing or body", "part"),)
+    cues: tuple[Cue, ...] = (Cue("clothing", "the clothing or body", "part", within="person"),)
     models: tuple[ModelFile, ...] = (*FACE_MODELS, FOREGROUND)
+    keepable = True
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """Present when it covers at least a fiftieth of the picture."""

@@ -179,8 +179,9 @@ class FaceDetector:
 
     name = "face"
     version = 1
-    cues: tuple[Cue, ...] = (Cue("face", "the face", "part"),)
+    cues: tuple[Cue, ...] = (Cue("face", "the face", "part", within="person"),)
     models: tuple[ModelFile, ...] = FACE_MODELS
+    keepable = True
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """Present when a face is accepted; the mask is the inside of the outlines."""

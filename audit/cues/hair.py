@@ -71,8 +71,9 @@ class HairDetector:
 
     name = "hair"
     version = 1
-    cues: tuple[Cue, ...] = (Cue("hair", "the hair or headwear", "part"),)
+    cues: tuple[Cue, ...] = (Cue("hair", "the hair or headwear", "part", within="person"),)
     models: tuple[ModelFile, ...] = (*FACE_MODELS, FOREGROUND)
+    keepable = True
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """Present when it covers at least a tenth of the faces' area."""

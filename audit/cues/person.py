@@ -84,6 +84,7 @@ class SubjectDetector:
         Cue("background", "the background", "scene"),
     )
     models: tuple[ModelFile, ...] = (*FACE_MODELS, FOREGROUND)
+    keepable = True
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """The background is all that neither the person nor the main object covers."""
