@@ -54,8 +54,8 @@ STAGES = (
     Stage("regions", "audit.regions:build", ("dataset", "explain"), ("attention",)),
     Stage("clusters", "audit.clusters:build", ("detect", "regions"), ("attention", "seed"), version=2),
     Stage("cues", "audit.cues.table:build", ("detect", "explain", "clusters"), ("attention",)),
-    Stage("masking", "audit.masking:build", ("training", "cues"), ("evidence.effect_images", "seed")),
-    Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed"), version=2),
+    Stage("masking", "audit.masking:build", ("training", "cues"), ("evidence.effect_images", "seed"), version=2),
+    Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed"), version=3),
     Stage("findings", "audit.findings:build", ("evidence",), ("expected_cues", "evidence", "report.exemplars")),
     Stage("record", "audit.record:build", ("findings",), ("report",)),
 )

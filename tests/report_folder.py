@@ -274,7 +274,8 @@ def _evidence(strength: float, n: int, unmeasured: bool, rng: np.random.Generato
         "prevalence": fact(0.42 + 0.5 * strength + wobble, 0.04, p, **elsewhere, cramers_v=0.1 + 0.6 * strength),
         "attention": fact(1.0 + 1.4 * strength + wobble, 0.25, None, share=0.31, area=0.15),
         "leakage": fact(0.52 + 0.35 * strength + wobble, 0.05, p, rest=0.71),
-        "effect": fact(0.01 + 0.2 * strength + wobble, 0.03, p, flip_rate=0.18 * strength, control_flip_rate=0.02),
+        "effect": fact(0.01 + 0.2 * strength + wobble, 0.03, p, flip_rate=0.18 * strength, control_flip_rate=0.02)
+        | {"filling": "mean", "blur": fact(0.34, 0.04, p), "mean": fact(0.01 + 0.2 * strength + wobble, 0.03, p)},
         "gap": fact(0.02 + 0.2 * strength, 0.09, None, together=0.93, apart=0.91 - 0.2 * strength, worst=worst)
         if strength != 0.6
         else none,

@@ -176,6 +176,11 @@ def test_says_all_that_it_promises(page):
         assert words in page.text.replace("\N{NO-BREAK SPACE}", " "), words
 
 
+def test_both_fillings_are_shown(page):
+    text = " ".join(page.text.replace("\N{NO-BREAK SPACE}", " ").split())
+    assert re.search(r"with a blur \+34 \(\+30 to \+38\), with the dataset's mean colour \+2\d \(", text)
+
+
 def test_corrected_p_is_shown(small):
     def correct(record):
         record["findings"][0]["evidence"]["prevalence"] |= {"p": 0.004, "p_adjusted": 0.043}

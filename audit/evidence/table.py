@@ -14,7 +14,7 @@ from audit.cues.cue import Cue
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
 from audit.evidence.attention import attention
-from audit.evidence.effect import effect
+from audit.evidence.effect import Answers, effect, weaker
 from audit.evidence.gap import gap
 from audit.evidence.intervals import benjamini_hochberg
 from audit.evidence.leakage import leakage
@@ -23,6 +23,7 @@ from audit.evidence.prevalence import prevalence
 from audit.evidence.texture import texture
 from audit.folder import AuditFolder, read_table, write_table
 from audit.leaning import leaning_classes
+from audit.masking import FILLINGS
 from audit.pixels import read_pixels
 from audit.progress import track
 
@@ -77,7 +78,7 @@ class Measurer:
     def open(cls, folder: AuditFolder, config: Config) -> "Measurer":
         """Read the tables of the earlier stages."""
         correct = read_table(folder.predictions)["correct"].to_numpy(bool)
-        masking = read_table(folder / "masking.parquet")
+        masking = read_table(folder.masking)
         return cls(config, load_dataset(folder), load_cues(folder), correct, masking)
 
     def pairs(self) -> Iterator[tuple[Cue, int]]:
@@ -161,29 +162,33 @@ class Measurer:
         images = self.masking["image"].to_numpy()
         rows = self.masking[(self.masking["cue"] == cue.name) & (self.dataset.labels[images] == label)]
         comparable = rows[rows["predicted_control"] >= 0]
-        if len(rows) >= self.config.evidence.min_images > len(comparable):
-            return unmeasured(
-                "It covers too much of the pictures: there is no equal area left to compare with.", len(rows)
-            )
-        images = comparable["image"].to_numpy()
-        settings = self.config.evidence
+        asked, left = rows["image"].nunique(), comparable["image"].nunique()
+        if asked >= self.config.evidence.min_images > left:
+            return unmeasured("It covers too much of the pictures: there is no equal area left to compare with.", asked)
+        return weaker(
+            {name: self._under(comparable[comparable["filling"] == name], cue, label, name) for name in FILLINGS}
+        )
+
+    def _under(self, rows: pd.DataFrame, cue: Cue, label: int, filling: str) -> Measure:
+        images, settings = rows["image"].to_numpy(), self.config.evidence
+        before, masked, control = (
+            Answers(rows[f"p_{view}"].to_numpy(np.float64), rows[f"predicted_{view}"].to_numpy(np.int64))
+            for view in ("before", "masked", "control")
+        )
         return effect(
-            p_before=comparable["p_before"].to_numpy(np.float64),
-            p_masked=comparable["p_masked"].to_numpy(np.float64),
-            p_control=comparable["p_control"].to_numpy(np.float64),
-            predicted_before=comparable["predicted_before"].to_numpy(np.int64),
-            predicted_masked=comparable["predicted_masked"].to_numpy(np.int64),
-            predicted_control=comparable["predicted_control"].to_numpy(np.int64),
+            before,
+            masked,
+            control,
             label=self.dataset.labels[images],
             groups=self.dataset.groups[images],
-            rng=self._rng(cue, label, "effect"),
+            rng=self._rng(cue, label, "effect", FILLINGS.index(filling)),
             resamples=settings.resamples,
             permutations=settings.permutations,
             min_images=settings.min_images,
         )
 
-    def _rng(self, cue: Cue, label: int, kind: str) -> np.random.Generator:
-        return np.random.default_rng([self.config.seed, label, KINDS.index(kind), *cue.name.encode()])
+    def _rng(self, cue: Cue, label: int, kind: str, part: int = 0) -> np.random.Generator:
+        return np.random.default_rng([self.config.seed, label, KINDS.index(kind), part, *cue.name.encode()])
 
 
 def _row(cue: str, label: str, kind: str, measure: Measure) -> tuple[object, ...]:
