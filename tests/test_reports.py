@@ -178,7 +178,7 @@ def test_says_all_that_it_promises(page):
 
 def test_both_fillings_are_shown(page):
     text = " ".join(page.text.replace("\N{NO-BREAK SPACE}", " ").split())
-    assert re.search(r"with a blur \+34 \(\+30 to \+38\), with the dataset's mean colour \+2\d \(", text)
+    assert re.search(r"with a blur \+34 \(\+30 to \+38\) ?, with the dataset's mean colour \+2\d \(", text)
 
 
 def test_corrected_p_is_shown(small):
