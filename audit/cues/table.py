@@ -82,6 +82,10 @@ class CueTable:
         """Pretrained activations averaged inside a cue that has a place and outside it, float32 (images, C) each."""
         return self._pooled(cue, "inside"), self._pooled(cue, "rest")
 
+    def pooled_control(self, cue: Cue) -> NDArray[np.float32]:
+        """The same inside a control of equal size and shape elsewhere; zeros where there is no room for one."""
+        return self._pooled(cue, "control")
+
     def _pooled(self, cue: Cue, name: str) -> NDArray[np.float32]:
         if cue.kind == "cluster":
             return read_look_alikes(self.folder / "look-alikes", name)[:, self._position(cue)].astype(np.float32)

@@ -22,6 +22,7 @@ from audit.evidence.measure import Measure, unmeasured
 from audit.evidence.prevalence import prevalence
 from audit.evidence.texture import texture
 from audit.folder import AuditFolder, read_table, write_table
+from audit.hiding import control_masks
 from audit.leaning import leaning_classes
 from audit.masking import FILLINGS
 from audit.pixels import read_pixels
@@ -29,6 +30,8 @@ from audit.progress import track
 
 KINDS = ("prevalence", "attention", "leakage", "effect", "gap")
 TESTED = ("prevalence", "leakage", "effect")
+# What describes the inside of a cue, everything else, and a control of equal size, (images, d) each.
+Views = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 _PART = 256
 
 
@@ -72,7 +75,7 @@ class Measurer:
     cues: CueTable
     correct: NDArray[np.bool_]
     masking: pd.DataFrame
-    textures: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = field(default_factory=dict)
+    textures: dict[str, Views] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: AuditFolder, config: Config) -> "Measurer":
@@ -129,9 +132,8 @@ class Measurer:
     def _leakage(self, cue: Cue, label: int, in_class: NDArray[np.bool_], present: NDArray[np.bool_]) -> Measure:
         # A cluster's place is looked at in every picture: whether it shows the cue there is part of what leaks.
         rows = np.ones_like(present) if cue.kind == "cluster" else present
-        inside, rest = (
-            self._textures(cue) if cue.role in ("scene", "mark") and cue.kind == "detector" else self.cues.pooled(cue)
-        )
+        is_seen_as_pixels = cue.role in ("scene", "mark") and cue.kind == "detector"
+        inside, rest, control = self._textures(cue) if is_seen_as_pixels else self._activations(cue)
         settings = self.config.evidence
         return leakage(
             inside[rows],
@@ -143,19 +145,24 @@ class Measurer:
             settings.resamples,
             settings.permutations,
             settings.min_images,
+            control=control[rows],
         )
 
-    def _textures(self, cue: Cue) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Pixels inside and outside of a scene or mark: activations there would show the subject beside it, too."""
+    def _activations(self, cue: Cue) -> Views:
+        return *self.cues.pooled(cue), self.cues.pooled_control(cue)
+
+    def _textures(self, cue: Cue) -> Views:
+        """Pixels of a scene or mark: activations there would show the subject beside it, too."""
         if cue.name not in self.textures:
             images = np.arange(len(self.dataset.images))
-            pairs = []
+            views = []
             for part in np.split(images, range(_PART, len(images), _PART)):
                 for image, mask in zip(part, self.cues.masks(cue, part), strict=True):
                     pixels = read_pixels(self.dataset, int(image), self.config)
-                    pairs.append((texture(pixels, mask), texture(pixels, ~mask)))
-            inside, rest = (np.stack(side) for side in zip(*pairs, strict=True))
-            self.textures[cue.name] = inside, rest
+                    control = control_masks(mask[None], int(image), self.config.seed)[0]
+                    views.append([texture(pixels, some) for some in (mask, ~mask, control)])
+            inside, rest, control = (np.stack(view) for view in zip(*views, strict=True))
+            self.textures[cue.name] = inside, rest, control
         return self.textures[cue.name]
 
     def _effect(self, cue: Cue, label: int) -> Measure:
