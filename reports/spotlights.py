@@ -39,8 +39,7 @@ def spotlights(record: Record, folder: AuditFolder) -> list[Found]:
 
 
 def _layers(cue: Record, detections: Detections, numbers: Mapping[str, int]) -> dict[str, str]:
-    place = [one.name for one in detections.cues].index(cue["name"])
-    masks = detections.masks(np.array([numbers[path] for path in cue["examples"]]))[:, place]
+    masks = detections.masks(np.array([numbers[path] for path in cue["examples"]]))[:, detections.place(cue["name"])]
     return {path: shade(mask) for path, mask in zip(cue["examples"], masks, strict=True)}
 
 

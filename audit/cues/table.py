@@ -80,7 +80,7 @@ class CueTable:
     def masks(self, cue: Cue, images: Images) -> NDArray[np.bool_]:
         """Where a cue that has a place is, boolean (len(images), GRID, GRID)."""
         if cue.kind == "detector":
-            return self.detections.masks(images)[:, self.detections.cues.index(cue)]
+            return self.detections.masks(images)[:, self.detections.place(cue.name)]
         packed = read_look_alikes(self.folder / "look-alikes", "masks")[images, self._position(cue)]
         return np.unpackbits(packed, axis=1).astype(bool).reshape(-1, GRID, GRID)
 
@@ -91,7 +91,7 @@ class CueTable:
     def _pooled(self, cue: Cue, name: str) -> NDArray[np.float32]:
         if cue.kind == "cluster":
             return read_look_alikes(self.folder / "look-alikes", name)[:, self._position(cue)].astype(np.float32)
-        index = self.detections.cues.index(cue)
+        index = self.detections.place(cue.name)
         parts = [(images, arrays[0][:, index]) for images, arrays in read_shards(self.folder, name)]
         order = np.argsort(np.concatenate([images for images, _ in parts]))
         pooled: NDArray[np.float32] = np.concatenate([values for _, values in parts])[order].astype(np.float32)
