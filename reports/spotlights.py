@@ -16,7 +16,7 @@ from reports.pictures import data_uri
 Record = Mapping[str, Any]
 
 CUES = 40
-_SHADE = (16, 16, 24, 190)
+_SHADE = (16, 16, 24, 165)
 
 
 @dataclass(frozen=True)
