@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from audit.config import OwnCueConfig
-from audit.cues.cue import ABSENT, Cue, Mask, Sighting
+from audit.cues.cue import Cue, Mask, Sighting
 from audit.cues.photo import LONGEST, Photo
 from audit.errors import ConfigError, RejectedImage
 from audit.folder import file_digest, value_digest
