@@ -77,7 +77,10 @@ def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> dict[str,
         "findings": read_json(folder.findings),
         "severity_table": [{"severity": name, "rule": rule} for name, rule in RULES],
         "strength_rules": list(STRENGTH_RULES),
-        "cues": read_json(folder.cue_list),
+        "cues": [
+            {**cue, "examples": [str(paths.iloc[image]) for image in cue["examples"]]}
+            for cue in read_json(folder.cue_list)
+        ],
         "clusters": [
             {**cluster, "exemplars": [str(paths.iloc[image]) for image in cluster["exemplars"]]}
             for cluster in read_json(folder.cluster_list)

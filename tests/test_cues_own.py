@@ -40,9 +40,14 @@ def test_a_box_smaller_than_a_pixel_marks_one(boxes):
     assert _detector(boxes=boxes).detect(_photo("cat/2.jpg"))["lesion"].mask.sum() == 1
 
 
-def test_a_photograph_without_a_mark_shows_neither(boxes):
+def test_in_a_photograph_without_a_mark_everything_is_outside(boxes):
     found = _detector(boxes=boxes).detect(_photo("cat/3.jpg"))
-    assert not found["lesion"].present and not found["outside_lesion"].present
+    assert not found["lesion"].present and found["outside_lesion"].mask.all()
+
+
+def test_nobody_asks_what_is_outside_of_a_mark(boxes):
+    detector = _detector(boxes=boxes, role="mark")
+    assert [cue.name for cue in detector.cues] == list(detector.detect(_photo())) == ["lesion"]
 
 
 def test_a_mark_over_everything_leaves_no_outside(tmp_path):

@@ -41,6 +41,10 @@ class Detections:
     score: NDArray[np.float32]
     area: NDArray[np.float32]
 
+    def place(self, name: str) -> int:
+        """Where the cue of that name is among the K."""
+        return [cue.name for cue in self.cues].index(name)
+
     def masks(self, images: NDArray[np.integer]) -> Mask:
         """Where the cues are, boolean (len(images), K, GRID, GRID) over the whole picture; reads only their shards."""
         masks = np.zeros((len(images), len(self.cues), GRID, GRID), bool)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from audit.config import OwnCueConfig
-from audit.cues.cue import ABSENT, Cue, Mask, Sighting
+from audit.cues.cue import Cue, Mask, Sighting
 from audit.cues.photo import LONGEST, Photo
 from audit.errors import ConfigError, RejectedImage
 from audit.folder import file_digest, value_digest
@@ -111,7 +111,7 @@ class Masks:
 
 
 class OwnCueDetector:
-    """One cue of the settings' ``own_cues`` and its counterpart: all that lies outside of it."""
+    """One cue of the settings' ``own_cues`` and, unless it is a mark on the picture, all that lies outside of it."""
 
     version = 1
     models: tuple[ModelFile, ...] = ()
@@ -124,12 +124,12 @@ class OwnCueDetector:
         self.name = f"own:{settings.name}:{self.marks.digest}"
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
-        """Both absent in a photograph without a mark; outside is absent where the marks leave nothing."""
-        inside, outside = (cue.name for cue in self.cues)
+        """In a photograph without a mark the cue is absent and everything lies outside of it."""
         mask = self.marks.mask(photo)
-        if mask is None or not mask.any():
-            return {inside: ABSENT, outside: ABSENT}
-        return {inside: Sighting(True, 1.0, mask), outside: Sighting.of_mask(~mask, 1.0, 0.0)}
+        inside = np.zeros(photo.shape, bool) if mask is None else mask
+        return {
+            cue.name: Sighting.of_mask(area, 1.0, 0.0) for cue, area in zip(self.cues, (inside, ~inside), strict=False)
+        }
 
     def require_marks(self, paths: Sequence[str]) -> None:
         """Raises ConfigError when not one of the photographs has a mark."""
@@ -140,11 +140,12 @@ class OwnCueDetector:
             )
 
 
-def own_cues(settings: OwnCueConfig) -> tuple[Cue, Cue]:
-    """The cue and its outside."""
+def own_cues(settings: OwnCueConfig) -> tuple[Cue, ...]:
+    """The cue, and its outside where that means anything: nobody asks what lies outside of a mark on the picture."""
     words = settings.words or settings.name.replace("_", " ")
+    inside = Cue(settings.name, words, settings.role)
     outside = Cue(f"outside_{settings.name}", f"everything outside {words}", "scene")
-    return Cue(settings.name, words, settings.role), outside
+    return (inside,) if settings.role == "mark" else (inside, outside)
 
 
 def _given(path: Path | None) -> Path:
