@@ -110,7 +110,7 @@ def test_finds_the_planted_place_wherever_it_is(row, column):
     inside, rest = found["inside"][0, 0].numpy(), found["rest"][0, 0].numpy()
     assert inside[1] > 5 * rest[1]
     control = found["control"][0, 0].numpy()
-    assert 0 < control[0] and control[1] < 0.1 * inside[1]
+    assert control[0] > 0 and control[1] < 0.1 * inside[1]
 
 
 def test_a_fixed_place_is_looked_at_alone():
