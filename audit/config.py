@@ -86,7 +86,7 @@ class EvidenceConfig(Section):
     resamples: Annotated[int, Field(ge=100)] = 1000
     permutations: Annotated[int, Field(ge=20)] = 500
     min_images: Annotated[int, Field(ge=5)] = 10
-    effect_images: Count = 16
+    effect_images: Count = 15
 
 
 class ReportConfig(Section):
