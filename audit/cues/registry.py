@@ -1,7 +1,7 @@
 """Which detectors there are. A new one is a file of its own and one line in this table."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from audit.cues.border import BorderDetector
 from audit.cues.clothing import ClothingDetector
@@ -9,6 +9,7 @@ from audit.cues.cue import Cue, Detector
 from audit.cues.face import FaceDetector
 from audit.cues.hair import HairDetector
 from audit.cues.person import SubjectDetector
+from audit.cues.text import TextDetector, missing_reader
 from audit.errors import ConfigError
 
 DETECTORS: tuple[type[Detector], ...] = (
@@ -17,7 +18,10 @@ DETECTORS: tuple[type[Detector], ...] = (
     SubjectDetector,
     ClothingDetector,
     BorderDetector,
+    TextDetector,
 )
+# Detectors that need a package which not every platform has, and what says why it cannot be used ("" when it can).
+_MISSING: dict[type[Detector], Callable[[], str]] = {TextDetector: missing_reader}
 
 
 def known_cues() -> dict[str, type[Detector]]:
@@ -36,6 +40,16 @@ def choose_cues(names: Sequence[str]) -> tuple[Cue, ...]:
             near = difflib.get_close_matches(name, cues, n=1, cutoff=0.0)[0]
             raise ConfigError(f"cues: no detector looks for '{name}'; the nearest is '{near}'.")
     return tuple(cues[name] for name in dict.fromkeys(names))
+
+
+def missing_cues(names: Sequence[str]) -> dict[str, str]:
+    """Those of the cues that cannot be looked for on this machine, each with the reason, the end of a sentence."""
+    found: dict[str, str] = {}
+    for detector, why_missing in _MISSING.items():
+        sought = [cue.name for cue in detector.cues if cue.name in names]
+        if sought and (reason := why_missing()):
+            found |= dict.fromkeys(sought, reason)
+    return found
 
 
 def choose_detectors(names: Sequence[str]) -> tuple[Detector, ...]:

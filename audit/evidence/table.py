@@ -128,7 +128,9 @@ class Measurer:
     def _leakage(self, cue: Cue, label: int, in_class: NDArray[np.bool_], present: NDArray[np.bool_]) -> Measure:
         # A cluster's place is looked at in every picture: whether it shows the cue there is part of what leaks.
         rows = np.ones_like(present) if cue.kind == "cluster" else present
-        inside, rest = self._textures(cue) if cue.role == "scene" and cue.kind == "detector" else self.cues.pooled(cue)
+        inside, rest = (
+            self._textures(cue) if cue.role in ("scene", "mark") and cue.kind == "detector" else self.cues.pooled(cue)
+        )
         settings = self.config.evidence
         return leakage(
             inside[rows],
@@ -143,7 +145,7 @@ class Measurer:
         )
 
     def _textures(self, cue: Cue) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Pixels inside and outside of a part of the scene: activations there would show the subject beside it, too."""
+        """Pixels inside and outside of a scene or mark: activations there would show the subject beside it, too."""
         if cue.name not in self.textures:
             images = np.arange(len(self.dataset.images))
             pairs = []
