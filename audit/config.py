@@ -121,7 +121,7 @@ class Config(Section):
     training: TrainingConfig = TrainingConfig()
     compute: ComputeConfig = ComputeConfig()
     attention: AttentionConfig = AttentionConfig()
-    cues: list[str] = ["face", "hair", "person", "main_object", "clothing", "background", "border"]
+    cues: list[str] = ["face", "hair", "person", "main_object", "clothing", "background", "border", "text"]
     own_cues: list[OwnCueConfig] = []
     expected_cues: list[str] = []
     evidence: EvidenceConfig = EvidenceConfig()

@@ -14,7 +14,7 @@ class ClothingDetector:
     """The person below the head: clothes, bare arms and held things alike, which no file here tells apart."""
 
     name = "clothing"
-    version = 1
+    version = 2
     cues: tuple[Cue, ...] = (Cue("clothing", "the clothing or body", "part", within="person"),)
     models: tuple[ModelFile, ...] = (*FACE_MODELS, FOREGROUND)
     keepable = True

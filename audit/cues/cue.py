@@ -54,15 +54,18 @@ ABSENT = Sighting(False, 0.0, None)
 class Detector(Protocol):
     """Looks for one or more cues in a photograph.
 
-    Raise ``version`` whenever the answer changes for an equal photograph. ``models`` are the files it reads.
+    ``version`` changes whenever the answer changes for an equal photograph. ``models`` are the files it reads.
     Answers that depend on nothing else are ``keepable``: a later audit of the same photograph uses them again.
     """
 
     name: str
-    version: int
     cues: tuple[Cue, ...]
     models: tuple[ModelFile, ...]
     keepable: bool
+
+    @property
+    def version(self) -> int | str:
+        """Detectors of equal version answer alike."""
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """A sighting for every one of the detector's cues, by the cue's name."""

@@ -18,12 +18,12 @@ from audit.cues.cue import ABSENT, GRID, Cue, Detector, Mask
 from audit.cues.grid import unpack_masks
 from audit.cues.looking import Answers, Job, looking
 from audit.cues.own import OwnCueDetector
-from audit.cues.registry import choose_cues, choose_detectors
+from audit.cues.registry import choose_cues, choose_detectors, missing_cues
 from audit.dataset import Dataset, load_dataset
 from audit.errors import AuditFolderError
 from audit.folder import AuditFolder, read_json, value_digest, write_atomically, write_json
 from audit.modelfiles import require
-from audit.progress import track
+from audit.progress import note, track
 
 SHARD = 256
 
@@ -64,12 +64,17 @@ class Detections:
 def build(folder: AuditFolder, config: Config) -> list[Path]:
     """Stage: look for the cues of the settings. Writes ``detections/detectors.json`` and its shards.
 
-    A detector that has seen a photograph before, in whichever audit, is not asked about it again. Shards that an
-    earlier, interrupted run left are kept if they answer the same question, else deleted.
+    A detector that has seen a photograph before, in whichever audit, is not asked about it again. Cues that cannot be
+    looked for on this machine are noted and listed there, and the work goes on without them. Shards that an earlier,
+    interrupted run left are kept if they answer the same question, else deleted.
 
     Raises ConfigError for an unknown cue and MissingModelFile, both before any work, and StageError naming the
     photograph on which a detector fails.
     """
+    left_out = missing_cues(config.cues)
+    for cue, reason in left_out.items():
+        note(f"The cue '{cue}' is not looked for: {reason}.")
+    config = config.model_copy(update={"cues": [name for name in config.cues if name not in left_out]})
     cues, detectors = choose_cues(config), choose_detectors(config)
     for model in dict.fromkeys(model for detector in detectors for model in detector.models):
         require(model_folder(config), model.name)
@@ -83,7 +88,8 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     _Filler(folder, config, dataset, cues, detectors).fill(missing)
     summary = folder.detections / "detectors.json"
     versions = {detector.name: detector.version for detector in detectors}
-    write_json(summary, {"grid": GRID, "cues": [asdict(cue) for cue in cues], "versions": versions})
+    listed = {"grid": GRID, "cues": [asdict(cue) for cue in cues], "versions": versions}
+    write_json(summary, {**listed, "not_looked_for": left_out})
     return [summary, *(shard_path(folder, start // SHARD) for start in starts)]
 
 
@@ -94,6 +100,12 @@ def load_detections(folder: AuditFolder) -> Detections:
     shards = [_read_shard(path, names) for path in _shard_paths(folder)]
     present, score, area = (np.concatenate([shard[name] for shard in shards]) for name in names)
     return Detections(folder, cues, present.astype(bool), score, area)
+
+
+def not_looked_for(folder: AuditFolder) -> dict[str, str]:
+    """Cues of the settings that the stage had to leave out, each with the reason, the end of a sentence."""
+    left_out: dict[str, str] = read_json(folder.detections / "detectors.json")["not_looked_for"]
+    return left_out
 
 
 def shard_path(folder: AuditFolder, shard: int) -> Path:

@@ -70,7 +70,7 @@ class HairDetector:
     """Hair, with hats and scarves worn on it, of people whose face is seen."""
 
     name = "hair"
-    version = 1
+    version = 2
     cues: tuple[Cue, ...] = (Cue("hair", "the hair or headwear", "part", within="person"),)
     models: tuple[ModelFile, ...] = (*FACE_MODELS, FOREGROUND)
     keepable = True

@@ -77,7 +77,7 @@ class SubjectDetector:
     """Person or main object, never both and never neither, and the background."""
 
     name = "subject"
-    version = 1
+    version = 2
     cues: tuple[Cue, ...] = (
         Cue("person", "the person", "subject"),
         Cue("main_object", "the main object", "subject"),

@@ -5,7 +5,7 @@ A package can bring further ones under the entry point group ``bias_audit.cues``
 """
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
@@ -17,6 +17,7 @@ from audit.cues.face import FaceDetector
 from audit.cues.hair import HairDetector
 from audit.cues.own import OwnCueDetector, own_cues
 from audit.cues.person import SubjectDetector
+from audit.cues.text import TextDetector, missing_reader
 from audit.errors import ConfigError
 
 DETECTORS: tuple[type[Detector], ...] = (
@@ -25,8 +26,11 @@ DETECTORS: tuple[type[Detector], ...] = (
     SubjectDetector,
     ClothingDetector,
     BorderDetector,
+    TextDetector,
 )
 PLUGINS = "bias_audit.cues"
+# Detectors that need a package which not every platform has, and what says why it cannot be used ("" when it can).
+_MISSING: dict[type[Detector], Callable[[], str]] = {TextDetector: missing_reader}
 
 
 def known_cues() -> dict[str, Cue]:
@@ -60,6 +64,16 @@ def choose_detectors(config: Config) -> tuple[Detector, ...]:
     makers = (*DETECTORS, *plugins()) if any(name not in _built_in() for name in config.cues) else DETECTORS
     found = tuple(make() for make in makers if wanted & {cue.name for cue in make.cues})
     return (*found, *map(OwnCueDetector, config.own_cues))
+
+
+def missing_cues(names: Sequence[str]) -> dict[str, str]:
+    """Those of the cues that cannot be looked for on this machine, each with the reason, the end of a sentence."""
+    found: dict[str, str] = {}
+    for detector, why_missing in _MISSING.items():
+        sought = [cue.name for cue in detector.cues if cue.name in names]
+        if sought and (reason := why_missing()):
+            found |= dict.fromkeys(sought, reason)
+    return found
 
 
 def _listed(config: Config) -> Iterator[Cue]:
