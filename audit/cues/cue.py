@@ -12,7 +12,7 @@ from audit.modelfiles import ModelFile
 GRID = 56
 Mask = NDArray[np.bool_]
 Role = Literal["part", "subject", "scene", "mark", "attribute"]
-Kind = Literal["detector", "attribute", "cluster"]
+Kind = Literal["detector", "attribute", "cluster", "appearance"]
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,15 @@ class Cue:
     """A kind of image content that attention can fall on.
 
     ``words`` name it inside a sentence ("the face"). ``role``: a part of the subject, the subject itself, the
-    scene around it, a mark that somebody put on the picture, or something that the picture does not show.
+    scene around it, a mark that somebody put on the picture, or something that the picture does not show. ``within`` is
+    the cue that this one is a part of: the eyes are within the face.
     """
 
     name: str
     words: str
     role: Role
     kind: Kind = "detector"
+    within: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,13 @@ class Detector(Protocol):
     """Looks for one or more cues in a photograph.
 
     ``version`` changes whenever the answer changes for an equal photograph. ``models`` are the files it reads.
+    Answers that depend on nothing else are ``keepable``: a later audit of the same photograph uses them again.
     """
 
     name: str
     cues: tuple[Cue, ...]
     models: tuple[ModelFile, ...]
+    keepable: bool
 
     @property
     def version(self) -> int | str:
