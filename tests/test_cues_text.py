@@ -182,15 +182,17 @@ def test_characters_that_steer_a_terminal_or_hide_are_gone(bad):
 @pytest.mark.parametrize(
     ("words", "score", "readable"),
     [
-        ("ab", 0.6, True),
-        ("a1", 0.99, True),
-        ("ab", 0.59, False),
+        ("abc", 0.6, True),
+        ("a-b 1", 0.7, True),
+        ("abc", 0.59, False),
+        ("ab", 0.85, True),
+        ("ab", 0.84, False),
         ("a", 1.0, False),
         ("!?-a", 1.0, False),
-        ("", 1, False),
+        ("", 1.0, False),
     ],
 )
-def test_a_line_needs_two_letters_and_a_sure_reader(words, score, readable):
+def test_the_fewer_letters_the_surer_the_reader_must_be(words, score, readable):
     assert Line(words, score, np.zeros((4, 2), np.float32)).readable is readable
 
 

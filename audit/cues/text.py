@@ -22,6 +22,8 @@ from audit.modelfiles import ModelFile
 # Files inside rapidocr's wheel.
 _DETECTION, _RECOGNITION = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
 _LEAST_SCORE, _LEAST_LETTERS = 0.6, 2
+# Two letters are easily seen in bars, tiles and windows: "II", "00".
+_LEAST_SCORE_OF_TWO = 0.85
 # Letters taller than this share of the picture's long side are a whole subject, and not worth reading.
 _TALLEST = 1 / 3
 # rapidocr lays a box on its side when it is this many times as tall as wide.
@@ -42,7 +44,9 @@ class Line:
     @property
     def readable(self) -> bool:
         """Whether it counts as text."""
-        return self.score >= _LEAST_SCORE and sum(map(str.isalnum, self.words)) >= _LEAST_LETTERS
+        letters = sum(map(str.isalnum, self.words))
+        least = _LEAST_SCORE if letters > _LEAST_LETTERS else _LEAST_SCORE_OF_TWO
+        return letters >= _LEAST_LETTERS and self.score >= least
 
 
 def read_lines(pixels: Pixels) -> tuple[Line, ...]:
