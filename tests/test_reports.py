@@ -387,3 +387,11 @@ def test_a_finished_folder_without_maps_or_photographs_still_reports(small):
         path.unlink()
     page = page_of(AuditFolder(small.path))
     assert "no attention" in page.text
+
+
+def test_maps_that_failed_their_checks_lead_the_report(tmp_path):
+    sanity = {"trusted": False, "sentence": "The maps failed.", "checks": []}
+    page = page_of(changed(make_audit(tmp_path), lambda record: record.update(sanity=sanity)))
+    told = page.text.index("Read this first: The maps failed. Do not rely on them")
+    assert told < page.text.index("Evidence") and "one step lower than its figures" in page.text
+    assert "Read this first" not in page_of(make_audit(tmp_path / "trusted")).text
