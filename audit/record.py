@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from audit import __version__
 from audit.config import Config
+from audit.cues.detect import not_looked_for
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
 from audit.evidence.intervals import share_interval
@@ -21,7 +22,18 @@ from audit.folder import SCHEMA_VERSION, AuditFolder, read_json, read_table, wri
 from audit.severity import RULES, STRENGTH_RULES
 from audit.stages import STAGES, finished_record
 
-_PACKAGES = ("torch", "torchvision", "prefect", "numpy", "pandas", "scikit-learn", "opencv-python-headless", "pillow")
+_PACKAGES = (
+    "torch",
+    "torchvision",
+    "prefect",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "opencv-python-headless",
+    "pillow",
+    "rapidocr",
+    "onnxruntime",
+)
 _FAILURES = 12
 _WORST_GROUPS = 6
 _SMALLEST_GROUP = 5
@@ -37,8 +49,15 @@ LIMITS = (
     "hold something of the hair or the collar beside it. The background's leakage is measured on its pixels alone.",
     "Hiding part of a picture makes an unusual picture; the same is done elsewhere in it as a comparison, but the "
     "comparison is not perfect.",
-    "Cues are found by small detectors that make mistakes. Text and watermarks were not read: where one matters it "
-    "appears as something in a fixed place or as an unnamed cue.",
+    "Cues are found by small detectors that make mistakes.",
+)
+TEXT_READ = (
+    "Text was read where its letters are clear in a picture of 512 pixels. Handwriting, logos, and very small or faint "
+    "letters can go unread: where one matters it appears as something in a fixed place or as an unnamed cue."
+)
+TEXT_UNREAD = (
+    "Text and watermarks were not read: where one matters it appears as something in a fixed place or as an unnamed "
+    "cue."
 )
 NO_SELF_AUDIT = {
     "status": "not_run",
@@ -78,7 +97,10 @@ def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> dict[str,
         "findings": read_json(folder.findings),
         "severity_table": [{"severity": name, "rule": rule} for name, rule in RULES],
         "strength_rules": list(STRENGTH_RULES),
-        "cues": read_json(folder.cue_list),
+        "cues": [
+            {**cue, "examples": [str(paths.iloc[image]) for image in cue["examples"]]}
+            for cue in read_json(folder.cue_list)
+        ],
         "clusters": [
             {**cluster, "exemplars": [str(paths.iloc[image]) for image in cluster["exemplars"]]}
             for cluster in read_json(folder.cluster_list)
@@ -86,8 +108,20 @@ def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> dict[str,
         "failures": _failures(folder, dataset),
         "plan": read_json(folder.plan / "plan.json"),
         "self_audit": NO_SELF_AUDIT,
-        "limits": [*_own_limits(config), *LIMITS],
+        "limits": limits(folder, config),
     }
+
+
+def limits(folder: AuditFolder, config: Config) -> list[str]:
+    """What the result does not say, and what could not be done on this machine."""
+    missing = not_looked_for(folder)
+    sentences = [f"The cue '{cue}' was not looked for: {reason}." for cue, reason in missing.items()]
+    if config.model.arch == "tiny":
+        sentences.append(
+            "This audit used the tiny test network with random weights; its findings mean nothing outside tests."
+        )
+    was_read = "text" in config.cues and "text" not in missing
+    return [*sentences, *LIMITS, TEXT_READ if was_read else TEXT_UNREAD]
 
 
 def _versions() -> dict[str, str]:
@@ -183,9 +217,3 @@ def _peak_memory() -> int:
     unit = 2**20 if sys.platform == "darwin" else 2**10
     most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return int(most // unit)
-
-
-def _own_limits(config: Config) -> list[str]:
-    if config.model.arch == "tiny":
-        return ["This audit used the tiny test network with random weights; its findings mean nothing outside tests."]
-    return []

@@ -176,6 +176,9 @@ def fetch(
     full_vgg: Annotated[
         bool, typer.Option("--full-vgg", help="Bring torchvision's whole VGG-16 (528 MB) instead of its small file.")
     ] = False,
+    words: Annotated[
+        bool, typer.Option("--words", help="Also bring the network (19 MB) that finds words for unnamed clusters.")
+    ] = False,
     config: ConfigFile = None,
     overrides: Overrides = None,
     quiet: Quiet = False,
@@ -197,7 +200,7 @@ def fetch(
         from flows.terminal import reporter, say
 
         with reporter(quiet) as listener, reporting_to(listener):
-            paths = fetch_files(models, full_vgg=full_vgg)
+            paths = fetch_files(models, full_vgg=full_vgg, words=words)
         for path in paths:
             say(str(path))
 

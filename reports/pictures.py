@@ -75,10 +75,12 @@ def take_pictures(
     root: Path,
     label_heat: Iterable[str],
     predicted_heat: Iterable[str],
+    plain: Iterable[str],
     longest: int,
     max_megapixels: float = 100.0,
 ) -> PictureBook:
-    """Read the photographs at ``root`` that carry either heat map, at most ``longest`` pixels long, and their maps.
+    """Read the photographs at ``root`` that carry either heat map or are shown plain, at most ``longest`` pixels long,
+    and the maps.
 
     Photographs are shrunk further where all of them together would exceed ``PHOTO_BYTES``. One that cannot be read
     any more becomes a placeholder.
@@ -87,7 +89,7 @@ def take_pictures(
         "label": list(dict.fromkeys(label_heat)),
         "predicted": list(dict.fromkeys(predicted_heat)),
     }
-    paths = list(dict.fromkeys(wanted["label"] + wanted["predicted"]))
+    paths = list(dict.fromkeys([*wanted["label"], *wanted["predicted"], *plain]))
     photos = _photos(root, paths, longest, max_megapixels)
     used = sum(len(photo.uri) for photo in photos.values())
     if used > PHOTO_BYTES:
@@ -107,7 +109,7 @@ def _photo(file: Path, name: str, path: str, longest: int, max_megapixels: float
         return Photo(name, path, 4, 3, reason=reason)
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)
-    return Photo(name, path, picture.width, picture.height, _data_uri("image/jpeg", buffer.getvalue()))
+    return Photo(name, path, picture.width, picture.height, data_uri("image/jpeg", buffer.getvalue()))
 
 
 def _heats(folder: AuditFolder, paths: list[str], which: Which) -> dict[str, Heat]:
@@ -165,8 +167,9 @@ def _png(levels: NDArray[np.uint8]) -> str:
     image.putpalette(colours)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", transparency=opacities, optimize=True)
-    return _data_uri("image/png", buffer.getvalue())
+    return data_uri("image/png", buffer.getvalue())
 
 
-def _data_uri(kind: str, content: bytes) -> str:
+def data_uri(kind: str, content: bytes) -> str:
+    """Content of a media type as an address that holds it."""
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

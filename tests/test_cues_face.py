@@ -98,10 +98,13 @@ def test_the_ellipse_turns_with_the_face():
 
 
 class PlantedNetworks:
-    """Answers as the networks would for one face in the middle of a 192 x 192 picture."""
+    """Answers as the networks would for one face in the middle of a 192 x 192 picture, by their logits.
 
-    def __init__(self, full: float, back: float, presence: float):
-        self.logits = {FACE_FULL_RANGE.name: full, FACE_BACK.name: back}
+    ``near`` is the full-range network's at its second look, at a crop.
+    """
+
+    def __init__(self, full: float, back: float, presence: float, near: float = -9.0):
+        self.logits = {FACE_FULL_RANGE.name: [full, near], FACE_BACK.name: [back]}
         self.presence = presence
 
     def run(self, model, pixels, low=0.0, high=1.0):
@@ -111,7 +114,7 @@ class PlantedNetworks:
         assert pixels.shape == (network.side, network.side, 3) and (low, high) == (-1.0, 1.0)
         logits, raw = np.full((len(anchors(network)), 1), -9.0), np.zeros((len(anchors(network)), 16))
         index = _index(network, 0.5, 0.5)
-        logits[index], shift = self.logits[model.name], (0.5 - anchors(network)[index]) * network.side
+        logits[index], shift = self.logits[model.name].pop(0), (0.5 - anchors(network)[index]) * network.side
         side = network.side / 3
         raw[index, :8] = (*shift, side, side, shift[0] - side / 5, shift[1], shift[0] + side / 5, shift[1])
         return {network.scores: logits.astype(np.float32), network.boxes: raw.astype(np.float32)}
@@ -124,19 +127,22 @@ class PlantedNetworks:
 
 
 @pytest.mark.parametrize(
-    ("full", "back", "presence", "accepted"),
+    ("full", "back", "presence", "near", "accepted"),
     [
-        (1.0, -9.0, -5.0, True),  # the full-range detector is sure
-        (0.2, 0.1, -5.0, True),  # both agree, neither is sure
-        (0.2, -9.0, 5.0, False),  # the full-range one alone, unsure
-        (-9.0, 2.0, 5.0, True),  # the other is sure and the mesh fits
-        (-9.0, 2.0, 1.0, False),  # as it is on many animals
-        (-9.0, 0.5, 5.0, False),
-        (-9.0, -9.0, 9.0, False),
+        (1.0, 0.5, -5.0, -9.0, True),  # both see it
+        (3.0, -0.3, -5.0, -9.0, True),
+        (0.2, 0.1, -5.0, -9.0, False),  # both doubt
+        (3.0, -9.0, 5.0, 3.0, False),  # the full-range one alone
+        (-9.0, 2.0, 5.0, 2.0, True),  # the other is sure, the mesh fits, and it is a face from near, too
+        (-9.0, 2.0, 5.0, 0.2, False),  # as it is on many animals
+        (-9.0, 2.0, 5.0, -9.0, False),
+        (-9.0, 2.0, 1.0, 2.0, False),
+        (-9.0, 0.5, 5.0, 2.0, False),
+        (-9.0, -9.0, 9.0, 9.0, False),
     ],
 )
-def test_rule_of_acceptance(full, back, presence, accepted):
-    photo = Photo(np.zeros((192, 192, 3), np.uint8), PlantedNetworks(full, back, presence))
+def test_rule_of_acceptance(full, back, presence, near, accepted):
+    photo = Photo(np.zeros((192, 192, 3), np.uint8), PlantedNetworks(full, back, presence, near))
     assert len(find_faces(photo)) == accepted
     sighting = FaceDetector().detect(photo)["face"]
     assert sighting.present == accepted and (sighting.mask is not None) == accepted

@@ -56,7 +56,7 @@ def test_faces_of_people_are_found_whatever_their_skin(networks, skin):
 
 def test_few_animals_are_taken_for_people(networks):
     table = _sample("cats-dogs", 40)
-    assert sum(bool(find_faces(_open("cats-dogs", path, networks))) for path in table["path"]) <= 4
+    assert sum(bool(find_faces(_open("cats-dogs", path, networks))) for path in table["path"]) <= 2
 
 
 def test_hair_overlaps_the_marked_hair(networks):

@@ -14,9 +14,10 @@ class ClothingDetector:
     """The person below the head: clothes, bare arms and held things alike, which no file here tells apart."""
 
     name = "clothing"
-    version = 1
-    cues: tuple[Cue, ...] = (Cue("clothing", "the clothing or body", "part"),)
+    version = 2
+    cues: tuple[Cue, ...] = (Cue("clothing", "the clothing or body", "part", within="person"),)
     models: tuple[ModelFile, ...] = (*FACE_MODELS, FOREGROUND)
+    keepable = True
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """Present when it covers at least a fiftieth of the picture."""

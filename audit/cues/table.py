@@ -1,7 +1,7 @@
 """All cues of an audit side by side: found by detectors, named by attributes, or met as clusters of attention."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from audit.cues.attributes import attribute_cues
 from audit.cues.cue import GRID, Cue
 from audit.cues.detect import Detections, load_detections
 from audit.cues.look_alikes import look_alikes, read_look_alikes, split_scores, write_look_alikes
+from audit.cues.summary import summarise
 from audit.dataset import Dataset, load_dataset
 from audit.explain import read_shards
 from audit.folder import AuditFolder, read_json, read_table, write_json, write_table
@@ -39,7 +40,12 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     cues = [cue for found, _ in tables for cue in found]
     table = pd.concat([rows for _, rows in tables], ignore_index=True)
     write_table(folder.cues, table.sort_values(["cue", "image"], ignore_index=True))
-    write_json(folder.cue_list, [_entry(cue, table[table["cue"] == cue.name], dataset) for cue in cues])
+    lines = load_detections(folder).text()
+    summaries = [
+        summarise(cue, table[table["cue"] == cue.name], lines[lines["cue"] == cue.name], dataset, config)
+        for cue in cues
+    ]
+    write_json(folder.cue_list, [asdict(summary) for summary in summaries])
     return [folder.cues, folder.cue_list, *sorted((folder / "look-alikes").glob("*.safetensors"))]
 
 
@@ -74,7 +80,7 @@ class CueTable:
     def masks(self, cue: Cue, images: Images) -> NDArray[np.bool_]:
         """Where a cue that has a place is, boolean (len(images), GRID, GRID)."""
         if cue.kind == "detector":
-            return self.detections.masks(images)[:, self.detections.cues.index(cue)]
+            return self.detections.masks(images)[:, self.detections.place(cue.name)]
         packed = read_look_alikes(self.folder / "look-alikes", "masks")[images, self._position(cue)]
         return np.unpackbits(packed, axis=1).astype(bool).reshape(-1, GRID, GRID)
 
@@ -82,10 +88,14 @@ class CueTable:
         """Pretrained activations averaged inside a cue that has a place and outside it, float32 (images, C) each."""
         return self._pooled(cue, "inside"), self._pooled(cue, "rest")
 
+    def pooled_control(self, cue: Cue) -> NDArray[np.float32]:
+        """The same inside a control of equal size and shape elsewhere; zeros where there is no room for one."""
+        return self._pooled(cue, "control")
+
     def _pooled(self, cue: Cue, name: str) -> NDArray[np.float32]:
         if cue.kind == "cluster":
             return read_look_alikes(self.folder / "look-alikes", name)[:, self._position(cue)].astype(np.float32)
-        index = self.detections.cues.index(cue)
+        index = self.detections.place(cue.name)
         parts = [(images, arrays[0][:, index]) for images, arrays in read_shards(self.folder, name)]
         order = np.argsort(np.concatenate([images for images, _ in parts]))
         pooled: NDArray[np.float32] = np.concatenate([values for _, values in parts])[order].astype(np.float32)
@@ -177,16 +187,3 @@ def _rows(
 def _concat(rows: list[pd.DataFrame]) -> pd.DataFrame:
     empty = np.zeros(0, np.float32)
     return pd.concat(rows or [_rows(Cue("", "", "scene", "cluster"), empty, empty, empty, empty)], ignore_index=True)
-
-
-def _entry(cue: Cue, rows: pd.DataFrame, dataset: Dataset) -> dict[str, object]:
-    present = rows.sort_values("image")["present"].fillna(False).to_numpy(bool)
-    shares = {name: float(present[dataset.labels == index].mean()) for index, name in enumerate(dataset.classes)}
-    return {
-        "name": cue.name,
-        "kind": cue.kind,
-        "role": cue.role,
-        "words": cue.words,
-        "n_present": int(present.sum()),
-        "present_share": shares,
-    }
