@@ -103,7 +103,8 @@ def _verdict(cue: Cue, label: str, rows: pd.DataFrame, config: Config) -> Verdic
     measures["difference"] = Evidence(difference, low, high, shown["p_adjusted"])
     data, model = in_data(measures, cue.role), in_model(measures)
     is_subject = cue.role == "subject" and data in ("none", "unknown")
-    expected = is_subject or cue.name in config.expected_cues
+    is_look_of = cue.within if cue.kind == "appearance" else ""
+    expected = is_subject or bool({cue.name, is_look_of} & set(config.expected_cues))
     return Verdict(cue, label, data, model, severity(data, model, expected), figures)
 
 

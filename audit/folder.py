@@ -51,6 +51,7 @@ class AuditFolder:
     cluster_list = _Inside("clusters.json")
     cues = _Inside("cues.parquet")
     cue_list = _Inside("cues.json")
+    looks = _Inside("looks.json")
     masking = _Inside("masking.parquet")
     evidence = _Inside("evidence.parquet")
     findings = _Inside("findings.json")

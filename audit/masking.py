@@ -64,11 +64,14 @@ def read_masked(folder: AuditFolder) -> tuple[NDArray[np.float16], NDArray[np.fl
 
 
 def choose_images(cues: CueTable, store: ActivationStore) -> pd.DataFrame:
-    """The (cue, image) pairs to ask about: at random, from different duplicate groups, of every leaning class."""
+    """The (cue, image) pairs to ask about: at random, from different duplicate groups, of every leaning class.
+
+    Nothing is asked for looks: hiding one is hiding its cue in some of the images.
+    """
     dataset, settings = store.dataset, store.config
     pairs = []
     for number, cue in enumerate(cues.cues):
-        if cue.kind == "attribute":
+        if cue.kind in ("attribute", "appearance"):
             continue
         present = cues.present(cue)
         for label in leaning_classes(present, dataset.labels, len(dataset.classes)):

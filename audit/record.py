@@ -101,6 +101,7 @@ def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> dict[str,
             {**cue, "examples": [str(paths.iloc[image]) for image in cue["examples"]]}
             for cue in read_json(folder.cue_list)
         ],
+        "looks": [_with_paths(looks, dataset) for looks in read_json(folder.looks)],
         "clusters": [
             {**cluster, "exemplars": [str(paths.iloc[image]) for image in cluster["exemplars"]]}
             for cluster in read_json(folder.cluster_list)
@@ -122,6 +123,19 @@ def limits(folder: AuditFolder, config: Config) -> list[str]:
         )
     was_read = "text" in config.cues and "text" not in missing
     return [*sentences, *LIMITS, TEXT_READ if was_read else TEXT_UNREAD]
+
+
+def _with_paths(looks: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
+    """An entry of looks.json with photographs by their paths."""
+    paths = dataset.images["path"]
+    groups = []
+    for group in looks["groups"]:
+        cells = {
+            label: {**cell, "examples": [str(paths.iloc[image]) for image in cell["examples"]]}
+            for label, cell in group["classes"].items()
+        }
+        groups.append({**group, "classes": cells})
+    return {**looks, "groups": groups}
 
 
 def _versions() -> dict[str, str]:

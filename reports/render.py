@@ -16,7 +16,7 @@ from audit.folder import AuditFolder, read_json, read_table, write_atomically
 from reports.cards import FAILURES, MATRIX, cards, mistakes, places
 from reports.charts import scales, share_plot, training_curves
 from reports.pictures import take_pictures
-from reports.spotlights import spotlights
+from reports.spotlights import looks, spotlights
 from reports.text import FILTERS, decimal, percent, points, visible
 from reports.verdict import SEVERITY_WORDS, verdict
 
@@ -67,7 +67,8 @@ def _context(folder: AuditFolder, record: Record, config: Config) -> dict[str, A
     shown = [path for some in by_severity.values() for card in some for path in card.paths]
     shown += [path for place in clusters for path in place.exemplars] + failed
     found = spotlights(record, folder)
-    plain = [path for one in found for path in one.layers]
+    sorted_looks = looks(record, folder)
+    plain = [path for one in found for path in one.layers] + [path for one in sorted_looks for path in one.layers]
     root = Path(record["dataset"]["root"])
     return {
         "title": config.report.title,
@@ -86,6 +87,7 @@ def _context(folder: AuditFolder, record: Record, config: Config) -> dict[str, A
             folder, root, shown, failed, plain, config.report.thumbnail, config.dataset.max_megapixels
         ),
         "found": found,
+        "looks": sorted_looks,
         "text_read": {cue["name"]: cue["text"] for cue in record["cues"]},
         "settings": yaml.safe_dump(record["config"], sort_keys=False, allow_unicode=True),
         **_assets(),

@@ -1,7 +1,7 @@
 """What the detectors found in a few photographs, as layers that darken all the rest of the picture."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from reports.pictures import data_uri
 Record = Mapping[str, Any]
 
 CUES = 40
+LOOKS = 6
+LOOK_CLASSES = 4
 _SHADE = (16, 16, 24, 165)
 
 
@@ -27,6 +29,15 @@ class Found:
     layers: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class FoundLooks:
+    """The looks of one cue, the classes whose photographs are shown, and the layer of each photograph (path)."""
+
+    entry: Record
+    classes: tuple[str, ...]
+    layers: Mapping[str, str]
+
+
 def spotlights(record: Record, folder: AuditFolder) -> list[Found]:
     """Examples of every cue that detectors found somewhere, at most 40 cues, in the record's order."""
     cues = [cue for cue in record["cues"] if cue["kind"] == "detector" and cue["examples"]][:CUES]
@@ -35,12 +46,28 @@ def spotlights(record: Record, folder: AuditFolder) -> list[Found]:
     table = read_table(folder.images)
     numbers = dict(zip(table["path"], table["image"], strict=True))
     detections = load_detections(folder)
-    return [Found(cue, _layers(cue, detections, numbers)) for cue in cues]
+    return [Found(cue, _layers(cue["name"], cue["examples"], detections, numbers)) for cue in cues]
 
 
-def _layers(cue: Record, detections: Detections, numbers: Mapping[str, int]) -> dict[str, str]:
-    masks = detections.masks(np.array([numbers[path] for path in cue["examples"]]))[:, detections.place(cue["name"])]
-    return {path: shade(mask) for path, mask in zip(cue["examples"], masks, strict=True)}
+def looks(record: Record, folder: AuditFolder) -> list[FoundLooks]:
+    """The looks of every cue that has some, at most six cues, in the record's order."""
+    entries = record["looks"][:LOOKS]
+    if not entries:
+        return []
+    table = read_table(folder.images)
+    numbers = dict(zip(table["path"], table["image"], strict=True))
+    detections = load_detections(folder)
+    found = []
+    for entry in entries:
+        classes = tuple(record["dataset"]["classes"])[:LOOK_CLASSES]
+        paths = [path for one in entry["groups"] for name in classes for path in one["classes"][name]["examples"]]
+        found.append(FoundLooks(entry, classes, _layers(entry["cue"], paths, detections, numbers)))
+    return found
+
+
+def _layers(cue: str, paths: Sequence[str], detections: Detections, numbers: Mapping[str, int]) -> dict[str, str]:
+    masks = detections.masks(np.array([numbers[path] for path in paths], int))[:, detections.place(cue)]
+    return {path: shade(mask) for path, mask in zip(paths, masks, strict=True)}
 
 
 def shade(mask: NDArray[np.bool_]) -> str:

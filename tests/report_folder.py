@@ -194,6 +194,7 @@ def make_record(root: Path, images: pd.DataFrame, wish: Wish, rng: np.random.Gen
             {"severity": "cleared", "rule": "Measured, and neither in the data nor in the model."},
         ],
         "cues": [_cue(name, wish, paths) for name in CUES],
+        "looks": [_looks(wish, paths)],
         "clusters": [_cluster(i, wish, paths) for i in range(wish.clusters)],
         "failures": [_failure(path, images, wish) for path in _some(paths, wish.findings * 12, 12)],
         "plan": {
@@ -311,7 +312,8 @@ def _evidence(strength: float, n: int, unmeasured: bool, rng: np.random.Generato
     return {
         "prevalence": fact(0.42 + 0.5 * strength + wobble, 0.04, p, **elsewhere, cramers_v=0.1 + 0.6 * strength),
         "attention": fact(1.0 + 1.4 * strength + wobble, 0.25, None, share=0.31, area=0.15),
-        "leakage": fact(0.52 + 0.35 * strength + wobble, 0.05, p, rest=0.71),
+        "leakage": fact(0.52 + 0.35 * strength + wobble, 0.05, p, rest=0.71)
+        | {"control": 0.66, "control_low": 0.6, "control_high": 0.72, "above_control": 0.2},
         "effect": fact(0.01 + 0.2 * strength + wobble, 0.03, p, flip_rate=0.18 * strength, control_flip_rate=0.02)
         | {"filling": "mean", "blur": fact(0.34, 0.04, p), "mean": fact(0.01 + 0.2 * strength + wobble, 0.03, p)},
         "gap": fact(0.02 + 0.2 * strength, 0.09, None, together=0.93, apart=0.91 - 0.2 * strength, worst=worst)
@@ -329,6 +331,7 @@ def _cue(name: str, wish: Wish, paths: Sequence[str]) -> dict[str, Any]:
         "name": name,
         "kind": kind,
         "role": role,
+        "within": "",
         "words": wish.words or words,
         "n_present": wish.n // 2,
         "present_share": shares,
@@ -336,6 +339,21 @@ def _cue(name: str, wish: Wish, paths: Sequence[str]) -> dict[str, Any]:
         "examples": _some(paths, len(name), 3) if kind != "attribute" else [],
         "text": [{"text": READ, "n": 3}] if name == "watermark" else [],
     }
+
+
+def _looks(wish: Wish, paths: Sequence[str]) -> dict[str, Any]:
+    groups = [
+        {
+            "name": f"hair look {look + 1}",
+            "words": f"one look of {wish.words or 'the hair'} (no. {look + 1} of 2: {mark})",
+            "classes": {
+                label: {"n": 7 + look + i, "share": abs(0.75 - look / 2), "examples": _some(paths, 5 * look + i, 3)}
+                for i, label in enumerate(wish.classes)
+            },
+        }
+        for look, mark in enumerate(("larger", "smaller"))
+    ]
+    return {"cue": "hair", "words": wish.words or "the hair", "stability": 0.93, "groups": groups}
 
 
 def _cluster(i: int, wish: Wish, paths: Sequence[str]) -> dict[str, Any]:

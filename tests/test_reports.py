@@ -182,6 +182,18 @@ def test_both_fillings_are_shown(page):
     assert re.search(r"with a blur \+34 \(\+30 to \+38\) ?, with the dataset's mean colour \+2\d \(", text)
 
 
+def test_the_control_of_the_leakage_is_shown(page):
+    assert "a place of the same size elsewhere 0.66 (0.60 to 0.72)" in page.text
+
+
+def test_looks_are_counted_by_class(page, small):
+    text = " ".join(page.text.replace("\N{NO-BREAK SPACE}", " ").split())
+    assert "Looks of what everybody has" in text
+    assert re.search(r"no\. 2 of 2: smaller\) 8 25 % 9 25 %", text)
+    without = page_of(changed(small, lambda record: record.update(looks=[])))
+    assert "what everybody has" not in without.text and "#looks" not in without.values("href")
+
+
 def test_corrected_p_is_shown(small):
     def correct(record):
         record["findings"][0]["evidence"]["prevalence"] |= {"p": 0.004, "p_adjusted": 0.043}
@@ -235,7 +247,7 @@ def test_a_model_that_learned_nothing_is_said(small):
 
 def test_without_findings_clusters_failures_and_training(small):
     def empty(record):
-        record |= {"findings": [], "clusters": [], "failures": [], "cues": []}
+        record |= {"findings": [], "clusters": [], "failures": [], "cues": [], "looks": []}
         record["plan"] |= {"cells": [], "files": []}
         record["dataset"] |= {"rejected": [], "cross_class_duplicates": [], "warnings": []}
         record["model"]["worst_groups"] = []

@@ -12,7 +12,7 @@ from audit.modelfiles import ModelFile
 GRID = 56
 Mask = NDArray[np.bool_]
 Role = Literal["part", "subject", "scene", "mark", "attribute"]
-Kind = Literal["detector", "attribute", "cluster"]
+Kind = Literal["detector", "attribute", "cluster", "appearance"]
 
 
 @dataclass(frozen=True)

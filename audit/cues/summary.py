@@ -22,14 +22,16 @@ _LINES = 8
 class Summary:
     """One entry of ``cues.json``, one per cue.
 
-    ``present_share`` by class; ``attention`` by class as ``Measure.as_json`` gives it (null for an attribute);
-    ``examples`` are images that show the cue, drawn at random, for a reader to judge the detector by; ``text`` are the
-    lines most often read there, each with the number of images.
+    ``within`` is the cue that this one is a part or a look of, or empty; ``present_share`` by class; ``attention`` by
+    class as ``Measure.as_json`` gives it (null for an attribute); ``examples`` are images that show the cue, drawn at
+    random, for a reader to judge the detector by; ``text`` are the lines most often read there, each with the number
+    of images.
     """
 
     name: str
     kind: str
     role: str
+    within: str
     words: str
     n_present: int
     present_share: dict[str, float]
@@ -47,6 +49,7 @@ def summarise(cue: Cue, rows: pd.DataFrame, lines: pd.DataFrame, dataset: Datase
         name=cue.name,
         kind=cue.kind,
         role=cue.role,
+        within=cue.within,
         words=cue.words,
         n_present=int(present.sum()),
         present_share=shares,

@@ -1,7 +1,8 @@
-"""All cues of an audit side by side: found by detectors, named by attributes, or met as clusters of attention."""
+"""All cues side by side: found by detectors, their looks, named by attributes, or met as clusters of attention."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from audit.activations import ActivationStore
 from audit.attention import cover, mass_on
 from audit.clusters import load_clusters
 from audit.config import Config
+from audit.cues.appearance import Looks, find_looks
 from audit.cues.attributes import attribute_cues
 from audit.cues.cue import GRID, Cue
 from audit.cues.detect import Detections, load_detections
@@ -29,13 +31,17 @@ _PART = 512
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
-    """Stage: write ``cues.parquet`` (image, cue, present, score, area, attention) and ``cues.json``.
+    """Stage: write ``cues.parquet`` (image, cue, present, score, area, attention), ``cues.json`` and ``looks.json``.
 
     ``attention`` is the share of the positive mass of the label's map on the cue; NaN where the map is empty or the
-    cue has no place in the picture. ``present`` is null where an attribute is unknown.
+    cue has no place in the picture. ``present`` is null where it is unknown: an attribute, or the look of what is not
+    in the picture.
     """
     dataset = load_dataset(folder)
-    tables = [_detected(folder), _look_alikes(folder, config, dataset)]
+    looks = find_looks(dataset, config, load_detections(folder), partial(_pooled_in, folder))
+    write_json(folder.looks, [one.entry(dataset, config.seed) for one in looks])
+    seen = _detected(folder)
+    tables = [seen, _look_alikes(folder, config, dataset), _looks(looks, seen[1])]
     tables.append(_attributes(dataset, [cue.name for found, _ in tables for cue in found]))
     cues = [cue for found, _ in tables for cue in found]
     table = pd.concat([rows for _, rows in tables], ignore_index=True)
@@ -46,7 +52,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
         for cue in cues
     ]
     write_json(folder.cue_list, [asdict(summary) for summary in summaries])
-    return [folder.cues, folder.cue_list, *sorted((folder / "look-alikes").glob("*.safetensors"))]
+    return [folder.cues, folder.cue_list, folder.looks, *sorted((folder / "look-alikes").glob("*.safetensors"))]
 
 
 @dataclass(frozen=True)
@@ -73,14 +79,18 @@ class CueTable:
         values: NDArray[np.bool_] = self.rows.loc[cue.name, "present"].notna().to_numpy(bool)
         return values
 
+    def place_of(self, cue: Cue) -> str:
+        """The name of the cue that says where this one is: itself, but for a look, which is where its cue is."""
+        return cue.within if cue.kind == "appearance" else cue.name
+
     def named(self, name: str) -> Cue:
         """The cue of that name."""
         return next(cue for cue in self.cues if cue.name == name)
 
     def masks(self, cue: Cue, images: Images) -> NDArray[np.bool_]:
         """Where a cue that has a place is, boolean (len(images), GRID, GRID)."""
-        if cue.kind == "detector":
-            return self.detections.masks(images)[:, self.detections.place(cue.name)]
+        if cue.kind != "cluster":
+            return self.detections.masks(images)[:, self.detections.place(self.place_of(cue))]
         packed = read_look_alikes(self.folder / "look-alikes", "masks")[images, self._position(cue)]
         return np.unpackbits(packed, axis=1).astype(bool).reshape(-1, GRID, GRID)
 
@@ -95,11 +105,7 @@ class CueTable:
     def _pooled(self, cue: Cue, name: str) -> NDArray[np.float32]:
         if cue.kind == "cluster":
             return read_look_alikes(self.folder / "look-alikes", name)[:, self._position(cue)].astype(np.float32)
-        index = self.detections.place(cue.name)
-        parts = [(images, arrays[0][:, index]) for images, arrays in read_shards(self.folder, name)]
-        order = np.argsort(np.concatenate([images for images, _ in parts]))
-        pooled: NDArray[np.float32] = np.concatenate([values for _, values in parts])[order].astype(np.float32)
-        return pooled
+        return _pooled_in(self.folder, cue, name)
 
     def _position(self, cue: Cue) -> int:
         return [one.name for one in self.cues if one.kind == "cluster"].index(cue.name)
@@ -107,7 +113,7 @@ class CueTable:
 
 def load_cues(folder: AuditFolder) -> CueTable:
     """Open the cues of an audit."""
-    cues = tuple(Cue(e["name"], e["words"], e["role"], e["kind"]) for e in read_json(folder.cue_list))
+    cues = tuple(Cue(e["name"], e["words"], e["role"], e["kind"], e["within"]) for e in read_json(folder.cue_list))
     rows = read_table(folder.cues).set_index(["cue", "image"]).sort_index()
     return CueTable(folder, cues, rows, load_detections(folder))
 
@@ -139,6 +145,30 @@ def _look_alikes(folder: AuditFolder, config: Config, dataset: Dataset) -> tuple
         present = scores[:, index] >= split_scores(scores[:, index])
         rows.append(_rows(one.cue, present, scores[:, index], masks.mean((1, 2)), _attention(folder, masks)))
     return [one.cue for one in sought], _concat(rows)
+
+
+def _looks(found: list[Looks], seen: pd.DataFrame) -> tuple[list[Cue], pd.DataFrame]:
+    """Rows of the looks: a look is where its cue is, in the images that have it."""
+    rows = []
+    for looks in found:
+        parent = seen[seen["cue"] == looks.parent.name].sort_values("image")
+        for look, cue in enumerate(looks.cues):
+            has = looks.assigned == look
+            present = has.astype(object)
+            present[looks.assigned < 0] = None
+            area, attention = (parent[name].to_numpy(np.float32) for name in ("area", "attention"))
+            score = parent["score"].to_numpy(np.float32)
+            rows.append(_rows(cue, present, score, np.where(has, area, 0), np.where(has, attention, np.nan)))
+    return [cue for looks in found for cue in looks.cues], _concat(rows)
+
+
+def _pooled_in(folder: AuditFolder, cue: Cue, name: str = "inside") -> NDArray[np.float32]:
+    """One of the explain stage's averages for a detector's cue, (images, C)."""
+    place = load_detections(folder).place(cue.name)
+    parts = [(images, arrays[0][:, place]) for images, arrays in read_shards(folder, name)]
+    order = np.argsort(np.concatenate([images for images, _ in parts]))
+    pooled: NDArray[np.float32] = np.concatenate([values for _, values in parts])[order].astype(np.float32)
+    return pooled
 
 
 def _attributes(dataset: Dataset, taken: list[str]) -> tuple[list[Cue], pd.DataFrame]:

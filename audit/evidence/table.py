@@ -120,7 +120,7 @@ class Measurer:
             "prevalence": shown,
             "attention": self._attention(cue, label, present & in_class),
             "leakage": self._leakage(cue, label, in_class, present),
-            "effect": self._effect(cue, label),
+            "effect": self._effect(cue, label, present & in_class),
             "gap": apart,
         }
 
@@ -130,6 +130,9 @@ class Measurer:
         return attention(share, area, self.dataset.groups[rows], rng, settings.resamples, settings.min_images)
 
     def _leakage(self, cue: Cue, label: int, in_class: NDArray[np.bool_], present: NDArray[np.bool_]) -> Measure:
+        if cue.kind == "appearance":
+            told = "The looks were told apart by the very activations that this test would see."
+            return unmeasured(told, int(present.sum()))
         # A cluster's place is looked at in every picture: whether it shows the cue there is part of what leaks.
         rows = np.ones_like(present) if cue.kind == "cluster" else present
         is_seen_as_pixels = cue.role in ("scene", "mark") and cue.kind == "detector"
@@ -165,9 +168,9 @@ class Measurer:
             self.textures[cue.name] = inside, rest, control
         return self.textures[cue.name]
 
-    def _effect(self, cue: Cue, label: int) -> Measure:
-        images = self.masking["image"].to_numpy()
-        rows = self.masking[(self.masking["cue"] == cue.name) & (self.dataset.labels[images] == label)]
+    def _effect(self, cue: Cue, label: int, shown: NDArray[np.bool_]) -> Measure:
+        asked_about = self.masking["cue"] == self.cues.place_of(cue)
+        rows = self.masking[asked_about & shown[self.masking["image"].to_numpy()]]
         comparable = rows[rows["predicted_control"] >= 0]
         asked, left = rows["image"].nunique(), comparable["image"].nunique()
         if asked >= self.config.evidence.min_images > left:
