@@ -22,7 +22,7 @@ from audit.drawing.portrait import SKINS, Sitter, draw_portrait
 from audit.drawing.rooms import KINDS
 from audit.folder import AuditFolder, read_json
 from audit.progress import Silence, reporting_to
-from audit.record import LIMITS, TEXT_READ, TEXT_UNREAD, limits
+from audit.record import LIMITS, TEXT_READ, TEXT_UNREAD, TRAINED_HERE, limits
 
 needs_reader = pytest.mark.skipif(bool(missing_reader()), reason=f"text cannot be read: {missing_reader()}")
 
@@ -244,9 +244,9 @@ def test_the_stage_finds_planted_words_and_only_them(audit):
     found = detect.load_detections(audit[0])
     np.testing.assert_array_equal(found.present[:, 0], [True] * 10 + [False] * 10)
     assert notes.said == [] and detect.not_looked_for(audit[0]) == {}
-    assert limits(*audit) == [*LIMITS, TEXT_READ]
+    assert limits(*audit) == [TRAINED_HERE, *LIMITS, TEXT_READ]
     left_out = audit[1].model_copy(update={"cues": ["border"]})
-    assert limits(audit[0], left_out) == [*LIMITS, TEXT_UNREAD]
+    assert limits(audit[0], left_out) == [TRAINED_HERE, *LIMITS, TEXT_UNREAD]
 
 
 def test_without_rapidocr_the_audit_goes_on_and_says_so(audit, no_rapidocr):
