@@ -97,7 +97,7 @@ class TextDetector:
     @property
     def version(self) -> str:
         """The networks come with rapidocr, so another release may read something else."""
-        return f"1, rapidocr {_rapidocr_version()}"
+        return f"2, rapidocr {_rapidocr_version()}"
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """The score is that of the line which was read most surely; ``text`` holds the lines."""
