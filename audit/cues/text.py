@@ -51,7 +51,7 @@ class Line:
 
 def read_lines(pixels: Pixels) -> tuple[Line, ...]:
     """The readable lines of uint8 RGB pixels (h, w, 3), from top to bottom; of more than 32, the largest."""
-    scale = LONGEST / max(pixels.shape)
+    scale = LONGEST / max(pixels.shape[:2])
     picture = _enlarged(pixels, scale)
     lines = [Line(*_read(picture, box), box / np.float32(scale)) for box in _boxes(picture)]
     return tuple(line for line in lines if line.readable)
@@ -97,7 +97,7 @@ class TextDetector:
     @property
     def version(self) -> str:
         """The networks come with rapidocr, so another release may read something else."""
-        return f"1, rapidocr {_rapidocr_version()}"
+        return f"2, rapidocr {_rapidocr_version()}"
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """The score is that of the line which was read most surely; ``text`` holds the lines."""
