@@ -259,7 +259,7 @@ def test_without_rapidocr_the_audit_goes_on_and_says_so(audit, no_rapidocr):
     assert said.startswith("The cue 'text' is not looked for: the package rapidocr cannot be imported (")
     assert read_json(audit[0].detections / "detectors.json")["versions"] == {"border": 1}
     sentence, *others = limits(*audit)
-    assert sentence == said.replace("is not", "was not") and others == [*LIMITS, TEXT_UNREAD]
+    assert sentence == said.replace("is not", "was not") and others == [TRAINED_HERE, *LIMITS, TEXT_UNREAD]
 
 
 def test_only_what_was_asked_for_is_missed(no_rapidocr):
