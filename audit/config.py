@@ -104,7 +104,18 @@ class Config(Section):
     training: TrainingConfig = TrainingConfig()
     compute: ComputeConfig = ComputeConfig()
     attention: AttentionConfig = AttentionConfig()
-    cues: list[str] = ["face", "hair", "person", "main_object", "clothing", "background", "border"]
+    cues: list[str] = [
+        "face",
+        "glasses",
+        "eyes",
+        "hair",
+        "skin",
+        "person",
+        "main_object",
+        "clothing",
+        "background",
+        "border",
+    ]
     expected_cues: list[str] = []
     evidence: EvidenceConfig = EvidenceConfig()
     report: ReportConfig = ReportConfig()

@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from audit.cues.border import BorderDetector
 from audit.cues.clothing import ClothingDetector
 from audit.cues.cue import Cue, Detector
+from audit.cues.eyes import EyesDetector
 from audit.cues.face import FaceDetector
 from audit.cues.hair import HairDetector
 from audit.cues.person import SubjectDetector
+from audit.cues.skin import SkinDetector
 from audit.errors import ConfigError
 
 DETECTORS: tuple[type[Detector], ...] = (
     FaceDetector,
+    EyesDetector,
     HairDetector,
     SubjectDetector,
+    SkinDetector,
     ClothingDetector,
     BorderDetector,
 )
