@@ -160,7 +160,19 @@ class Config(Section):
     training: TrainingConfig = TrainingConfig()
     compute: ComputeConfig = ComputeConfig()
     attention: AttentionConfig = AttentionConfig()
-    cues: list[str] = ["face", "hair", "person", "main_object", "clothing", "background", "border", "text"]
+    cues: list[str] = [
+        "face",
+        "glasses",
+        "eyes",
+        "hair",
+        "skin",
+        "person",
+        "main_object",
+        "clothing",
+        "background",
+        "border",
+        "text",
+    ]
     own_cues: list[OwnCueConfig] = []
     expected_cues: list[str] = []
     evidence: EvidenceConfig = EvidenceConfig()
