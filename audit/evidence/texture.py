@@ -10,7 +10,7 @@ DIMENSIONS = 6 + _COLOURS**3 + _ANGLES + 1
 
 
 def texture(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Descriptor (DIMENSIONS,) of the pixels (S, S, 3) under a boolean mask on any grid; zeros where it covers too little.
+    """Descriptor (DIMENSIONS,) of the pixels (S, S, 3) under a mask on any grid; zeros where it covers too little.
 
     Mean and spread of the Lab channels, a histogram of 4 x 4 x 4 colours, the gradients' shares by angle and their
     mean. The mask is shrunk by a cell first, so that the outline of what it leaves out does not enter; one so thin that
