@@ -15,7 +15,7 @@ class ClothingDetector:
     """Clothes, and bags and held things alike, which no file here tells apart."""
 
     name = "clothing"
-    version = 3
+    version = 4
     cues: tuple[Cue, ...] = (Cue("clothing", "the clothing", "part", within="person"),)
     models: tuple[ModelFile, ...] = (*FACE_MODELS, FOREGROUND)
     keepable = True

@@ -35,7 +35,7 @@ class SkinDetector:
     """Bare skin: face, neck, arms, hands and legs."""
 
     name = "skin"
-    version = 1
+    version = 2
     cues: tuple[Cue, ...] = (Cue("skin", "bare skin", "part", within="person"),)
     models: tuple[ModelFile, ...] = (*FACE_MODELS, FOREGROUND)
     keepable = True
