@@ -115,6 +115,7 @@ class Config(Section):
         "clothing",
         "background",
         "border",
+        "patch",
     ]
     expected_cues: list[str] = []
     evidence: EvidenceConfig = EvidenceConfig()

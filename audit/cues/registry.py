@@ -9,6 +9,7 @@ from audit.cues.cue import Cue, Detector
 from audit.cues.eyes import EyesDetector
 from audit.cues.face import FaceDetector
 from audit.cues.hair import HairDetector
+from audit.cues.patch import PatchDetector
 from audit.cues.person import SubjectDetector
 from audit.cues.skin import SkinDetector
 from audit.errors import ConfigError
@@ -21,6 +22,7 @@ DETECTORS: tuple[type[Detector], ...] = (
     SkinDetector,
     ClothingDetector,
     BorderDetector,
+    PatchDetector,
 )
 
 
