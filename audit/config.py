@@ -172,6 +172,7 @@ class Config(Section):
         "background",
         "border",
         "text",
+        "patch",
     ]
     own_cues: list[OwnCueConfig] = []
     expected_cues: list[str] = []

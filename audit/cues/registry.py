@@ -17,6 +17,7 @@ from audit.cues.eyes import EyesDetector
 from audit.cues.face import FaceDetector
 from audit.cues.hair import HairDetector
 from audit.cues.own import OwnCueDetector, own_cues
+from audit.cues.patch import PatchDetector
 from audit.cues.person import SubjectDetector
 from audit.cues.skin import SkinDetector
 from audit.cues.text import TextDetector, missing_reader
@@ -31,6 +32,7 @@ DETECTORS: tuple[type[Detector], ...] = (
     ClothingDetector,
     BorderDetector,
     TextDetector,
+    PatchDetector,
 )
 PLUGINS = "bias_audit.cues"
 # Detectors that need a package which not every platform has, and what says why it cannot be used ("" when it can).
