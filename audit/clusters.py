@@ -2,7 +2,9 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -11,10 +13,12 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 
 from audit.attention import cover, mass_on
-from audit.config import Config
+from audit.config import Config, model_folder
 from audit.cues.detect import Detections, load_detections
 from audit.dataset import Dataset, load_dataset
 from audit.folder import AuditFolder, read_json, read_table, write_json, write_table
+from audit.imagenet import SIDE as CROP_SIDE
+from audit.imagenet import Resemblance, resemblances
 from audit.maps import read_maps
 from audit.naming import colour_words, name_cluster, place_words, size_words, vote
 from audit.pixels import read_pixels
@@ -28,6 +32,8 @@ _FITTED_AT_MOST = 4000
 _REGIONS_PER_CLUSTER = 12
 _STABLE = 0.75
 _EXEMPLARS = 12
+# Of a region's sides, on each side, so that a word can be found for it.
+_CONTEXT = 0.25
 _FIXED_SPREAD = 0.12
 _OFF_CENTRE = 0.25
 
@@ -173,11 +179,10 @@ def _entry(
     stability: float,
     counts: NDArray[np.int64],
 ) -> Cluster:
-    names = tuple(cue.name for cue in detections.cues)
     roles = {cue.name: cue.role for cue in detections.cues}
-    name = name_cluster(votes, names)
+    name = name_cluster(votes, detections.present[members["image"]].mean(0), detections.cues)
     exemplars = _distinct(members["image"].to_numpy(), dataset.groups)
-    fixed = is_fixed(members) and roles.get(name.cue or "") != "part" and name.cue != "border"
+    fixed = is_fixed(members) and roles.get(name.cue or "") not in ("part", "mark")
     words = {cue.name: cue.words for cue in detections.cues}
     described = words[name.cue] if name.cue and not fixed else _unnamed(config, dataset, members, cluster, fixed)
     box = members[["x0", "y0", "x1", "y1"]].median()
@@ -224,11 +229,27 @@ def _distinct(images: NDArray[np.int64], groups: NDArray[np.int64]) -> list[int]
 
 
 def _unnamed(config: Config, dataset: Dataset, members: pd.DataFrame, cluster: int, fixed: bool) -> str:
-    colours = []
-    for row in members.head(_EXEMPLARS).itertuples():
-        pixels = read_pixels(dataset, int(row.image), config)
-        x0, y0, x1, y1 = (round(v * len(pixels)) for v in (row.x0, row.y0, row.x1, row.y1))
-        colours.append(pixels[y0:y1, x0:x1].reshape(-1, 3).mean(0))
+    crops = [_crop(config, dataset, row, margin=0.0) for row in members.head(_EXEMPLARS).itertuples()]
+    colour = colour_words(np.median([crop.reshape(-1, 3).mean(0) for crop in crops], axis=0))
     place = place_words(float(members["cx"].median()), float(members["cy"].median()))
-    looks = f"{place}, {colour_words(np.median(colours, axis=0))}, {size_words(float(members['area'].median()))}"
+    looks = f"{place}, {colour}, {size_words(float(members['area'].median()))}"
+    words = _resembled(config, dataset, members)
+    if words:
+        looks += f", like {words[0].word} in {words[0].n} of {words[0].of}"
     return f"something always in the same place ({looks})" if fixed else f"unnamed cue {cluster + 1} ({looks})"
+
+
+def _resembled(config: Config, dataset: Dataset, members: pd.DataFrame) -> list[Resemblance]:
+    crops = [_crop(config, dataset, row, margin=_CONTEXT) for row in members.head(_EXEMPLARS).itertuples()]
+    size = (CROP_SIDE, CROP_SIDE)
+    squares = [cv2.resize(crop, size, interpolation=cv2.INTER_AREA).astype(np.uint8) for crop in crops]
+    return resemblances(model_folder(config), squares)
+
+
+def _crop(config: Config, dataset: Dataset, row: Any, margin: float) -> NDArray[np.uint8]:
+    """A region's box in its photograph, with a margin of so many of its sides on each side."""
+    pixels = read_pixels(dataset, int(row.image), config)
+    width, height = (row.x1 - row.x0) * margin, (row.y1 - row.y0) * margin
+    box = (row.x0 - width, row.y0 - height, row.x1 + width, row.y1 + height)
+    x0, y0, x1, y1 = (round(min(max(float(value), 0.0), 1.0) * len(pixels)) for value in box)
+    return pixels[y0:y1, x0:x1]

@@ -4,10 +4,10 @@ import difflib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from audit.errors import ConfigError
 
@@ -19,6 +19,43 @@ class Section(BaseModel):
     """A node of the settings tree: frozen, and strict about unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+# The first two are trained here; torchvision's others are audited as their owner trained them (model.checkpoint).
+Arch = Literal[
+    "vgg16",
+    "tiny",
+    "alexnet",
+    "vgg11",
+    "vgg11_bn",
+    "vgg13",
+    "vgg13_bn",
+    "vgg16_bn",
+    "vgg19",
+    "vgg19_bn",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "resnext50_32x4d",
+    "wide_resnet50_2",
+    "densenet121",
+    "densenet169",
+    "densenet201",
+    "efficientnet_b0",
+    "efficientnet_b1",
+    "efficientnet_b2",
+    "efficientnet_b3",
+    "efficientnet_b4",
+    "efficientnet_v2_s",
+    "convnext_tiny",
+    "convnext_small",
+    "convnext_base",
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "mobilenet_v3_large",
+]
 
 
 class DatasetConfig(Section):
@@ -37,7 +74,9 @@ class DatasetConfig(Section):
 class ModelConfig(Section):
     """The classifier that is fine-tuned and explained."""
 
-    arch: Literal["vgg16", "tiny"] = "vgg16"
+    arch: Arch = "vgg16"
+    checkpoint: Path | None = None
+    classes: list[str] | None = None
     weights: Path | None = None
     fine_tune: Literal["head", "conv5", "all"] = "conv5"
     head: Literal["gap", "fc"] = "gap"
@@ -67,6 +106,7 @@ class ComputeConfig(Section):
     workers: Annotated[int, Field(ge=0)] = 2
     cache_gb: Annotated[float, Field(ge=0)] = 8.0
     keep_cache: bool = False
+    keep_detections: bool = True
     models: Path | None = None
 
 
@@ -85,7 +125,7 @@ class EvidenceConfig(Section):
     resamples: Annotated[int, Field(ge=100)] = 1000
     permutations: Annotated[int, Field(ge=20)] = 500
     min_images: Annotated[int, Field(ge=5)] = 10
-    effect_images: Count = 24
+    effect_images: Count = 15
 
 
 class ReportConfig(Section):
@@ -96,6 +136,22 @@ class ReportConfig(Section):
     thumbnail: Annotated[int, Field(ge=64, le=640)] = 224
 
 
+class OwnCueConfig(Section):
+    """A cue that the user marked in the photographs: boxes in a CSV file, or one mask picture per photograph."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    words: Annotated[str, Field(max_length=80)] = ""
+    boxes: Path | None = None
+    masks: Path | None = None
+    role: Literal["part", "subject", "scene", "mark"] = "part"
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.boxes is None) == (self.masks is None):
+            raise ValueError("give either boxes (a CSV file) or masks (a folder)")
+        return self
+
+
 class Config(Section):
     """All settings of one audit."""
 
@@ -104,7 +160,20 @@ class Config(Section):
     training: TrainingConfig = TrainingConfig()
     compute: ComputeConfig = ComputeConfig()
     attention: AttentionConfig = AttentionConfig()
-    cues: list[str] = ["face", "hair", "person", "main_object", "clothing", "background", "border"]
+    cues: list[str] = [
+        "face",
+        "glasses",
+        "eyes",
+        "hair",
+        "skin",
+        "person",
+        "main_object",
+        "clothing",
+        "background",
+        "border",
+        "text",
+    ]
+    own_cues: list[OwnCueConfig] = []
     expected_cues: list[str] = []
     evidence: EvidenceConfig = EvidenceConfig()
     report: ReportConfig = ReportConfig()
@@ -197,7 +266,12 @@ def known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
 
 
 def model_folder(config: Config | None = None) -> Path:
-    """Where model files are kept: ``compute.models``, else ``$XDG_CACHE_HOME/bias-audit`` (``~/.cache``)."""
+    """Where model files are kept: ``compute.models``, else the cache folder."""
     if config is not None and config.compute.models is not None:
         return config.compute.models
+    return cache_folder()
+
+
+def cache_folder() -> Path:
+    """What audits share on this machine: ``$XDG_CACHE_HOME/bias-audit``, usually ``~/.cache/bias-audit``."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bias-audit"

@@ -19,6 +19,7 @@ from audit.cues.detect import Detections, load_detections
 from audit.dataset import load_dataset
 from audit.folder import AuditFolder, file_digest, value_digest, write_table
 from audit.gradcam import grad_cam
+from audit.hiding import control_masks
 from audit.maps import shard_paths
 from audit.models import Network, load_backbone
 from audit.pixels import Images
@@ -34,8 +35,9 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
 
     Each shard holds, for up to 128 images of one fold: ``image``; ``label_map`` and ``predicted_map``, signed Grad-CAM
     maps float16 (n, h, w); ``probabilities`` float32 (n, classes); ``regions`` float16 (n, max_regions, C), the
-    pretrained activations averaged under the map within each region of the label's map; ``inside`` and ``rest``
-    float16 (n, K, C), the pretrained activations averaged inside each detector's cue and outside it.
+    pretrained activations averaged under the map within each region of the label's map; ``inside``, ``rest`` and
+    ``control`` float16 (n, K, C), the pretrained activations averaged inside each detector's cue, outside it, and
+    inside the control of equal size and shape elsewhere (``hiding.control_mask``; zeros where there is no room).
     A killed run goes on at the shard it was in.
     """
     dataset, runtime = load_dataset(folder), choose_runtime(config)
@@ -83,7 +85,7 @@ def _explain_fold(
 def _key(store: ActivationStore, fold: int) -> str:
     attention = store.config.attention.model_dump(mode="json")
     detected = file_digest(store.folder.detections / "detectors.json")
-    return value_digest(file_digest(fold_path(store.folder, fold)), detected, attention)
+    return value_digest(file_digest(fold_path(store.folder, fold)), detected, attention, store.config.seed, "control")
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,9 @@ class _Explainer:
         labels = self.store.runtime.to_device(self.store.dataset.labels[images])
         classes = torch.stack([labels, scores.argmax(1)], 1)
         maps = torch.from_numpy(to_half(grad_cam(watched, scores.gather(1, classes))))
-        coverage = self.store.runtime.to_device(cover(self.detections.masks(images), maps.shape[2:]))
+        masks, seed = self.detections.masks(images), self.store.config.seed
+        controls = np.stack([control_masks(some, int(i), seed) for some, i in zip(masks, images, strict=True)])
+        coverage, elsewhere = (self.store.runtime.to_device(cover(some, maps.shape[2:])) for some in (masks, controls))
         return {
             "label_map": maps[:, 0],
             "predicted_map": maps[:, 1],
@@ -116,6 +120,7 @@ class _Explainer:
             "regions": self._half(pool_under(pretrained, self._region_weights(maps[:, 0]))),
             "inside": self._half(pool_under(pretrained, coverage)),
             "rest": self._half(pool_under(pretrained, 1 - coverage)),
+            "control": self._half(pool_under(pretrained, elsewhere)),
         }
 
     def _region_weights(self, maps: Tensor) -> Tensor:

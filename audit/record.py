@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from audit import __version__
 from audit.config import Config
+from audit.cues.detect import not_looked_for
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
 from audit.evidence.intervals import share_interval
@@ -21,7 +22,18 @@ from audit.folder import SCHEMA_VERSION, AuditFolder, read_json, read_table, wri
 from audit.severity import RULES, STRENGTH_RULES
 from audit.stages import STAGES, finished_record
 
-_PACKAGES = ("torch", "torchvision", "prefect", "numpy", "pandas", "scikit-learn", "opencv-python-headless", "pillow")
+_PACKAGES = (
+    "torch",
+    "torchvision",
+    "prefect",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "opencv-python-headless",
+    "pillow",
+    "rapidocr",
+    "onnxruntime",
+)
 _FAILURES = 12
 _WORST_GROUPS = 6
 _SMALLEST_GROUP = 5
@@ -31,14 +43,30 @@ LIMITS = (
     "does not say why, and it is no proof of discrimination or of its absence.",
     "Only the kinds of content listed here were looked for. A shortcut that no detector names, no attribute records "
     "and no cluster of attention shows can go unnoticed.",
-    "The model was trained for this audit. Another network may use what this one ignores, which is why what is in the "
-    "data is reported apart from what the model uses.",
     "Grad-CAM maps are coarse, and what the network sees at one place reaches beyond it: the leakage of the face can "
     "hold something of the hair or the collar beside it. The background's leakage is measured on its pixels alone.",
     "Hiding part of a picture makes an unusual picture; the same is done elsewhere in it as a comparison, but the "
     "comparison is not perfect.",
-    "Cues are found by small detectors that make mistakes. Text and watermarks were not read: where one matters it "
-    "appears as something in a fixed place or as an unnamed cue.",
+    "Cues are found by small detectors that make mistakes.",
+)
+TEXT_READ = (
+    "Text was read where its letters are clear in a picture of 512 pixels. Handwriting, logos, and very small or faint "
+    "letters can go unread: where one matters it appears as something in a fixed place or as an unnamed cue."
+)
+TEXT_UNREAD = (
+    "Text and watermarks were not read: where one matters it appears as something in a fixed place or as an unnamed "
+    "cue."
+)
+TRAINED_HERE = (
+    "The model was trained for this audit. Another network may use what this one ignores, which is why what is in the "
+    "data is reported apart from what the model uses."
+)
+TINY_MODEL = "This audit used the tiny test network with random weights; its findings mean nothing outside tests."
+GIVEN_MODEL = (
+    "The model was given, not trained for this audit, and it was perhaps trained on photographs that are audited here. "
+    "It may then be right about them because it remembers them, so that its accuracy, and the leakage that is read off "
+    "its own activations, can be too high, and its gaps too small.",
+    "Answers of the given model for classes that are not in this dataset are left out.",
 )
 NO_SELF_AUDIT = {
     "status": "not_run",
@@ -71,13 +99,18 @@ def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> dict[str,
         "versions": _versions(),
         "dataset": _dataset(folder, dataset),
         "model": _model(folder, config, dataset),
+        "sanity": read_json(folder.sanity),
         "seconds": _seconds(folder),
         "peak_memory_mb": _peak_memory(),
         "config": config.model_dump(mode="json"),
         "findings": read_json(folder.findings),
         "severity_table": [{"severity": name, "rule": rule} for name, rule in RULES],
         "strength_rules": list(STRENGTH_RULES),
-        "cues": read_json(folder.cue_list),
+        "cues": [
+            {**cue, "examples": [str(paths.iloc[image]) for image in cue["examples"]]}
+            for cue in read_json(folder.cue_list)
+        ],
+        "looks": [_with_paths(looks, dataset) for looks in read_json(folder.looks)],
         "clusters": [
             {**cluster, "exemplars": [str(paths.iloc[image]) for image in cluster["exemplars"]]}
             for cluster in read_json(folder.cluster_list)
@@ -85,8 +118,29 @@ def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> dict[str,
         "failures": _failures(folder, dataset),
         "plan": read_json(folder.plan / "plan.json"),
         "self_audit": NO_SELF_AUDIT,
-        "limits": [*_own_limits(config), *LIMITS],
+        "limits": limits(folder, config),
     }
+
+
+def limits(folder: AuditFolder, config: Config) -> list[str]:
+    """What the result does not say, and what could not be done on this machine."""
+    missing = not_looked_for(folder)
+    sentences = [f"The cue '{cue}' was not looked for: {reason}." for cue, reason in missing.items()]
+    was_read = "text" in config.cues and "text" not in missing
+    return [*sentences, *_model_limits(config), *LIMITS, TEXT_READ if was_read else TEXT_UNREAD]
+
+
+def _with_paths(looks: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
+    """An entry of looks.json with photographs by their paths."""
+    paths = dataset.images["path"]
+    groups = []
+    for group in looks["groups"]:
+        cells = {
+            label: {**cell, "examples": [str(paths.iloc[image]) for image in cell["examples"]]}
+            for label, cell in group["classes"].items()
+        }
+        groups.append({**group, "classes": cells})
+    return {**looks, "groups": groups}
 
 
 def _versions() -> dict[str, str]:
@@ -184,7 +238,9 @@ def _peak_memory() -> int:
     return int(most // unit)
 
 
-def _own_limits(config: Config) -> list[str]:
+def _model_limits(config: Config) -> list[str]:
+    if config.model.checkpoint is not None:
+        return list(GIVEN_MODEL)
     if config.model.arch == "tiny":
-        return ["This audit used the tiny test network with random weights; its findings mean nothing outside tests."]
-    return []
+        return [TINY_MODEL, TRAINED_HERE]
+    return [TRAINED_HERE]

@@ -24,7 +24,7 @@ class Limit:
 DIFFERENCE = Limit(strong=0.30, strong_floor=0.10, weak=0.10, weak_floor=0.0)
 LEAKAGE = Limit(strong=0.70, strong_floor=0.60, weak=0.60, weak_floor=0.5)
 EFFECT = Limit(strong=0.10, strong_floor=0.03, weak=0.03, weak_floor=0.0)
-GAP = Limit(strong=0.15, strong_floor=0.0, weak=0.08, weak_floor=0.0)
+GAP = Limit(strong=0.10, strong_floor=0.0, weak=0.05, weak_floor=0.0)
 LIFT = Limit(strong=2.0, strong_floor=1.5, weak=1.5, weak_floor=1.2)
 
 RULES: tuple[tuple[Severity, str], ...] = (

@@ -47,16 +47,27 @@ class StageRecord:
 
 STAGES = (
     Stage("dataset", "audit.dataset:build", (), ("dataset", "training.folds", "seed")),
-    Stage("detect", "audit.cues.detect:build", ("dataset",), ("cues",)),
+    Stage("detect", "audit.cues.detect:build", ("dataset",), ("cues", "own_cues"), version=2),
     Stage("features", "audit.features:build", ("dataset",), ("model", "training.flips", "compute.cache_gb", "seed")),
     Stage("training", "audit.training:build", ("dataset", "features"), ("model", "training", "seed")),
-    Stage("explain", "audit.explain:build", ("dataset", "detect", "training"), ("model", "attention")),
+    Stage(
+        "explain", "audit.explain:build", ("dataset", "detect", "training"), ("model", "attention", "seed"), version=2
+    ),
+    Stage("sanity", "audit.sanity:build", ("dataset", "explain"), ("model", "seed")),
     Stage("regions", "audit.regions:build", ("dataset", "explain"), ("attention",)),
-    Stage("clusters", "audit.clusters:build", ("detect", "regions"), ("attention", "seed")),
-    Stage("cues", "audit.cues.table:build", ("detect", "explain", "clusters"), ("attention",)),
-    Stage("masking", "audit.masking:build", ("training", "cues"), ("evidence.effect_images", "seed")),
-    Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed"), version=2),
-    Stage("findings", "audit.findings:build", ("evidence",), ("expected_cues", "evidence", "report.exemplars")),
+    Stage("clusters", "audit.clusters:build", ("detect", "regions"), ("attention", "seed"), version=2),
+    Stage(
+        "cues",
+        "audit.cues.table:build",
+        ("detect", "explain", "clusters"),
+        ("attention", "evidence", "seed"),
+        version=3,
+    ),
+    Stage("masking", "audit.masking:build", ("training", "cues"), ("evidence.effect_images", "seed"), version=2),
+    Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed"), version=3),
+    Stage(
+        "findings", "audit.findings:build", ("sanity", "evidence"), ("expected_cues", "evidence", "report.exemplars")
+    ),
     Stage("record", "audit.record:build", ("findings",), ("report",)),
 )
 

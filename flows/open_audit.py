@@ -79,6 +79,7 @@ def with_absolute_paths(config: Config) -> Config:
     tree = config.model_dump()
     for section in ("dataset", "model", "compute"):
         tree[section] = {key: _absolute(value) for key, value in tree[section].items()}
+    tree["own_cues"] = [{key: _absolute(value) for key, value in cue.items()} for cue in tree["own_cues"]]
     return Config.model_validate(tree)
 
 

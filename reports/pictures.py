@@ -12,6 +12,7 @@ from PIL import Image
 
 from audit.errors import AuditFolderError, RejectedImage
 from audit.folder import AuditFolder, read_table
+from audit.heat import heat_colours
 from audit.images import open_photo
 from audit.maps import Which, read_maps
 
@@ -20,8 +21,6 @@ QUALITY = 72
 PHOTO_BYTES = 3_000_000
 LEVELS = 32
 _HEAT_SIDE = 56
-# Inferno (Smith & van der Walt, matplotlib) from its middle up: the dark half would look like shadow on a photograph.
-_INFERNO = ((101, 21, 110), (159, 42, 99), (212, 72, 66), (245, 125, 21), (250, 193, 39), (252, 255, 164))
 
 
 @dataclass(frozen=True)
@@ -75,10 +74,12 @@ def take_pictures(
     root: Path,
     label_heat: Iterable[str],
     predicted_heat: Iterable[str],
+    plain: Iterable[str],
     longest: int,
     max_megapixels: float = 100.0,
 ) -> PictureBook:
-    """Read the photographs at ``root`` that carry either heat map, at most ``longest`` pixels long, and their maps.
+    """Read the photographs at ``root`` that carry either heat map or are shown plain, at most ``longest`` pixels long,
+    and the maps.
 
     Photographs are shrunk further where all of them together would exceed ``PHOTO_BYTES``. One that cannot be read
     any more becomes a placeholder.
@@ -87,7 +88,7 @@ def take_pictures(
         "label": list(dict.fromkeys(label_heat)),
         "predicted": list(dict.fromkeys(predicted_heat)),
     }
-    paths = list(dict.fromkeys(wanted["label"] + wanted["predicted"]))
+    paths = list(dict.fromkeys([*wanted["label"], *wanted["predicted"], *plain]))
     photos = _photos(root, paths, longest, max_megapixels)
     used = sum(len(photo.uri) for photo in photos.values())
     if used > PHOTO_BYTES:
@@ -107,7 +108,7 @@ def _photo(file: Path, name: str, path: str, longest: int, max_megapixels: float
         return Photo(name, path, 4, 3, reason=reason)
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)
-    return Photo(name, path, picture.width, picture.height, _data_uri("image/jpeg", buffer.getvalue()))
+    return Photo(name, path, picture.width, picture.height, data_uri("image/jpeg", buffer.getvalue()))
 
 
 def _heats(folder: AuditFolder, paths: list[str], which: Which) -> dict[str, Heat]:
@@ -150,23 +151,15 @@ def where(positive: NDArray[np.float32]) -> str:
     return f"at the {' '.join(filter(None, (vertical, side or 'middle')))}" if vertical else f"at the {side}"
 
 
-def _palette() -> tuple[bytes, bytes]:
-    """Colours (RGB triples) and opacities of the levels; no attention is fully transparent."""
-    steps = np.linspace(0, 1, LEVELS)
-    anchors = np.linspace(0, 1, len(_INFERNO))
-    colours = np.stack([np.interp(steps, anchors, channel) for channel in np.array(_INFERNO).T], axis=1)
-    opacities = 0.82 * np.clip((steps - 0.06) / 0.5, 0, 1) ** 0.9
-    return colours.round().astype(np.uint8).tobytes(), (opacities * 255).round().astype(np.uint8).tobytes()
-
-
 def _png(levels: NDArray[np.uint8]) -> str:
-    colours, opacities = _palette()
+    colours, opacities = heat_colours(LEVELS)
     image = Image.frombytes("P", levels.shape[::-1], levels.tobytes())
-    image.putpalette(colours)
+    image.putpalette(colours.tobytes())
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", transparency=opacities, optimize=True)
-    return _data_uri("image/png", buffer.getvalue())
+    image.save(buffer, "PNG", transparency=opacities.tobytes(), optimize=True)
+    return data_uri("image/png", buffer.getvalue())
 
 
-def _data_uri(kind: str, content: bytes) -> str:
+def data_uri(kind: str, content: bytes) -> str:
+    """Content of a media type as an address that holds it."""
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

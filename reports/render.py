@@ -16,6 +16,7 @@ from audit.folder import AuditFolder, read_json, read_table, write_atomically
 from reports.cards import FAILURES, MATRIX, cards, mistakes, places
 from reports.charts import scales, share_plot, training_curves
 from reports.pictures import take_pictures
+from reports.spotlights import looks, spotlights
 from reports.text import FILTERS, decimal, percent, points, visible
 from reports.verdict import SEVERITY_WORDS, verdict
 
@@ -65,6 +66,9 @@ def _context(folder: AuditFolder, record: Record, config: Config) -> dict[str, A
     failed = [failure["path"] for failure in failures]
     shown = [path for some in by_severity.values() for card in some for path in card.paths]
     shown += [path for place in clusters for path in place.exemplars] + failed
+    found = spotlights(record, folder)
+    sorted_looks = looks(record, folder)
+    plain = [path for one in found for path in one.layers] + [path for one in sorted_looks for path in one.layers]
     root = Path(record["dataset"]["root"])
     return {
         "title": config.report.title,
@@ -79,7 +83,12 @@ def _context(folder: AuditFolder, record: Record, config: Config) -> dict[str, A
         "failures": failures,
         "curves": training_curves(read_table(folder.training)),
         "labels": _labels(folder),
-        "book": take_pictures(folder, root, shown, failed, config.report.thumbnail, config.dataset.max_megapixels),
+        "book": take_pictures(
+            folder, root, shown, failed, plain, config.report.thumbnail, config.dataset.max_megapixels
+        ),
+        "found": found,
+        "looks": sorted_looks,
+        "text_read": {cue["name"]: cue["text"] for cue in record["cues"]},
         "settings": yaml.safe_dump(record["config"], sort_keys=False, allow_unicode=True),
         **_assets(),
     }

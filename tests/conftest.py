@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from audit.cues import answers
 from flows.server import EmbeddedServer
+
+
+@pytest.fixture(autouse=True)
+def own_answers(tmp_path, monkeypatch) -> Path:
+    """What detectors answer is kept for the test alone."""
+    path = tmp_path / "answers" / "detections.sqlite"
+    monkeypatch.setattr(answers, "store_path", lambda: path)
+    return path
 
 
 @pytest.fixture(scope="session")

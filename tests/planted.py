@@ -53,7 +53,7 @@ def tiny_config(manifest: Path, **settings: object) -> Config:
         "dataset": {"manifest": str(manifest)},
         "model": {"arch": "tiny", "image_size": SIDE, "fine_tune": "head"},
         "training": {"folds": 2, "epochs": 12, "batch_size": 16, "head_learning_rate": 0.01},
-        "compute": {"workers": 0, "device": "cpu"},
+        "compute": {"workers": 0, "device": "cpu", "precision": "float32"},
         "evidence": {"resamples": 200, "permutations": 200, "effect_images": 16},
         "cues": ["border"],
     }

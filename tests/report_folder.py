@@ -11,6 +11,9 @@ from PIL import Image, ImageDraw
 from safetensors.numpy import save_file
 
 from audit.config import Config
+from audit.cues.cue import GRID
+from audit.cues.detect import SHARD, shard_path
+from audit.cues.grid import pack_masks
 from audit.folder import AuditFolder, write_json, write_table
 
 CUES = {
@@ -25,6 +28,7 @@ CUES = {
     "border": ("the border", "scene", "detector"),
 }
 SEVERITIES = ("high", "high", "medium", "medium", "cleared", "expected", "cleared", "low", "not_enough_data")
+READ = "© agency <b>"
 REASON = "Only 4 distinct images of the class show the cue; 6 more would do."
 
 
@@ -55,7 +59,9 @@ def make_audit(root: Path, wish: Wish | None = None, seed: int = 0) -> AuditFold
     write_table(folder.images, pd.concat([images, _rejected()]))
     peaks = _write_maps(folder, wish.n, rng)
     _write_tables(folder, images, wish, peaks, rng)
-    write_json(folder.record, make_record(root / "photos", images, wish, rng))
+    record = make_record(root / "photos", images, wish, rng)
+    _write_detections(folder, record, wish.n, rng)
+    write_json(folder.record, record)
     return folder
 
 
@@ -116,6 +122,28 @@ def _write_maps(folder: AuditFolder, n: int, rng: np.random.Generator) -> np.nda
     return peaks
 
 
+def _write_detections(folder: AuditFolder, record: dict[str, Any], n: int, rng: np.random.Generator) -> None:
+    """Every detector found a square somewhere in every image."""
+    cues = [
+        {"name": cue["name"], "words": cue["words"], "role": cue["role"], "kind": "detector", "within": ""}
+        for cue in record["cues"]
+        if cue["kind"] == "detector"
+    ]
+    masks = np.zeros((n, len(cues), GRID, GRID), bool)
+    for image in range(n):
+        for place in range(len(cues)):
+            y, x = rng.integers(0, GRID - 20, 2)
+            masks[image, place, y : y + 20, x : x + 20] = True
+    ones = np.ones((n, len(cues)), np.float32)
+    tensors = {"image": np.arange(n, dtype=np.int32), "present": ones.astype(np.uint8), "score": ones, "area": ones / 8}
+    write_json(folder.detections / "detectors.json", {"grid": GRID, "cues": cues, "versions": {}})
+    for shard, start in enumerate(range(0, n, SHARD)):
+        some = {
+            name: tensor[start : start + SHARD] for name, tensor in (tensors | {"masks": pack_masks(masks)}).items()
+        }
+        save_file(some, shard_path(folder, shard), {"text": "[]"})
+
+
 def _write_tables(
     folder: AuditFolder, images: pd.DataFrame, wish: Wish, peaks: np.ndarray, rng: np.random.Generator
 ) -> None:
@@ -150,6 +178,11 @@ def make_record(root: Path, images: pd.DataFrame, wish: Wish, rng: np.random.Gen
         "versions": {"python": "3.11.9", "torch": "2.14.1", "torchvision": "0.29.1", "prefect": "3.8.8"},
         "dataset": _dataset(root, wish, paths),
         "model": _model(wish),
+        "sanity": {
+            "trusted": True,
+            "sentence": "The attention maps passed their checks.",
+            "checks": [_check(name, wish) for name in ("randomisation", "occlusion", "empty")],
+        },
         "seconds": {"dataset": 3.2, "detect": 14.8, "features": 61.0, "training": 22.1, "explain": 75.3, "record": 0.1},
         "peak_memory_mb": 2140,
         "config": config,
@@ -160,7 +193,8 @@ def make_record(root: Path, images: pd.DataFrame, wish: Wish, rng: np.random.Gen
             {"severity": "low", "rule": "Weak in at least one of the two."},
             {"severity": "cleared", "rule": "Measured, and neither in the data nor in the model."},
         ],
-        "cues": [_cue(name, wish) for name in CUES],
+        "cues": [_cue(name, wish, paths) for name in CUES],
+        "looks": [_looks(wish, paths)],
         "clusters": [_cluster(i, wish, paths) for i in range(wish.clusters)],
         "failures": [_failure(path, images, wish) for path in _some(paths, wish.findings * 12, 12)],
         "plan": {
@@ -175,6 +209,11 @@ def make_record(root: Path, images: pd.DataFrame, wish: Wish, rng: np.random.Gen
             "The findings hold for this model; another network may lean on other things.",
         ],
     }
+
+
+def _check(name: str, wish: Wish) -> dict[str, Any]:
+    figures = {"value": 0.2, "low": 0.1, "high": 0.3, "n": wish.n, "limit": 0.5, "passed": True, "steps": {"head": 0.2}}
+    return {"name": name, "question": f"Is {name} as it should be?", "sentence": f"By {name}, all is well.", **figures}
 
 
 def _some(paths: Sequence[str], start: int, n: int) -> list[str]:
@@ -273,25 +312,48 @@ def _evidence(strength: float, n: int, unmeasured: bool, rng: np.random.Generato
     return {
         "prevalence": fact(0.42 + 0.5 * strength + wobble, 0.04, p, **elsewhere, cramers_v=0.1 + 0.6 * strength),
         "attention": fact(1.0 + 1.4 * strength + wobble, 0.25, None, share=0.31, area=0.15),
-        "leakage": fact(0.52 + 0.35 * strength + wobble, 0.05, p, rest=0.71),
-        "effect": fact(0.01 + 0.2 * strength + wobble, 0.03, p, flip_rate=0.18 * strength, control_flip_rate=0.02),
+        "leakage": fact(0.52 + 0.35 * strength + wobble, 0.05, p, rest=0.71)
+        | {"control": 0.66, "control_low": 0.6, "control_high": 0.72, "above_control": 0.2},
+        "effect": fact(0.01 + 0.2 * strength + wobble, 0.03, p, flip_rate=0.18 * strength, control_flip_rate=0.02)
+        | {"filling": "mean", "blur": fact(0.34, 0.04, p), "mean": fact(0.01 + 0.2 * strength + wobble, 0.03, p)},
         "gap": fact(0.02 + 0.2 * strength, 0.09, None, together=0.93, apart=0.91 - 0.2 * strength, worst=worst)
         if strength != 0.6
         else none,
     }
 
 
-def _cue(name: str, wish: Wish) -> dict[str, Any]:
+def _cue(name: str, wish: Wish, paths: Sequence[str]) -> dict[str, Any]:
     words, role, kind = CUES[name]
+    looks = {"value": 1.8, "low": 1.5, "high": 2.1, "n": 30, "p": None, "share": 0.36, "area": 0.2, "empty": 0}
+    none = {"value": None, "low": None, "high": None, "n": 4, "p": None, "reason": REASON}
     shares = {label: 0.25 + 0.6 * i / len(wish.classes) for i, label in enumerate(wish.classes)}
     return {
         "name": name,
         "kind": kind,
         "role": role,
+        "within": "",
         "words": wish.words or words,
         "n_present": wish.n // 2,
         "present_share": shares,
+        "attention": None if kind == "attribute" else {c: none if i > 2 else looks for i, c in enumerate(wish.classes)},
+        "examples": _some(paths, len(name), 3) if kind != "attribute" else [],
+        "text": [{"text": READ, "n": 3}] if name == "watermark" else [],
     }
+
+
+def _looks(wish: Wish, paths: Sequence[str]) -> dict[str, Any]:
+    groups = [
+        {
+            "name": f"hair look {look + 1}",
+            "words": f"one look of {wish.words or 'the hair'} (no. {look + 1} of 2: {mark})",
+            "classes": {
+                label: {"n": 7 + look + i, "share": abs(0.75 - look / 2), "examples": _some(paths, 5 * look + i, 3)}
+                for i, label in enumerate(wish.classes)
+            },
+        }
+        for look, mark in enumerate(("larger", "smaller"))
+    ]
+    return {"cue": "hair", "words": wish.words or "the hair", "stability": 0.93, "groups": groups}
 
 
 def _cluster(i: int, wish: Wish, paths: Sequence[str]) -> dict[str, Any]:

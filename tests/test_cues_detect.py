@@ -10,14 +10,13 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from audit.config import Config, parse_config
-from audit.cues import detect
+from audit.cues import detect, looking
 from audit.cues.border import BorderDetector
-from audit.cues.detect import GRID, build, load_detections, pack_masks, shard_path, to_grid, unpack_masks
+from audit.cues.cue import GRID, Sighting
+from audit.cues.detect import build, load_detections, shard_path
 from audit.dataset import build as build_dataset
 from audit.errors import AuditFolderError, ConfigError, MissingModelFile, StageError
 from audit.folder import AuditFolder, file_digest, read_json
@@ -43,6 +42,7 @@ def photos(tmp_path):
 
 def _config(photos, **tree) -> Config:
     given_ = {"cues": ["border"], "dataset": {"photos": str(photos)}, "compute": {"workers": 0}}
+    given_["compute"] |= {"keep_detections": False}
     return parse_config(given_ | tree)
 
 
@@ -68,7 +68,7 @@ def test_planted_bars_are_found_and_only_they(audit):
     paths = build(folder, config)
     assert [path.name for path in paths] == ["detectors.json", "shard-00000.safetensors"]
     found = load_detections(folder)
-    assert [cue.name for cue in found.cues] == ["border"] and found.cues[0].role == "scene"
+    assert [cue.name for cue in found.cues] == ["border"] and found.cues[0].role == "mark"
     expected = np.array([i < _PER_CLASS and i % 2 == 0 for i in range(2 * _PER_CLASS)])
     np.testing.assert_array_equal(found.present[:, 0], expected)
     np.testing.assert_allclose(found.area[expected, 0], 0.1, atol=1e-6)
@@ -117,7 +117,7 @@ def test_another_version_or_dataset_drops_the_old_shards(audit, small_shards, mo
 
 
 def test_workers_find_the_same_and_leave_nothing_behind(photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(detect, "_IMAGES_PER_WORKER", 4)
+    monkeypatch.setattr(looking, "_IMAGES_PER_WORKER", 4)
     digests = []
     for workers in (0, 2):
         folder = AuditFolder(tmp_path / f"audit-{workers}")
@@ -144,7 +144,7 @@ def _command(process: str) -> bytes:
 
 _SLOW_RUN = """
 import sys, time
-from audit.cues import detect
+from audit.cues import detect, looking
 from audit.cues.border import BorderDetector
 
 class Slow(BorderDetector):
@@ -153,12 +153,13 @@ class Slow(BorderDetector):
         return super().detect(photo)
 
 BorderDetector.detect = Slow.detect
-detect._IMAGES_PER_WORKER = 4
+looking._IMAGES_PER_WORKER = 4
 
 if __name__ == "__main__":
     from audit.config import parse_config
     from audit.folder import AuditFolder
-    tree = {"cues": ["border"], "dataset": {"photos": sys.argv[2]}, "compute": {"workers": 2}}
+    compute = {"workers": 2, "keep_detections": False}
+    tree = {"cues": ["border"], "dataset": {"photos": sys.argv[2]}, "compute": compute}
     detect.build(AuditFolder(__import__("pathlib").Path(sys.argv[1])), parse_config(tree))
 """
 
@@ -254,36 +255,45 @@ def test_progress_counts_what_was_there_already(audit, small_shards):
 def test_the_list_of_detectors_is_as_documented(audit):
     build(*audit)
     listed = json.loads((audit[0].detections / "detectors.json").read_text())
-    cue = {"name": "border", "words": "a border or frame", "role": "scene", "kind": "detector"}
-    assert listed == {"grid": 56, "cues": [cue], "versions": {"border": 1}}
+    cue = {"name": "border", "words": "a border or frame", "role": "mark", "kind": "detector", "within": ""}
+    assert listed == {"grid": 56, "cues": [cue], "versions": {"border": 1}, "not_looked_for": {}}
 
 
-def test_most_of_a_cell_holds_it():
-    mask = np.zeros((112, 112), bool)
-    mask[:40, :41] = True
-    np.testing.assert_array_equal(to_grid(mask)[:20, :20], True)
-    assert to_grid(mask).sum() == 20 * 20
+def test_lines_of_text_are_kept_with_their_image(audit, small_shards, monkeypatch):
+    look = BorderDetector.detect
+
+    def read(self, photo):
+        (sighting,) = look(self, photo).values()
+        text = (photo.path, "© é") if sighting.present else ()
+        return {"border": Sighting(sighting.present, sighting.score, sighting.mask, text)}
+
+    monkeypatch.setattr(BorderDetector, "detect", read)
+    build(*audit)
+    read_lines = load_detections(audit[0]).text()
+    assert list(read_lines.columns) == ["image", "cue", "text"] and set(read_lines["cue"]) == {"border"}
+    expected = [line for i in range(0, _PER_CLASS, 2) for line in ((i, f"with/{i:02}.png"), (i, "© é"))]
+    assert list(zip(read_lines["image"], read_lines["text"], strict=True)) == expected
 
 
-@pytest.mark.parametrize("thickness", [1, 2, 3])
-def test_a_thin_border_does_not_vanish(thickness):
-    mask = np.zeros((500, 500), bool)
-    mask[:thickness] = True
-    assert to_grid(mask)[0].all() and not to_grid(mask)[1:].any()
-
-
-@given(st.integers(1, 512), st.integers(1, 512), st.integers(0, 10**6))
-def test_no_mask_vanishes_and_none_comes_from_nothing(height, width, seed):
-    rng = np.random.default_rng(seed)
-    mask = np.zeros((height, width), bool)
-    assert not to_grid(mask).any()
-    mask[rng.integers(height), rng.integers(width)] = True
-    assert to_grid(mask).any() and to_grid(np.ones_like(mask)).all()
-
-
-@given(st.integers(0, 10**6))
-def test_packing_is_undone_by_unpacking(seed):
-    masks = np.random.default_rng(seed).random((3, 2, GRID, GRID)) < 0.3
-    packed = pack_masks(masks)
-    assert packed.shape == (3, 2, GRID * GRID // 8) and packed.dtype == np.uint8
-    np.testing.assert_array_equal(unpack_masks(packed), masks)
+def test_photographs_seen_before_are_not_looked_at_again(audit, photos, tmp_path, monkeypatch, small_shards):
+    keeping = _config(photos, compute={"workers": 0})
+    build(audit[0], keeping)
+    before = _digests(audit[0])
+    seen = []
+    look = BorderDetector.detect
+    monkeypatch.setattr(BorderDetector, "detect", lambda self, photo: seen.append(photo.path) or look(self, photo))
+    (photos / "with" / "00.png").rename(photos / "with" / "00-renamed.png")
+    small = np.random.default_rng(999).integers(60, 256, (6, 8, 3), np.uint8)
+    Image.fromarray(small).resize((80, 60), Image.Resampling.BICUBIC).save(photos / "with" / "new.png")
+    later = AuditFolder(tmp_path / "later")
+    build_dataset(later, keeping)
+    build(later, keeping)
+    assert seen == ["with/new.png"]
+    found = load_detections(later)
+    assert found.present[0, 0] and found.masks(np.array([0]))[0, 0, :5].all()
+    assert len(before) == len(_digests(later))
+    monkeypatch.setattr(BorderDetector, "version", 99)
+    again = AuditFolder(tmp_path / "again")
+    build_dataset(again, keeping)
+    build(again, keeping)
+    assert len(seen) == 1 + 25

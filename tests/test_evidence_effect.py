@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy.stats import kstest, permutation_test
 
-from audit.evidence.effect import effect
+from audit.evidence.effect import Answers, effect, weaker
+from audit.evidence.measure import Measure, unmeasured
 
 
 def measured(difference, groups=None, rng=0, **settings):
@@ -10,7 +11,8 @@ def measured(difference, groups=None, rng=0, **settings):
     n = len(difference)
     before, control, zeros = np.full(n, 0.9), np.full(n, 0.8), np.zeros(n, int)
     groups = np.arange(n) if groups is None else groups
-    return effect(before, control - difference, control, zeros, zeros, zeros, zeros, groups, rng, **settings)
+    views = (Answers(p, zeros) for p in (before, control - difference, control))
+    return effect(*views, zeros, groups, rng, **settings)
 
 
 def test_planted_effect_is_found():
@@ -27,7 +29,7 @@ def test_flips_and_accuracies():
     before, masked, control = np.zeros(n, int), np.repeat([1, 0], [8, 12]), np.repeat([0, 1], [18, 2])
     label = np.repeat([0, 1], [15, 5])
     p = np.full(n, 0.5)
-    extra = effect(p, p, p, before, masked, control, label, np.arange(n), 0).extra
+    extra = effect(*(Answers(p, said) for said in (before, masked, control)), label, np.arange(n), 0).extra
     assert extra["flip_rate"] == 0.4 and extra["control_flip_rate"] == 0.1
     assert extra["accuracy"] == 0.75 and extra["accuracy_control"] == 0.85
     assert extra["accuracy_masked"] == pytest.approx(np.mean(masked == label))
@@ -67,3 +69,35 @@ def test_images_without_a_control_are_left_out():
 def test_no_change_at_all_has_p_one():
     measure = measured(np.zeros(15))
     assert (measure.value, measure.low, measure.high, measure.p) == (0, 0, 0, 1)
+
+
+def test_the_weaker_filling_counts_and_both_are_shown():
+    rng = np.random.default_rng(0)
+    blur, mean = measured(0.3 + 0.05 * rng.normal(size=30)), measured(0.1 + 0.2 * rng.normal(size=30))
+    both = weaker({"blur": blur, "mean": mean})
+    assert (both.value, both.low, both.high, both.p) == (mean.value, mean.low, mean.high, max(blur.p, mean.p))
+    assert both.extra["filling"] == "mean" and both.extra["flip_rate"] == mean.extra["flip_rate"]
+    assert both.extra["blur"] == {"value": blur.value, "low": blur.low, "high": blur.high, "p": blur.p}
+    assert both.as_json()["mean"]["value"] == mean.value
+
+
+def test_an_effect_of_one_filling_alone_is_none():
+    rng = np.random.default_rng(1)
+    found = weaker({"blur": measured(rng.normal(0.4, 0.1, 20)), "mean": measured(rng.normal(0, 0.1, 20))})
+    assert found.low < 0 < found.high and found.p > 0.05
+
+
+def test_a_filling_that_was_not_measured_leaves_the_whole_unmeasured():
+    nothing = unmeasured("Only 3.", 3)
+    for fillings in ({"blur": Measure(0.5, 0.4, 0.6, 20, 0.01), "mean": nothing}, {"blur": nothing, "mean": nothing}):
+        assert weaker(fillings) == nothing
+
+
+def test_the_interval_of_the_weaker_of_two_equal_effects_covers():
+    covered, truth = 0, 0.2
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        shared = rng.normal(truth, 0.1, 16)
+        found = weaker({name: measured(shared + rng.normal(0, 0.1, 16), rng=rng, permutations=1) for name in "ab"})
+        covered += found.low <= truth <= found.high
+    assert 0.90 <= covered / 300 <= 0.99

@@ -92,6 +92,45 @@ def test_planted_leak_is_found_inside_and_not_in_the_rest():
     assert measure.extra["rest_low"] < 0.5 < measure.extra["rest_high"]
 
 
+def beside(seed, inside=0.0, control=0.0, n=200, **settings):
+    """The measure where the cue and the control lean ``inside`` and ``control`` standard deviations to the class."""
+    features, labels, groups, folds = drawn(seed, n=n, strength=inside)
+    elsewhere = np.random.default_rng(seed + 1000).normal(size=features.shape)
+    elsewhere[:, 0] += control * labels
+    return leakage(features, features[:, :1], labels, groups, folds, seed, control=elsewhere, **settings)
+
+
+def test_a_leak_of_the_cue_is_above_that_of_its_control():
+    extra = beside(1, inside=2.0, n=300, resamples=300, permutations=100).extra
+    assert extra["above_control_low"] > 0.15 and extra["control_low"] < 0.5 < extra["control_high"]
+
+
+def test_a_leak_of_the_whole_scene_is_not():
+    extra = beside(1, inside=2.0, control=2.0, resamples=300, permutations=100).extra
+    assert extra["control_low"] > 0.7 and extra["above_control_low"] < 0 < extra["above_control_high"]
+
+
+def test_controls_are_compared_where_there_are_any():
+    features, labels, groups, folds = drawn(0, strength=1.5)
+    control, room = features.copy(), np.arange(120) < 80
+    control[~room] = 0
+    extra = leakage(features, features, labels, groups, folds, 0, control=control).extra
+    alone = [array[room] for array in (features, features, labels, groups, folds)]
+    assert extra["control"] == pytest.approx(leakage(*alone, 0).value)
+    assert extra["above_control"] == 0
+    control[8:] = 0
+    assert "control" not in leakage(features, features, labels, groups, folds, 0, control=control).extra
+
+
+@pytest.mark.parametrize(("inside", "control"), [(0.0, 0.0), (1.5, 1.5), (2.0, 1.0)])
+def test_the_difference_to_the_control_covers(inside, control):
+    settings = {"n": 100, "resamples": 200, "permutations": 60}
+    found = [beside(seed, inside, control, **settings).extra for seed in range(150)]
+    truth = np.mean([extra["above_control"] for extra in found]) if inside > control else 0.0
+    covered = np.mean([extra["above_control_low"] <= truth <= extra["above_control_high"] for extra in found])
+    assert 0.89 <= covered <= 1
+
+
 def test_null_auc_is_one_half_its_interval_covers_and_p_is_uniform():
     found = []
     for seed in range(300):

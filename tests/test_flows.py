@@ -150,9 +150,11 @@ def test_an_unfinished_audit_has_no_report_to_render(tmp_path):
 
 def test_settings_are_kept_with_paths_that_hold_anywhere(photos, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    relative = parse_config({"dataset": {"photos": photos.name}})
+    own = [{"name": "lesion", "masks": "masks"}]
+    relative = parse_config({"dataset": {"photos": photos.name}, "own_cues": own})
     with open_audit(relative, Path("audits")) as audit:
         assert load_config(audit.folder.config).dataset.photos == photos
+        assert load_config(audit.folder.config).own_cues[0].masks == tmp_path / "masks"
         assert audit.folder.path.is_absolute()
         assert not audit.resumed
     with open_audit(relative, Path("audits")) as audit:

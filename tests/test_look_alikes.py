@@ -100,7 +100,7 @@ def activations(row: int, column: int) -> torch.Tensor:
 
 @pytest.mark.parametrize(("row", "column"), [(2, 2), (5, 1), (6, 6)])
 def test_finds_the_planted_place_wherever_it_is(row, column):
-    found = make_finder(None).batch(activations(row, column))
+    found = make_finder(None).batch(np.array([3]), activations(row, column))
     assert float(found["score"][0, 0]) == pytest.approx(1.0)
     mask = np.unpackbits(found["masks"][0, 0].numpy()).reshape(GRID, GRID).astype(bool)
     planted, around = np.zeros((2, GRID, GRID), bool)
@@ -109,13 +109,15 @@ def test_finds_the_planted_place_wherever_it_is(row, column):
     assert mask[planted].all() and not mask[~around].any()
     inside, rest = found["inside"][0, 0].numpy(), found["rest"][0, 0].numpy()
     assert inside[1] > 5 * rest[1]
+    control = found["control"][0, 0].numpy()
+    assert control[0] > 0 and control[1] < 0.1 * inside[1]
 
 
 def test_a_fixed_place_is_looked_at_alone():
     place = np.zeros((8, 8), bool)
     place[1:4, 1:4] = True
     finder = make_finder(place)
-    there, elsewhere = (finder.batch(activations(*at)) for at in ((2, 2), (6, 6)))
+    there, elsewhere = (finder.batch(np.array([3]), activations(*at)) for at in ((2, 2), (6, 6)))
     assert float(there["score"]) == pytest.approx(1.0) and float(elsewhere["score"]) == pytest.approx(0.0, abs=1e-6)
     assert torch.equal(there["masks"], elsewhere["masks"])
     assert there["inside"][0, 0].tolist() == [0, 5] and elsewhere["inside"][0, 0].tolist() == [1, 0]

@@ -7,9 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit.cues.cue import Cue
 from audit.naming import Name, colour_words, name_cluster, place_words, size_words, vote
 
-CUES = ("face", "hair", "border")
+CUES = tuple(Cue(name, f"the {name}", "part") for name in ("face", "hair", "border"))
+ALWAYS = np.ones(3)
+PERSON, FACE, EYES, HAIR, TEXT = NESTED = (
+    Cue("person", "the person", "subject"),
+    Cue("face", "the face", "part", within="person"),
+    Cue("eyes", "the eyes", "part", within="face"),
+    Cue("hair", "the hair", "part", within="person"),
+    Cue("text", "text", "mark"),
+)
 
 
 def test_a_small_cue_beats_a_large_one_that_holds_as_much():
@@ -60,7 +69,32 @@ def votes(*counts: int) -> np.ndarray:
     ],
 )
 def test_the_winner_needs_half_and_a_margin(counts, name):
-    assert name_cluster(votes(*counts), CUES) == name
+    assert name_cluster(votes(*counts), ALWAYS, CUES) == name
+
+
+def test_a_name_needs_a_detector_that_really_fired():
+    assert name_cluster(votes(70, 10, 0, 20), np.array([0.6, 1, 1]), CUES) == Name("face", 0.7)
+    assert name_cluster(votes(70, 10, 0, 20), np.array([0.59, 1, 1]), CUES) == Name(None, 0.7)
+
+
+@pytest.mark.parametrize(
+    ("counts", "name"),
+    [
+        ({EYES: 40, FACE: 40, TEXT: 20}, Name("face", 0.8)),
+        ({EYES: 60, FACE: 40}, Name("eyes", 0.6)),
+        ({EYES: 25, FACE: 25, HAIR: 45, TEXT: 5}, Name("person", 0.95)),
+        ({EYES: 30, HAIR: 30, PERSON: 30, TEXT: 10}, Name("person", 0.9)),
+        ({EYES: 25, FACE: 30, TEXT: 45}, Name(None, 0.55)),
+        ({FACE: 40, HAIR: 10, TEXT: 50}, Name(None, 0.5)),
+    ],
+)
+def test_votes_for_parts_join_until_they_agree(counts, name):
+    ballots = np.repeat([NESTED.index(cue) for cue in counts], list(counts.values()))
+    assert name_cluster(ballots, np.ones(5), NESTED) == name
+
+
+def test_parts_of_what_was_not_looked_for_stay_parts():
+    assert name_cluster(np.array([0, 0, 1, 1]), np.ones(2), (FACE, HAIR)) == Name(None, 0.5)
 
 
 @pytest.mark.parametrize(

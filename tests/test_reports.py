@@ -21,8 +21,9 @@ from audit.folder import AuditFolder, read_json, write_json
 from reports.charts import Scale, dot_plot, scales
 from reports.pictures import LEVELS, heat_of, take_pictures, where
 from reports.render import build, environment, render
+from reports.spotlights import shade
 from reports.verdict import verdict
-from tests.report_folder import REASON, Wish, make_audit
+from tests.report_folder import READ, REASON, Wish, make_audit
 
 SCRIPT = "<script>window.hacked=1</script>"
 IMG = '<img src=x onerror="window.hacked=1">'
@@ -176,6 +177,23 @@ def test_says_all_that_it_promises(page):
         assert words in page.text.replace("\N{NO-BREAK SPACE}", " "), words
 
 
+def test_both_fillings_are_shown(page):
+    text = " ".join(page.text.replace("\N{NO-BREAK SPACE}", " ").split())
+    assert re.search(r"with a blur \+34 \(\+30 to \+38\) ?, with the dataset's mean colour \+2\d \(", text)
+
+
+def test_the_control_of_the_leakage_is_shown(page):
+    assert "a place of the same size elsewhere 0.66 (0.60 to 0.72)" in page.text
+
+
+def test_looks_are_counted_by_class(page, small):
+    text = " ".join(page.text.replace("\N{NO-BREAK SPACE}", " ").split())
+    assert "Looks of what everybody has" in text
+    assert re.search(r"no\. 2 of 2: smaller\) 8 25 % 9 25 %", text)
+    without = page_of(changed(small, lambda record: record.update(looks=[])))
+    assert "what everybody has" not in without.text and "#looks" not in without.values("href")
+
+
 def test_corrected_p_is_shown(small):
     def correct(record):
         record["findings"][0]["evidence"]["prevalence"] |= {"p": 0.004, "p_adjusted": 0.043}
@@ -229,7 +247,7 @@ def test_a_model_that_learned_nothing_is_said(small):
 
 def test_without_findings_clusters_failures_and_training(small):
     def empty(record):
-        record |= {"findings": [], "clusters": [], "failures": []}
+        record |= {"findings": [], "clusters": [], "failures": [], "cues": [], "looks": []}
         record["plan"] |= {"cells": [], "files": []}
         record["dataset"] |= {"rejected": [], "cross_class_duplicates": [], "warnings": []}
         record["model"]["worst_groups"] = []
@@ -349,7 +367,7 @@ def test_heat_shows_only_what_speaks_for_the_class():
 
 
 def test_heat_colours_get_steadily_brighter(small):
-    book = take_pictures(small, small.path.parent / "photos", [], [], 64)
+    book = take_pictures(small, small.path.parent / "photos", [], [], [], 64)
     strip = Image.open(io.BytesIO(base64.b64decode(book.legend.partition(",")[2]))).convert("RGBA")
     colours = np.asarray(strip)[0].astype(float)
     assert len(colours) == LEVELS
@@ -387,3 +405,28 @@ def test_a_finished_folder_without_maps_or_photographs_still_reports(small):
         path.unlink()
     page = page_of(AuditFolder(small.path))
     assert "no attention" in page.text
+
+
+def test_maps_that_failed_their_checks_lead_the_report(tmp_path):
+    sanity = {"trusted": False, "sentence": "The maps failed.", "checks": []}
+    page = page_of(changed(make_audit(tmp_path), lambda record: record.update(sanity=sanity)))
+    told = page.text.index("Read this first: The maps failed. Do not rely on them")
+    assert told < page.text.index("Evidence") and "one step lower than its figures" in page.text
+    assert "Read this first" not in page_of(make_audit(tmp_path / "trusted")).text
+
+
+def test_what_detectors_found_is_shown_with_the_words_read(small):
+    page = page_of(small)
+    found = page.text[page.text.index("What the detectors took for it") :]
+    assert f"Read: {READ} (3)" in found
+    labels = [label for label in page.values("aria-label") if "what was taken for the watermark" in label]
+    assert len(labels) == 3
+    assert "36 % (20 %) 1.8 times, 1.5 to 2.1; n = 30" in found
+
+
+def test_an_example_is_light_where_the_cue_is():
+    mask = np.zeros((56, 56), bool)
+    mask[10:20, 30:40] = True
+    image = Image.open(io.BytesIO(base64.b64decode(shade(mask).partition(",")[2]))).convert("RGBA")
+    opacity = np.asarray(image)[:, :, 3]
+    assert (opacity[mask] == 0).all() and (opacity[~mask] > 150).all()

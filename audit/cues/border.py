@@ -63,8 +63,9 @@ class BorderDetector:
 
     name = "border"
     version = 1
-    cues: tuple[Cue, ...] = (Cue("border", "a border or frame", "scene"),)
+    cues: tuple[Cue, ...] = (Cue("border", "a border or frame", "mark"),)
     models: tuple[ModelFile, ...] = ()
+    keepable = True
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """The score is the share of the clearest bar's length that ends in a step."""

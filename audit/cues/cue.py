@@ -11,8 +11,8 @@ from audit.modelfiles import ModelFile
 
 GRID = 56
 Mask = NDArray[np.bool_]
-Role = Literal["part", "subject", "scene", "attribute"]
-Kind = Literal["detector", "attribute", "cluster"]
+Role = Literal["part", "subject", "scene", "mark", "attribute"]
+Kind = Literal["detector", "attribute", "cluster", "appearance"]
 
 
 @dataclass(frozen=True)
@@ -20,23 +20,26 @@ class Cue:
     """A kind of image content that attention can fall on.
 
     ``words`` name it inside a sentence ("the face"). ``role``: a part of the subject, the subject itself, the
-    scene around it, or something that the picture does not show.
+    scene around it, a mark that somebody put on the picture, or something that the picture does not show. ``within`` is
+    the cue that this one is a part of: the eyes are within the face.
     """
 
     name: str
     words: str
     role: Role
     kind: Kind = "detector"
+    within: str = ""
 
 
 @dataclass(frozen=True)
 class Sighting:
     """One cue in one photograph. ``score`` is in [0, 1]; ``mask`` is boolean at the photograph's resolution, or None
-    where nothing can be pointed at."""
+    where nothing can be pointed at; ``text`` holds the lines that were read there."""
 
     present: bool
     score: float
     mask: Mask | None
+    text: tuple[str, ...] = ()
 
     @classmethod
     def of_mask(cls, mask: Mask, score: float, least_area: float) -> "Sighting":
@@ -51,13 +54,18 @@ ABSENT = Sighting(False, 0.0, None)
 class Detector(Protocol):
     """Looks for one or more cues in a photograph.
 
-    Raise ``version`` whenever the answer changes for an equal photograph. ``models`` are the files it reads.
+    ``version`` changes whenever the answer changes for an equal photograph. ``models`` are the files it reads.
+    Answers that depend on nothing else are ``keepable``: a later audit of the same photograph uses them again.
     """
 
     name: str
-    version: int
     cues: tuple[Cue, ...]
     models: tuple[ModelFile, ...]
+    keepable: bool
+
+    @property
+    def version(self) -> int | str:
+        """Detectors of equal version answer alike."""
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """A sighting for every one of the detector's cues, by the cue's name."""

@@ -27,11 +27,17 @@ _OUTLINE_PRESENCE = 0.5
 _MOST_FACES = 10
 _MESH_SIDE, _MESH_MARGIN = 192, 1.5
 _NEAR_MARGIN = 3.0
+_EYES_APART = 0.3
 _LEAST_AREA = 0.0005
 # The mesh's points around the face, forehead first, clockwise as seen in the picture.
 _OVAL = (
     *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
     *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
+)
+# Those around both eyes and the bridge of the nose, along the brows and back along the cheekbones.
+_EYES = (
+    *(46, 53, 52, 65, 55, 285, 295, 282, 283, 276, 372, 340, 346),
+    *(347, 348, 349, 350, 357, 128, 121, 120, 119, 118, 117, 111, 143),
 )
 
 
@@ -65,7 +71,9 @@ class Face:
     """An accepted face, in pixels of the photograph.
 
     ``box``: x0, y0, x1, y1 from about the eyebrows to the chin; ``angle``: radians by which the line through the eyes
-    is turned clockwise; ``outline``: (n, 2) points around the skin of the face; ``presence``: the mesh's in [0, 1].
+    is turned clockwise; ``outline``: (n, 2) points around the skin of the face; ``presence``: the mesh's in [0, 1];
+    ``eyes``: (n, 2) points around both eyes and what may be worn before them; ``mesh``: all its (468, 2) points, None
+    where it does not fit.
     """
 
     box: tuple[float, float, float, float]
@@ -73,6 +81,8 @@ class Face:
     outline: Floats
     score: float
     presence: float
+    eyes: Floats | None = None
+    mesh: Floats | None = None
 
     @property
     def centre(self) -> tuple[float, float]:
@@ -180,8 +190,9 @@ class FaceDetector:
 
     name = "face"
     version = 2
-    cues: tuple[Cue, ...] = (Cue("face", "the face", "part"),)
+    cues: tuple[Cue, ...] = (Cue("face", "the face", "part", within="person"),)
     models: tuple[ModelFile, ...] = FACE_MODELS
+    keepable = True
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """Present when a face is accepted; the mask is the inside of the outlines."""
@@ -231,9 +242,11 @@ def _mesh_face(photo: Photo, found: Candidates, index: int) -> Face:
     box, eyes, score = found.boxes[index], found.eyes[index], float(found.scores[index])
     angle = float(np.arctan2(*(eyes[1] - eyes[0])[::-1]))
     presence, points = _fit_mesh(photo, box, angle)
-    outline = points[list(_OVAL)] if presence >= _OUTLINE_PRESENCE else ellipse_outline(box, angle)
     x0, y0, x1, y1 = map(float, box)
-    return Face((x0, y0, x1, y1), angle, outline, score, presence)
+    if presence < _OUTLINE_PRESENCE:
+        return Face((x0, y0, x1, y1), angle, ellipse_outline(box, angle), score, presence, ellipse_eyes(box, eyes))
+    outline, around_eyes = points[list(_OVAL)], points[list(_EYES)]
+    return Face((x0, y0, x1, y1), angle, outline, score, presence, around_eyes, points)
 
 
 def _fit_mesh(photo: Photo, box: Floats, angle: float) -> tuple[float, Floats]:
@@ -266,6 +279,19 @@ def ellipse_outline(box: Floats, angle: float, points: int = 36) -> Floats:
     turn = np.linspace(0, 2 * np.pi, points, endpoint=False)
     upright = np.stack((0.45 * width * np.sin(turn), -0.6 * height * np.cos(turn) - 0.06 * height), 1)
     return (upright @ _rotation(angle).T + (box[:2] + box[2:]) / 2).astype(np.float32)
+
+
+def ellipse_eyes(box: Floats, eyes: Floats, points: int = 24) -> Floats:
+    """An ellipse (points, 2) around two eyes (2, 2), for faces that the mesh does not fit.
+
+    The eyes of a face in profile lie close together; the box says how wide the ellipse is at least.
+    """
+    offset = eyes[1] - eyes[0]
+    apart = max(float(np.hypot(*offset)), _EYES_APART * float(box[2] - box[0]))
+    turn = np.linspace(0, 2 * np.pi, points, endpoint=False)
+    upright = apart * np.stack((1.05 * np.cos(turn), 0.42 * np.sin(turn)), 1)
+    angle = float(np.arctan2(offset[1], offset[0]))
+    return np.asarray(upright @ _rotation(angle).T + eyes.mean(0), np.float32)
 
 
 def _sigmoid(logits: Floats) -> Floats:

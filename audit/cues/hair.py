@@ -71,9 +71,10 @@ class HairDetector:
     """Hair, with hats and scarves worn on it, of people whose face is seen."""
 
     name = "hair"
-    version = 2
-    cues: tuple[Cue, ...] = (Cue("hair", "the hair or headwear", "part"),)
+    version = 3
+    cues: tuple[Cue, ...] = (Cue("hair", "the hair or headwear", "part", within="person"),)
     models: tuple[ModelFile, ...] = (*FACE_MODELS, FOREGROUND)
+    keepable = True
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """Present when it covers at least a tenth of the faces' area."""

@@ -16,10 +16,14 @@ from torch.nn.functional import avg_pool2d, cosine_similarity, interpolate
 
 from audit import checkpoints
 from audit.activations import SHARD, ActivationStore, to_half
+from audit.attention import cover
 from audit.clusters import Cluster
 from audit.cues.cue import GRID, Cue
+from audit.cues.grid import pack_masks
 from audit.explain import pool_under
 from audit.features import read_pooled
+from audit.hiding import control_masks
+from audit.pixels import Images
 from audit.progress import track
 from audit.regions import read_descriptors, unpack_masks
 
@@ -75,8 +79,9 @@ def write_look_alikes(store: ActivationStore, sought: Sequence[LookAlike], folde
 
     Shards hold ``image``; ``score`` float32 (n, K), the cosine similarity of the place that resembles the cluster
     most (of its own place, if it never moves), -1..1, after the dataset's mean activation is subtracted; ``masks``
-    uint8 (n, K, GRID * GRID / 8), that place packed to bits; ``inside`` and ``rest`` float16 (n, K, C), pretrained
-    activations averaged inside it and outside.
+    uint8 (n, K, GRID * GRID / 8), that place packed to bits; ``inside``, ``rest`` and ``control`` float16 (n, K, C),
+    pretrained activations averaged inside it, outside, and inside the control of equal size elsewhere (zeros where
+    there is no room for one).
     """
     for stale in folder.glob("shard-*.safetensors"):
         stale.unlink()
@@ -85,7 +90,7 @@ def write_look_alikes(store: ActivationStore, sought: Sequence[LookAlike], folde
     with track("look-alikes", count) as advance:
         for number, start in enumerate(range(0, count, SHARD)):
             images = np.arange(start, min(start + SHARD, count))
-            parts = [finder.batch(x) for _, x in store.batches(images, store.config.compute.batch_size)]
+            parts = [finder.batch(some, x) for some, x in store.batches(images, store.config.compute.batch_size)]
             tensors = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
             tensors["image"] = torch.from_numpy(images.astype(np.int32))
             checkpoints.save_tensors(folder / f"shard-{number:05d}.safetensors", tensors, {})
@@ -114,18 +119,21 @@ class _Finder:
         self.mean = store.runtime.to_device(mean).view(1, -1, 1, 1)
         self.targets = [store.runtime.to_device(one.descriptor).view(1, -1, 1, 1) - self.mean for one in sought]
 
-    def batch(self, trunk: Tensor) -> dict[str, Tensor]:
+    def batch(self, images: Images, trunk: Tensor) -> dict[str, Tensor]:
         with torch.no_grad(), self.store.runtime.autocast():
             activations = self.store.backbone.tail(trunk).float()
         scores, masks = zip(*(self._find(activations, i) for i in range(len(self.sought))), strict=True)
         weights = torch.stack(masks, 1)
-        fine = interpolate(weights, size=(GRID, GRID), mode="nearest") > 0.5
-        packed = np.packbits(fine.flatten(2).cpu().numpy(), axis=2)
+        fine = (interpolate(weights, size=(GRID, GRID), mode="nearest") > 0.5).cpu().numpy()
+        seed = self.store.config.seed
+        controls = np.stack([control_masks(some, int(i), seed) for some, i in zip(fine, images, strict=True)])
+        elsewhere = self.store.runtime.to_device(cover(controls, (weights.shape[2], weights.shape[3])))
         return {
             "score": torch.stack(scores, 1).cpu(),
-            "masks": torch.from_numpy(packed),
+            "masks": torch.from_numpy(pack_masks(fine)),
             "inside": torch.from_numpy(to_half(pool_under(activations, weights))),
             "rest": torch.from_numpy(to_half(pool_under(activations, 1 - weights))),
+            "control": torch.from_numpy(to_half(pool_under(activations, elsewhere))),
         }
 
     def _find(self, activations: Tensor, index: int) -> tuple[Tensor, Tensor]:

@@ -77,13 +77,14 @@ class SubjectDetector:
     """Person or main object, never both and never neither, and the background."""
 
     name = "subject"
-    version = 1
+    version = 2
     cues: tuple[Cue, ...] = (
         Cue("person", "the person", "subject"),
         Cue("main_object", "the main object", "subject"),
         Cue("background", "the background", "scene"),
     )
     models: tuple[ModelFile, ...] = (*FACE_MODELS, FOREGROUND)
+    keepable = True
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """The background is all that neither the person nor the main object covers."""

@@ -42,16 +42,26 @@ class Networks:
 
 @dataclass(frozen=True)
 class Photo:
-    """``pixels``: uint8 RGB (h, w, 3), upright, long side at most LONGEST."""
+    """``pixels``: uint8 RGB (h, w, 3), upright, long side at most LONGEST.
+
+    ``path`` as the dataset names the photograph, ``full_width`` in pixels: before it was shrunk (0: it was not).
+    """
 
     pixels: Pixels
     networks: Networks
+    path: str = ""
+    full_width: int = 0
     _results: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return self.pixels.shape[0], self.pixels.shape[1]
+
+    @property
+    def scale(self) -> float:
+        """By how much the photograph was shrunk, in (0, 1]."""
+        return self.shape[1] / (self.full_width or self.shape[1])
 
 
 def shared(work: Callable[[Photo], Result]) -> Callable[[Photo], Result]:

@@ -1,7 +1,8 @@
-"""All cues of an audit side by side: found by detectors, named by attributes, or met as clusters of attention."""
+"""All cues side by side: found by detectors, their looks, named by attributes, or met as clusters of attention."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ from audit.activations import ActivationStore
 from audit.attention import cover, mass_on
 from audit.clusters import load_clusters
 from audit.config import Config
+from audit.cues.appearance import Looks, find_looks
 from audit.cues.attributes import attribute_cues
 from audit.cues.cue import GRID, Cue
 from audit.cues.detect import Detections, load_detections
 from audit.cues.look_alikes import look_alikes, read_look_alikes, split_scores, write_look_alikes
+from audit.cues.summary import summarise
 from audit.dataset import Dataset, load_dataset
 from audit.explain import read_shards
 from audit.folder import AuditFolder, read_json, read_table, write_json, write_table
@@ -28,19 +31,28 @@ _PART = 512
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
-    """Stage: write ``cues.parquet`` (image, cue, present, score, area, attention) and ``cues.json``.
+    """Stage: write ``cues.parquet`` (image, cue, present, score, area, attention), ``cues.json`` and ``looks.json``.
 
     ``attention`` is the share of the positive mass of the label's map on the cue; NaN where the map is empty or the
-    cue has no place in the picture. ``present`` is null where an attribute is unknown.
+    cue has no place in the picture. ``present`` is null where it is unknown: an attribute, or the look of what is not
+    in the picture.
     """
     dataset = load_dataset(folder)
-    tables = [_detected(folder), _look_alikes(folder, config, dataset)]
+    looks = find_looks(dataset, config, load_detections(folder), partial(_pooled_in, folder))
+    write_json(folder.looks, [one.entry(dataset, config.seed) for one in looks])
+    seen = _detected(folder)
+    tables = [seen, _look_alikes(folder, config, dataset), _looks(looks, seen[1])]
     tables.append(_attributes(dataset, [cue.name for found, _ in tables for cue in found]))
     cues = [cue for found, _ in tables for cue in found]
     table = pd.concat([rows for _, rows in tables], ignore_index=True)
     write_table(folder.cues, table.sort_values(["cue", "image"], ignore_index=True))
-    write_json(folder.cue_list, [_entry(cue, table[table["cue"] == cue.name], dataset) for cue in cues])
-    return [folder.cues, folder.cue_list, *sorted((folder / "look-alikes").glob("*.safetensors"))]
+    lines = load_detections(folder).text()
+    summaries = [
+        summarise(cue, table[table["cue"] == cue.name], lines[lines["cue"] == cue.name], dataset, config)
+        for cue in cues
+    ]
+    write_json(folder.cue_list, [asdict(summary) for summary in summaries])
+    return [folder.cues, folder.cue_list, folder.looks, *sorted((folder / "look-alikes").glob("*.safetensors"))]
 
 
 @dataclass(frozen=True)
@@ -67,14 +79,18 @@ class CueTable:
         values: NDArray[np.bool_] = self.rows.loc[cue.name, "present"].notna().to_numpy(bool)
         return values
 
+    def place_of(self, cue: Cue) -> str:
+        """The name of the cue that says where this one is: itself, but for a look, which is where its cue is."""
+        return cue.within if cue.kind == "appearance" else cue.name
+
     def named(self, name: str) -> Cue:
         """The cue of that name."""
         return next(cue for cue in self.cues if cue.name == name)
 
     def masks(self, cue: Cue, images: Images) -> NDArray[np.bool_]:
         """Where a cue that has a place is, boolean (len(images), GRID, GRID)."""
-        if cue.kind == "detector":
-            return self.detections.masks(images)[:, self.detections.cues.index(cue)]
+        if cue.kind != "cluster":
+            return self.detections.masks(images)[:, self.detections.place(self.place_of(cue))]
         packed = read_look_alikes(self.folder / "look-alikes", "masks")[images, self._position(cue)]
         return np.unpackbits(packed, axis=1).astype(bool).reshape(-1, GRID, GRID)
 
@@ -82,14 +98,14 @@ class CueTable:
         """Pretrained activations averaged inside a cue that has a place and outside it, float32 (images, C) each."""
         return self._pooled(cue, "inside"), self._pooled(cue, "rest")
 
+    def pooled_control(self, cue: Cue) -> NDArray[np.float32]:
+        """The same inside a control of equal size and shape elsewhere; zeros where there is no room for one."""
+        return self._pooled(cue, "control")
+
     def _pooled(self, cue: Cue, name: str) -> NDArray[np.float32]:
         if cue.kind == "cluster":
             return read_look_alikes(self.folder / "look-alikes", name)[:, self._position(cue)].astype(np.float32)
-        index = self.detections.cues.index(cue)
-        parts = [(images, arrays[0][:, index]) for images, arrays in read_shards(self.folder, name)]
-        order = np.argsort(np.concatenate([images for images, _ in parts]))
-        pooled: NDArray[np.float32] = np.concatenate([values for _, values in parts])[order].astype(np.float32)
-        return pooled
+        return _pooled_in(self.folder, cue, name)
 
     def _position(self, cue: Cue) -> int:
         return [one.name for one in self.cues if one.kind == "cluster"].index(cue.name)
@@ -97,7 +113,7 @@ class CueTable:
 
 def load_cues(folder: AuditFolder) -> CueTable:
     """Open the cues of an audit."""
-    cues = tuple(Cue(e["name"], e["words"], e["role"], e["kind"]) for e in read_json(folder.cue_list))
+    cues = tuple(Cue(e["name"], e["words"], e["role"], e["kind"], e["within"]) for e in read_json(folder.cue_list))
     rows = read_table(folder.cues).set_index(["cue", "image"]).sort_index()
     return CueTable(folder, cues, rows, load_detections(folder))
 
@@ -129,6 +145,30 @@ def _look_alikes(folder: AuditFolder, config: Config, dataset: Dataset) -> tuple
         present = scores[:, index] >= split_scores(scores[:, index])
         rows.append(_rows(one.cue, present, scores[:, index], masks.mean((1, 2)), _attention(folder, masks)))
     return [one.cue for one in sought], _concat(rows)
+
+
+def _looks(found: list[Looks], seen: pd.DataFrame) -> tuple[list[Cue], pd.DataFrame]:
+    """Rows of the looks: a look is where its cue is, in the images that have it."""
+    rows = []
+    for looks in found:
+        parent = seen[seen["cue"] == looks.parent.name].sort_values("image")
+        for look, cue in enumerate(looks.cues):
+            has = looks.assigned == look
+            present = has.astype(object)
+            present[looks.assigned < 0] = None
+            area, attention = (parent[name].to_numpy(np.float32) for name in ("area", "attention"))
+            score = parent["score"].to_numpy(np.float32)
+            rows.append(_rows(cue, present, score, np.where(has, area, 0), np.where(has, attention, np.nan)))
+    return [cue for looks in found for cue in looks.cues], _concat(rows)
+
+
+def _pooled_in(folder: AuditFolder, cue: Cue, name: str = "inside") -> NDArray[np.float32]:
+    """One of the explain stage's averages for a detector's cue, (images, C)."""
+    place = load_detections(folder).place(cue.name)
+    parts = [(images, arrays[0][:, place]) for images, arrays in read_shards(folder, name)]
+    order = np.argsort(np.concatenate([images for images, _ in parts]))
+    pooled: NDArray[np.float32] = np.concatenate([values for _, values in parts])[order].astype(np.float32)
+    return pooled
 
 
 def _attributes(dataset: Dataset, taken: list[str]) -> tuple[list[Cue], pd.DataFrame]:
@@ -177,16 +217,3 @@ def _rows(
 def _concat(rows: list[pd.DataFrame]) -> pd.DataFrame:
     empty = np.zeros(0, np.float32)
     return pd.concat(rows or [_rows(Cue("", "", "scene", "cluster"), empty, empty, empty, empty)], ignore_index=True)
-
-
-def _entry(cue: Cue, rows: pd.DataFrame, dataset: Dataset) -> dict[str, object]:
-    present = rows.sort_values("image")["present"].fillna(False).to_numpy(bool)
-    shares = {name: float(present[dataset.labels == index].mean()) for index, name in enumerate(dataset.classes)}
-    return {
-        "name": cue.name,
-        "kind": cue.kind,
-        "role": cue.role,
-        "words": cue.words,
-        "n_present": int(present.sum()),
-        "present_share": shares,
-    }

@@ -1,18 +1,26 @@
 """Effect: does the prediction depend on the cue?"""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from audit.evidence.intervals import CHUNK, cluster_bootstrap_totals, percentile_interval, permutation_p
 from audit.evidence.measure import Floats, Ints, Measure, Random, distinct, too_few, unmeasured
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What the model says about n views: ``p`` (n,) the probability of the image's own label, ``predicted`` (n,)."""
+
+    p: Floats
+    predicted: Ints
+
+
 def effect(
-    p_before: Floats,
-    p_masked: Floats,
-    p_control: Floats,
-    predicted_before: Ints,
-    predicted_masked: Ints,
-    predicted_control: Ints,
+    before: Answers,
+    masked: Answers,
+    control: Answers,
     label: Ints,
     groups: Ints,
     rng: Random,
@@ -22,36 +30,61 @@ def effect(
 ) -> Measure:
     """Drop of the label's probability when the cue is masked, minus the drop for a control region; range [-1, 1].
 
-    All arrays (n,): ``p_*`` is the probability of the image's own label before masking, with the cue masked, with an
-    equal area elsewhere masked; ``predicted_*`` the class predicted then; ``label`` the true one. Estimator:
-    mean((p_before - p_masked) - (p_before - p_control)) = mean(p_control - p_masked), so p_before cancels. Interval:
-    percentile bootstrap over duplicate ``groups``. p: two-sided sign-flip permutation over groups, for if the cue
-    is no different from any other place, masked and control could change roles. Images with a NaN are left out.
+    Answers about n images before masking, with the cue masked, and with an equal area elsewhere masked; ``label`` (n,)
+    is the true class. Estimator: mean((p_before - p_masked) - (p_before - p_control)) = mean(p_control - p_masked), so
+    p_before cancels. Interval: percentile bootstrap over duplicate ``groups``. p: two-sided sign-flip permutation over
+    groups, for if the cue is no different from any other place, masked and control could change roles. Images with a
+    NaN are left out.
 
     ``extra``: ``drop`` and ``control_drop`` of the probability; ``flip_rate`` and ``control_flip_rate``, the shares of
     images whose prediction changes; ``accuracy``, ``accuracy_masked``, ``accuracy_control``.
     """
-    used = np.isfinite(p_before) & np.isfinite(p_masked) & np.isfinite(p_control)
+    used = np.isfinite(before.p) & np.isfinite(masked.p) & np.isfinite(control.p)
     n = int(used.sum())
     if reason := too_few(distinct(groups[used]), min_images, "could be masked"):
         return unmeasured(reason, n)
-    before, masked, control = (p[used].astype(float) for p in (p_before, p_masked, p_control))
-    first, hidden, moved, truth = (x[used] for x in (predicted_before, predicted_masked, predicted_control, label))
-    groups, rng = groups[used], np.random.default_rng(rng)
-    difference = control - masked
+    first, hidden, moved = (answers.p[used].astype(float) for answers in (before, masked, control))
+    said, said_hidden, said_moved = (answers.predicted[used] for answers in (before, masked, control))
+    groups, truth, rng = groups[used], label[used], np.random.default_rng(rng)
+    difference = moved - hidden
     totals = cluster_bootstrap_totals(np.stack([difference, np.ones(n)], axis=1), groups, resamples, rng)
     low, high = percentile_interval(totals[:, 0] / totals[:, 1], units=distinct(groups))
     extra = {
-        "drop": float((before - masked).mean()),
-        "control_drop": float((before - control).mean()),
-        "flip_rate": float((first != hidden).mean()),
-        "control_flip_rate": float((first != moved).mean()),
-        "accuracy": float((first == truth).mean()),
-        "accuracy_masked": float((hidden == truth).mean()),
-        "accuracy_control": float((moved == truth).mean()),
+        "drop": float((first - hidden).mean()),
+        "control_drop": float((first - moved).mean()),
+        "flip_rate": float((said != said_hidden).mean()),
+        "control_flip_rate": float((said != said_moved).mean()),
+        "accuracy": float((said == truth).mean()),
+        "accuracy_masked": float((said_hidden == truth).mean()),
+        "accuracy_control": float((said_moved == truth).mean()),
     }
     p = _sign_flip_p(difference, groups, rng, permutations)
     return Measure(float(difference.mean()), low, high, n, p, extra=extra)
+
+
+def weaker(fillings: Mapping[str, Measure]) -> Measure:
+    """The smallest of the effects under several fillings: what is hidden must matter whatever replaces it.
+
+    p is the largest of theirs, so it holds for "there is an effect under each filling" without correction
+    (intersection-union test: Berger 1982). The interval is that of the smallest effect. Where the true effects are
+    equal it errs on the low side, for the smallest of several estimates is below their mean.
+
+    ``extra``: that of the smallest, ``filling`` (its name), and under each filling's name its ``value``, ``low``,
+    ``high`` and ``p``.
+    """
+    lowest = min(fillings, key=lambda name: _least_if_unmeasured(fillings[name].value))
+    least, p = fillings[lowest], [one.p for one in fillings.values() if one.p is not None]
+    if least.value is None:
+        return least
+    beside = {
+        name: {"value": one.value, "low": one.low, "high": one.high, "p": one.p} for name, one in fillings.items()
+    }
+    return replace(least, p=max(p), extra={**least.extra, "filling": lowest, **beside})
+
+
+def _least_if_unmeasured(value: float | None) -> float:
+    # One filling that could not be measured leaves the whole unmeasured.
+    return -np.inf if value is None else value
 
 
 def _sign_flip_p(difference: Floats, groups: Ints, rng: np.random.Generator, permutations: int) -> float:

@@ -33,6 +33,7 @@ def leakage(
     permutations: int = 500,
     min_images: int = 10,
     max_rows: int = 3000,
+    control: Floats | None = None,
 ) -> Measure:
     """Cross-validated AUC of a linear probe that sees only the activations inside the cue; 0.5 = chance, range [0, 1].
 
@@ -50,7 +51,10 @@ def leakage(
     fully separated: Wilson's with the smaller class for n, as the variance of an AUC is at most A(1 - A) / min(n+, n-)
     (Birnbaum & Klose 1957). Above ``max_rows`` images a random part is used, the smaller class first.
 
-    ``extra``: ``rest`` (AUC of the same probe on everything else), ``rest_low``, ``rest_high``.
+    ``extra``: ``rest`` (AUC of the same probe on everything else), ``rest_low``, ``rest_high``. With ``control``
+    (n, d), the activations in a region of the same size and shape elsewhere (rows of zeros where there is no room for
+    one), and enough images that have one: ``control``, its AUC, and ``above_control``, the cue's AUC on these images
+    minus it, each with ``_low`` and ``_high``.
     """
     for side, where in ((in_class, "of the class show the cue"), (~in_class, "of the other classes show the cue")):
         if reason := too_few(distinct(groups[side]), min_images, where):
@@ -65,6 +69,9 @@ def leakage(
     aucs, low, high = _probed(inside[rows], tried, groups, folds, weights)
     others, rest_low, rest_high = _probed(rest[rows], tried[:, : 1 + REST_PERMUTATIONS], groups, folds, weights)
     extra = {"rest": float(others[0]), "rest_low": rest_low, "rest_high": rest_high}
+    if control is not None:
+        few = tried[:, : 1 + REST_PERMUTATIONS]
+        extra |= _beside_control(inside[rows], control[rows], few, groups, folds, weights, min_images)
     return Measure(float(aucs[0]), low, high, len(rows), permutation_p(float(aucs[0]), aucs[1:]), extra=extra)
 
 
@@ -75,6 +82,41 @@ def _probed(features: Floats, tried: Bools, groups: Ints, folds: Ints, weights: 
     as_trained = fold_auc(scores[:, :1], tried[:, 1:], folds)
     training = max(0.0, float(aucs[1:].var() - as_trained.var()))
     return aucs, *_auc_interval(scores[:, 0], tried[:, 0], groups, folds, weights, training)
+
+
+def _beside_control(
+    inside: Floats, control: Floats, tried: Bools, groups: Ints, folds: Ints, weights: Ints, min_images: int
+) -> dict[str, float]:
+    """The control's AUC, and how far the cue's is above it, on the images that have room for a control."""
+    room = control.any(axis=1)
+    tried, groups, folds, weights = tried[room], groups[room], folds[room], weights[:, room]
+    smaller = min(distinct(groups[tried[:, 0] == side]) for side in (True, False))
+    if smaller < min_images or not _pairs(tried[:, :1], folds).sum():
+        return {}
+    aucs, low, high = _probed(control[room], tried, groups, folds, weights)
+    scores = [probe_scores(features[room], tried, folds) for features in (inside, control)]
+    above, above_low, above_high = _difference(scores[0], scores[1], tried, folds, weights, smaller)
+    return {
+        "control": float(aucs[0]),
+        "control_low": low,
+        "control_high": high,
+        "above_control": above,
+        "above_control_low": above_low,
+        "above_control_high": above_high,
+    }
+
+
+def _difference(
+    first: Floats, second: Floats, tried: Bools, folds: Ints, weights: Ints, smaller: int
+) -> tuple[float, float, float]:
+    """AUC of one set of scores minus that of another on the same images, with its interval as in ``leakage``."""
+    aucs = [fold_auc(scores, tried, folds) for scores in (first, second)]
+    as_trained = [fold_auc(scores[:, :1], tried[:, 1:], folds) for scores in (first, second)]
+    training = max(0.0, float((aucs[0] - aucs[1])[1:].var() - (as_trained[0] - as_trained[1]).var()))
+    drawn = [weighted_fold_auc(scores[:, 0], tried[:, 0], folds, weights) for scores in (first, second)]
+    value, middle = float(aucs[0][0] - aucs[1][0]), float(aucs[0][0] + aucs[1][0]) / 2
+    low, high = _widened(value, *percentile_interval(drawn[0] - drawn[1], units=smaller), training, middle)
+    return value, low, high
 
 
 def probe_scores(features: Floats, labels: Bools, folds: Ints) -> NDArray[np.float64]:
@@ -167,8 +209,14 @@ def _auc_interval(
     low, high = percentile_interval(weighted_fold_auc(scores, labels, folds, weights), units=smaller)
     if low == high and value in (0.0, 1.0):
         return wilson(value * smaller, smaller)
-    wider = float(norm.ppf((1 + LEVEL) / 2) ** 2) * training * 4 * value * (1 - value)
-    return max(0.0, value - math.hypot(value - low, wider**0.5)), min(1.0, value + math.hypot(high - value, wider**0.5))
+    low, high = _widened(value, low, high, training, value)
+    return max(0.0, low), min(1.0, high)
+
+
+def _widened(value: float, low: float, high: float, training: float, auc: float) -> tuple[float, float]:
+    """An interval with the variance of training added, which ``training`` is at an AUC of 0.5 and fades towards 1."""
+    wider = float(norm.ppf((1 + LEVEL) / 2)) * math.sqrt(training * 4 * auc * (1 - auc))
+    return value - math.hypot(value - low, wider), value + math.hypot(high - value, wider)
 
 
 def _pairs(labels: Bools, folds: Ints) -> Floats:

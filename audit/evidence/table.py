@@ -14,20 +14,24 @@ from audit.cues.cue import Cue
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
 from audit.evidence.attention import attention
-from audit.evidence.effect import effect
+from audit.evidence.effect import Answers, effect, weaker
 from audit.evidence.gap import gap
 from audit.evidence.intervals import benjamini_hochberg
 from audit.evidence.leakage import leakage
 from audit.evidence.measure import Measure, unmeasured
 from audit.evidence.prevalence import prevalence
-from audit.evidence.texture import texture
+from audit.evidence.texture import DIMENSIONS, texture
 from audit.folder import AuditFolder, read_table, write_table
+from audit.hiding import control_masks
 from audit.leaning import leaning_classes
+from audit.masking import FILLINGS
 from audit.pixels import read_pixels
 from audit.progress import track
 
 KINDS = ("prevalence", "attention", "leakage", "effect", "gap")
 TESTED = ("prevalence", "leakage", "effect")
+# What describes the inside of a cue, everything else, and a control of equal size, (images, d) each.
+Views = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 _PART = 256
 
 
@@ -71,13 +75,13 @@ class Measurer:
     cues: CueTable
     correct: NDArray[np.bool_]
     masking: pd.DataFrame
-    textures: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = field(default_factory=dict)
+    textures: dict[str, Views] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: AuditFolder, config: Config) -> "Measurer":
         """Read the tables of the earlier stages."""
         correct = read_table(folder.predictions)["correct"].to_numpy(bool)
-        masking = read_table(folder / "masking.parquet")
+        masking = read_table(folder.masking)
         return cls(config, load_dataset(folder), load_cues(folder), correct, masking)
 
     def pairs(self) -> Iterator[tuple[Cue, int]]:
@@ -116,7 +120,7 @@ class Measurer:
             "prevalence": shown,
             "attention": self._attention(cue, label, present & in_class),
             "leakage": self._leakage(cue, label, in_class, present),
-            "effect": self._effect(cue, label),
+            "effect": self._effect(cue, label, present & in_class),
             "gap": apart,
         }
 
@@ -126,9 +130,13 @@ class Measurer:
         return attention(share, area, self.dataset.groups[rows], rng, settings.resamples, settings.min_images)
 
     def _leakage(self, cue: Cue, label: int, in_class: NDArray[np.bool_], present: NDArray[np.bool_]) -> Measure:
+        if cue.kind == "appearance":
+            told = "The looks were told apart by the very activations that this test would see."
+            return unmeasured(told, int(present.sum()))
         # A cluster's place is looked at in every picture: whether it shows the cue there is part of what leaks.
         rows = np.ones_like(present) if cue.kind == "cluster" else present
-        inside, rest = self._textures(cue) if cue.role == "scene" and cue.kind == "detector" else self.cues.pooled(cue)
+        is_seen_as_pixels = cue.role in ("scene", "mark") and cue.kind == "detector"
+        inside, rest, control = self._textures(cue) if is_seen_as_pixels else self._activations(cue)
         settings = self.config.evidence
         return leakage(
             inside[rows],
@@ -140,48 +148,57 @@ class Measurer:
             settings.resamples,
             settings.permutations,
             settings.min_images,
+            control=control[rows],
         )
 
-    def _textures(self, cue: Cue) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Pixels inside and outside of a part of the scene: activations there would show the subject beside it, too."""
+    def _activations(self, cue: Cue) -> Views:
+        return *self.cues.pooled(cue), self.cues.pooled_control(cue)
+
+    def _textures(self, cue: Cue) -> Views:
+        """Pixels of a scene or mark, for activations there would show the subject too; zeros where it is absent."""
         if cue.name not in self.textures:
-            images = np.arange(len(self.dataset.images))
-            pairs = []
+            images, views = np.flatnonzero(self.cues.present(cue)), []
             for part in np.split(images, range(_PART, len(images), _PART)):
                 for image, mask in zip(part, self.cues.masks(cue, part), strict=True):
                     pixels = read_pixels(self.dataset, int(image), self.config)
-                    pairs.append((texture(pixels, mask), texture(pixels, ~mask)))
-            inside, rest = (np.stack(side) for side in zip(*pairs, strict=True))
-            self.textures[cue.name] = inside, rest
+                    control = control_masks(mask[None], int(image), self.config.seed)[0]
+                    views.append([texture(pixels, some) for some in (mask, ~mask, control)])
+            described = np.zeros((3, len(self.dataset.images), DIMENSIONS), np.float32)
+            described[:, images] = np.array(views, np.float32).reshape(-1, 3, DIMENSIONS).swapaxes(0, 1)
+            self.textures[cue.name] = described[0], described[1], described[2]
         return self.textures[cue.name]
 
-    def _effect(self, cue: Cue, label: int) -> Measure:
-        images = self.masking["image"].to_numpy()
-        rows = self.masking[(self.masking["cue"] == cue.name) & (self.dataset.labels[images] == label)]
+    def _effect(self, cue: Cue, label: int, shown: NDArray[np.bool_]) -> Measure:
+        asked_about = self.masking["cue"] == self.cues.place_of(cue)
+        rows = self.masking[asked_about & shown[self.masking["image"].to_numpy()]]
         comparable = rows[rows["predicted_control"] >= 0]
-        if len(rows) >= self.config.evidence.min_images > len(comparable):
-            return unmeasured(
-                "It covers too much of the pictures: there is no equal area left to compare with.", len(rows)
-            )
-        images = comparable["image"].to_numpy()
-        settings = self.config.evidence
+        asked, left = rows["image"].nunique(), comparable["image"].nunique()
+        if asked >= self.config.evidence.min_images > left:
+            return unmeasured("It covers too much of the pictures: there is no equal area left to compare with.", asked)
+        return weaker(
+            {name: self._under(comparable[comparable["filling"] == name], cue, label, name) for name in FILLINGS}
+        )
+
+    def _under(self, rows: pd.DataFrame, cue: Cue, label: int, filling: str) -> Measure:
+        images, settings = rows["image"].to_numpy(), self.config.evidence
+        before, masked, control = (
+            Answers(rows[f"p_{view}"].to_numpy(np.float64), rows[f"predicted_{view}"].to_numpy(np.int64))
+            for view in ("before", "masked", "control")
+        )
         return effect(
-            p_before=comparable["p_before"].to_numpy(np.float64),
-            p_masked=comparable["p_masked"].to_numpy(np.float64),
-            p_control=comparable["p_control"].to_numpy(np.float64),
-            predicted_before=comparable["predicted_before"].to_numpy(np.int64),
-            predicted_masked=comparable["predicted_masked"].to_numpy(np.int64),
-            predicted_control=comparable["predicted_control"].to_numpy(np.int64),
+            before,
+            masked,
+            control,
             label=self.dataset.labels[images],
             groups=self.dataset.groups[images],
-            rng=self._rng(cue, label, "effect"),
+            rng=self._rng(cue, label, "effect", FILLINGS.index(filling)),
             resamples=settings.resamples,
             permutations=settings.permutations,
             min_images=settings.min_images,
         )
 
-    def _rng(self, cue: Cue, label: int, kind: str) -> np.random.Generator:
-        return np.random.default_rng([self.config.seed, label, KINDS.index(kind), *cue.name.encode()])
+    def _rng(self, cue: Cue, label: int, kind: str, part: int = 0) -> np.random.Generator:
+        return np.random.default_rng([self.config.seed, label, KINDS.index(kind), part, *cue.name.encode()])
 
 
 def _row(cue: str, label: str, kind: str, measure: Measure) -> tuple[object, ...]:

@@ -1,0 +1,79 @@
+"""What the detectors found in a few photographs, as layers that darken all the rest of the picture."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from audit.cues.detect import Detections, load_detections
+from audit.folder import AuditFolder, read_table
+from reports.pictures import data_uri
+
+Record = Mapping[str, Any]
+
+CUES = 40
+LOOKS = 6
+LOOK_CLASSES = 4
+_SHADE = (16, 16, 24, 165)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One cue, the photographs (paths) shown as examples of it, and for each the layer as a data URI."""
+
+    cue: Record
+    layers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class FoundLooks:
+    """The looks of one cue, the classes whose photographs are shown, and the layer of each photograph (path)."""
+
+    entry: Record
+    classes: tuple[str, ...]
+    layers: Mapping[str, str]
+
+
+def spotlights(record: Record, folder: AuditFolder) -> list[Found]:
+    """Examples of every cue that detectors found somewhere, at most 40 cues, in the record's order."""
+    cues = [cue for cue in record["cues"] if cue["kind"] == "detector" and cue["examples"]][:CUES]
+    if not cues:
+        return []
+    table = read_table(folder.images)
+    numbers = dict(zip(table["path"], table["image"], strict=True))
+    detections = load_detections(folder)
+    return [Found(cue, _layers(cue["name"], cue["examples"], detections, numbers)) for cue in cues]
+
+
+def looks(record: Record, folder: AuditFolder) -> list[FoundLooks]:
+    """The looks of every cue that has some, at most six cues, in the record's order."""
+    entries = record["looks"][:LOOKS]
+    if not entries:
+        return []
+    table = read_table(folder.images)
+    numbers = dict(zip(table["path"], table["image"], strict=True))
+    detections = load_detections(folder)
+    found = []
+    for entry in entries:
+        classes = tuple(record["dataset"]["classes"])[:LOOK_CLASSES]
+        paths = [path for one in entry["groups"] for name in classes for path in one["classes"][name]["examples"]]
+        found.append(FoundLooks(entry, classes, _layers(entry["cue"], paths, detections, numbers)))
+    return found
+
+
+def _layers(cue: str, paths: Sequence[str], detections: Detections, numbers: Mapping[str, int]) -> dict[str, str]:
+    masks = detections.masks(np.array([numbers[path] for path in paths], int))[:, detections.place(cue)]
+    return {path: shade(mask) for path, mask in zip(paths, masks, strict=True)}
+
+
+def shade(mask: NDArray[np.bool_]) -> str:
+    """A picture (h, w) that is dark outside of a mask and transparent inside, as a data URI."""
+    image = Image.fromarray(mask.astype(np.uint8), "P")
+    image.putpalette(bytes(_SHADE[:3]) * 2)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", transparency=bytes((_SHADE[3], 0)), optimize=True)
+    return data_uri("image/png", buffer.getvalue())
