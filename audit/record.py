@@ -47,7 +47,9 @@ LIMITS = (
     "hold something of the hair or the collar beside it. The background's leakage is measured on its pixels alone.",
     "Hiding part of a picture makes an unusual picture; the same is done elsewhere in it as a comparison, but the "
     "comparison is not perfect.",
-    "Cues are found by small detectors that make mistakes.",
+    "Cues are found by small detectors that make mistakes; their examples in this report are there to be doubted. In "
+    "1,005 photographs of doctors and nurses a face was found in 99 to 100 % of each of four groups by skin and gender "
+    "(91 photographs or more each); hair and skin are found where a face is, so people seen from behind are missed.",
 )
 TEXT_READ = (
     "Text was read where its letters are clear in a picture of 512 pixels. Handwriting, logos, and very small or faint "
