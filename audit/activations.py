@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -10,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from audit.config import Config
-from audit.dataset import Dataset
+from audit.dataset import Dataset, load_dataset
 from audit.folder import AuditFolder, write_atomically
-from audit.models import Backbone
+from audit.models import Backbone, load_backbone
 from audit.pixels import Images, read_batches
-from audit.runtime import Runtime
+from audit.runtime import Runtime, choose_runtime
 
 SHARD = 128
 _HALF_MAX = 65504.0
@@ -33,6 +34,12 @@ class ActivationStore:
     backbone: Backbone
     runtime: Runtime
     _shards: dict[Path, NDArray[np.float16]] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, folder: AuditFolder, config: Config) -> Self:
+        """The store of an audit whose dataset stage is done, on the device and with the weights of the settings."""
+        runtime = choose_runtime(config)
+        return cls(folder, load_dataset(folder), config, load_backbone(config).on(runtime), runtime)
 
     def batches(
         self, images: Images, size: int, flipped: NDArray[np.bool_] | None = None

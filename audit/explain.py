@@ -16,15 +16,13 @@ from audit.activations import ActivationStore, to_half
 from audit.attention import cover, find_regions
 from audit.config import Config
 from audit.cues.detect import Detections, load_detections
-from audit.dataset import load_dataset
 from audit.folder import AuditFolder, file_digest, value_digest, write_table
 from audit.gradcam import grad_cam
 from audit.hiding import control_masks
 from audit.maps import shard_paths
-from audit.models import Network, load_backbone
+from audit.models import Network
 from audit.pixels import Images
 from audit.progress import track
-from audit.runtime import choose_runtime
 from audit.training import fold_path, load_fold
 
 SHARD = 128
@@ -40,10 +38,9 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     inside the control of equal size and shape elsewhere (``hiding.control_mask``; zeros where there is no room).
     A killed run goes on at the shard it was in.
     """
-    dataset, runtime = load_dataset(folder), choose_runtime(config)
-    store = ActivationStore(folder, dataset, config, load_backbone(config).on(runtime), runtime)
+    store = ActivationStore.open(folder, config)
     detections = load_detections(folder)
-    with track("explaining", len(dataset.images)) as advance:
+    with track("explaining", len(store.dataset.images)) as advance:
         written = [_explain_fold(store, detections, fold, advance) for fold in range(config.training.folds)]
     for stale in set(shard_paths(folder)) - set(chain.from_iterable(written)):
         stale.unlink()

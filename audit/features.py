@@ -9,12 +9,9 @@ from numpy.typing import NDArray
 
 from audit.activations import SHARD, ActivationStore, save_array, to_half
 from audit.config import Config
-from audit.dataset import load_dataset
 from audit.folder import AuditFolder, value_digest, write_json, write_text
-from audit.models import load_backbone
 from audit.pixels import Images, read_batches
 from audit.progress import note, track
-from audit.runtime import choose_runtime
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
@@ -23,17 +20,16 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     Writes ``cache/pooled-*.npy``, float32 (n, C), and within ``compute.cache_gb`` ``cache/trunk-*.npy``, one shard per
     128 images and orientation. Shards are written whole: an interrupted pass goes on at the shard it was in.
     """
-    dataset, runtime = load_dataset(folder), choose_runtime(config)
-    store = ActivationStore(folder, dataset, config, load_backbone(config).on(runtime), runtime)
+    store = ActivationStore.open(folder, config)
     _forget_other_inputs(store)
     orientations = _orientations(store)
-    with track("features", len(dataset.images) * max(1, len(orientations))) as advance:
-        for images in _shards(len(dataset.images)):
+    with track("features", len(store.dataset.images) * max(1, len(orientations))) as advance:
+        for images in _shards(len(store.dataset.images)):
             for flipped in orientations or (False,):
                 _fill(store, images, flipped, keep=bool(orientations))
                 advance(len(images))
     summary = folder.cache / "features.json"
-    write_json(summary, {"key": _key(store), "images": len(dataset.images), "cached": len(orientations)})
+    write_json(summary, {"key": _key(store), "images": len(store.dataset.images), "cached": len(orientations)})
     return [summary, *sorted(folder.cache.glob("pooled-*.npy"))]
 
 

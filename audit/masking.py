@@ -14,14 +14,12 @@ from audit import checkpoints
 from audit.activations import ActivationStore, to_half
 from audit.config import Config
 from audit.cues.table import CueTable, load_cues
-from audit.dataset import load_dataset
 from audit.folder import AuditFolder, file_digest, read_table, value_digest, write_table, write_text
 from audit.hiding import control_masks, hide, mean_colour
 from audit.leaning import leaning_classes
-from audit.models import Network, load_backbone
+from audit.models import Network
 from audit.pixels import Images, read_batches
 from audit.progress import track
-from audit.runtime import choose_runtime
 from audit.training import load_fold
 
 FILLINGS = ("blur", "mean")
@@ -42,15 +40,14 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     positions, NaN where nothing was asked. In the order of their names their rows are those of ``masking.parquet``
     (``read_masked``).
     """
-    dataset, runtime = load_dataset(folder), choose_runtime(config)
-    store = ActivationStore(folder, dataset, config, load_backbone(config).on(runtime), runtime)
+    store = ActivationStore.open(folder, config)
     cues, before = load_cues(folder), read_table(folder.predictions)
     chosen = choose_images(cues, store)
     _forget_other_inputs(folder, chosen, config)
     with track("hiding cues", len(chosen)) as advance:
-        colour = mean_colour(dataset, config)
+        colour = mean_colour(store.dataset, config)
         for fold in range(config.training.folds):
-            pairs = chosen[dataset.folds[chosen["image"]] == fold]
+            pairs = chosen[store.dataset.folds[chosen["image"]] == fold]
             _ask_fold(_Asker(store, load_fold(store, fold), cues, before, colour), pairs, fold, advance)
     write_table(folder.masking, _gathered(folder))
     return [folder.masking, *_shards(folder)]

@@ -18,16 +18,16 @@ from torchvision.transforms.functional import gaussian_blur
 
 from audit.activations import ActivationStore
 from audit.config import Config
-from audit.dataset import Dataset, load_dataset
+from audit.dataset import Dataset
 from audit.evidence.intervals import LEVEL, share_interval
 from audit.faithfulness import occlusion_maps, rank_correlation
 from audit.folder import AuditFolder, read_json, read_table, write_json
 from audit.gradcam import grad_cam
 from audit.maps import read_maps
-from audit.models import Network, load_backbone
+from audit.models import Network
 from audit.pixels import Images, read_pixels
 from audit.progress import track
-from audit.runtime import Runtime, choose_runtime
+from audit.runtime import Runtime
 from audit.training import load_fold
 
 # Likeness to the trained maps at which randomised ones count as unchanged. Measured on 300 cats and dogs: 0.22 to 0.33
@@ -68,8 +68,7 @@ class Check:
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
     """Stage: write ``sanity.json``: ``trusted`` (no check failed), ``sentence`` and ``checks``."""
-    dataset, runtime = load_dataset(folder), choose_runtime(config)
-    store = ActivationStore(folder, dataset, config, load_backbone(config).on(runtime), runtime)
+    store = ActivationStore.open(folder, config)
     predictions = read_table(folder.predictions)
     with track("checking the maps", 3, "checks") as advance:
         changes = [change for part in _samples(store, predictions, 0, _RANDOMISED) for change in _changes(part)]
@@ -77,7 +76,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
         checks = [
             judge_randomisation(pd.DataFrame(changes)),
             _occlusion(store, predictions),
-            judge_empty(predictions["empty"].to_numpy(bool), dataset.groups),
+            judge_empty(predictions["empty"].to_numpy(bool), store.dataset.groups),
         ]
         advance(2)
     write_json(folder.sanity, summary(checks))

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from audit import checkpoints
 from audit.activations import ActivationStore
 from audit.config import Config
-from audit.dataset import Dataset, load_dataset
+from audit.dataset import Dataset
 from audit.features import read_pooled
 from audit.fitting import Epoch, Fitting, Inputs, PooledInputs, Split
 from audit.folder import AuditFolder, read_json, value_digest, write_json, write_table
 from audit.given import GivenHead
-from audit.models import GapHead, Network, load_backbone
+from audit.models import GapHead, Network
 from audit.progress import track
-from audit.runtime import choose_runtime
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
@@ -30,8 +29,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     A killed run goes on at the epoch it was in and ends with the same weights: the order of images and their flips
     depend on seed, fold and epoch alone.
     """
-    dataset, runtime = load_dataset(folder), choose_runtime(config)
-    store = ActivationStore(folder, dataset, config, load_backbone(config).on(runtime), runtime)
+    store = ActivationStore.open(folder, config)
     rows: list[dict[str, object]] = []
     with track("training", config.training.folds * config.training.epochs, "epochs") as advance:
         for fold in range(config.training.folds):

@@ -23,9 +23,7 @@ from audit.dataset import Dataset, load_dataset
 from audit.explain import read_shards
 from audit.folder import AuditFolder, read_json, read_table, write_json, write_table
 from audit.maps import read_maps
-from audit.models import load_backbone
 from audit.pixels import Images
-from audit.runtime import choose_runtime
 
 _PART = 512
 
@@ -129,8 +127,7 @@ def _detected(folder: AuditFolder) -> tuple[list[Cue], pd.DataFrame]:
 
 
 def _look_alikes(folder: AuditFolder, config: Config, dataset: Dataset) -> tuple[list[Cue], pd.DataFrame]:
-    runtime = choose_runtime(config)
-    store = ActivationStore(folder, dataset, config, load_backbone(config).on(runtime), runtime)
+    store = ActivationStore.open(folder, config)
     regions, assigned = read_table(folder.regions), read_table(folder.clusters)["cluster"].to_numpy()
     shape = read_maps(folder, np.arange(1)).shape[1:]
     sought = look_alikes(store, load_clusters(folder), regions, assigned, (shape[0], shape[1]))
