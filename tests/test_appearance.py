@@ -131,7 +131,7 @@ def draw_patches(root: Path, shares: tuple[float, float]) -> tuple[Path, Path]:
 
 def audit_patches(root: Path, shares: tuple[float, float]) -> AuditFolder:
     manifest, boxes = draw_patches(root / "photos", shares)
-    own = [{"name": "patch", "words": "the patch", "boxes": str(boxes), "role": "part"}]
+    own = [{"name": "spot", "words": "the patch", "boxes": str(boxes), "role": "part"}]
     return run_audit(root / "audit", tiny_config(manifest, own_cues=own))
 
 
@@ -152,11 +152,11 @@ def test_a_look_that_goes_with_a_class_is_flagged_without_any_attribute(planted)
 
 def test_its_evidence_is_that_of_the_part_in_the_images_that_have_the_look(planted):
     rows = read_table(planted.cues).set_index(["cue", "image"])
-    for name in ("patch look 1", "patch look 2"):
+    for name in ("spot look 1", "spot look 2"):
         has = rows.loc[name, "present"].to_numpy(bool)
         for column in ("attention", "area"):
-            np.testing.assert_array_equal(rows.loc[name, column][has], rows.loc["patch", column][has])
-    assert "patch look 1" not in set(read_table(planted.masking)["cue"])
+            np.testing.assert_array_equal(rows.loc[name, column][has], rows.loc["spot", column][has])
+    assert "spot look 1" not in set(read_table(planted.masking)["cue"])
 
 
 def test_looks_are_counted_by_class_with_examples(planted):
