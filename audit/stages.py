@@ -61,7 +61,7 @@ STAGES = (
         "audit.cues.table:build",
         ("detect", "explain", "clusters"),
         ("attention", "evidence", "seed"),
-        version=3,
+        version=4,
     ),
     Stage("masking", "audit.masking:build", ("training", "cues"), ("evidence.effect_images", "seed"), version=2),
     Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed"), version=3),

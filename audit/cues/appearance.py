@@ -23,6 +23,8 @@ from audit.dataset import Dataset
 from audit.pixels import Images, read_pixels
 
 _EVERYBODY = 0.8
+# Bare skin is the face and what is seen of the limbs: its looks would tell those of the face once more.
+_NO_LOOKS = ("skin",)
 _MOST = 4
 # From here on a group counts as a stable one (Hennig 2007).
 _LEAST_STABILITY = 0.75
@@ -62,7 +64,8 @@ def find_looks(
     for cue in detections.cues:
         place = detections.place(cue.name)
         present = detections.present[:, place]
-        if cue.name not in parts or cue.within in parts or present.mean() < _EVERYBODY:
+        is_whole = cue.name in parts and cue.within not in parts and cue.name not in _NO_LOOKS
+        if not is_whole or present.mean() < _EVERYBODY:
             continue
         grouped = sort_looks(inside(cue)[present], config.seed)
         if grouped:
