@@ -21,6 +21,43 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+# The first two are trained here; torchvision's others are audited as their owner trained them (model.checkpoint).
+Arch = Literal[
+    "vgg16",
+    "tiny",
+    "alexnet",
+    "vgg11",
+    "vgg11_bn",
+    "vgg13",
+    "vgg13_bn",
+    "vgg16_bn",
+    "vgg19",
+    "vgg19_bn",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "resnext50_32x4d",
+    "wide_resnet50_2",
+    "densenet121",
+    "densenet169",
+    "densenet201",
+    "efficientnet_b0",
+    "efficientnet_b1",
+    "efficientnet_b2",
+    "efficientnet_b3",
+    "efficientnet_b4",
+    "efficientnet_v2_s",
+    "convnext_tiny",
+    "convnext_small",
+    "convnext_base",
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "mobilenet_v3_large",
+]
+
+
 class DatasetConfig(Section):
     """Which photographs, and which of them are acceptable."""
 
@@ -37,7 +74,9 @@ class DatasetConfig(Section):
 class ModelConfig(Section):
     """The classifier that is fine-tuned and explained."""
 
-    arch: Literal["vgg16", "tiny"] = "vgg16"
+    arch: Arch = "vgg16"
+    checkpoint: Path | None = None
+    classes: list[str] | None = None
     weights: Path | None = None
     fine_tune: Literal["head", "conv5", "all"] = "conv5"
     head: Literal["gap", "fc"] = "gap"
@@ -121,7 +160,20 @@ class Config(Section):
     training: TrainingConfig = TrainingConfig()
     compute: ComputeConfig = ComputeConfig()
     attention: AttentionConfig = AttentionConfig()
-    cues: list[str] = ["face", "hair", "person", "main_object", "clothing", "background", "border", "text"]
+    cues: list[str] = [
+        "face",
+        "glasses",
+        "eyes",
+        "hair",
+        "skin",
+        "person",
+        "main_object",
+        "clothing",
+        "background",
+        "border",
+        "text",
+        "patch",
+    ]
     own_cues: list[OwnCueConfig] = []
     expected_cues: list[str] = []
     evidence: EvidenceConfig = EvidenceConfig()

@@ -50,12 +50,12 @@ def _shards(count: int) -> Iterator[Images]:
 def _orientations(store: ActivationStore) -> tuple[bool, ...]:
     """Which orientations are worth keeping and fit: none, upright, or upright and flipped.
 
-    A head on a frozen trunk learns little from flips, so it does not pay a second pass for them.
+    A head on a frozen trunk learns little from flips, so it does not pay a second pass for them; a given one nothing.
     """
-    settings = store.config
+    settings, learns = store.config, store.backbone.given is None and store.config.model.fine_tune == "conv5"
     if len(store.backbone.trunk) == 0:
         return ()
-    wanted = (False, True) if settings.training.flips and settings.model.fine_tune == "conv5" else (False,)
+    wanted = (False, True) if settings.training.flips and learns else (False,)
     size = _bytes_per_image(store) * len(store.dataset.images) * len(wanted)
     if size <= settings.compute.cache_gb * 1e9:
         return wanted

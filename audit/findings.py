@@ -1,7 +1,7 @@
 """The findings: one verdict per cue, in words, with what to do about it."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,16 @@ from audit.folder import AuditFolder, read_table, write_json
 from audit.pixels import Images
 from audit.plan import Flagged, PlanCell, cells, write_plan
 from audit.progress import note
+from audit.sanity import maps_are_trusted
 from audit.severity import ORDER, Evidence, Severity, Strength, in_data, in_model, severity
 
+# What a verdict is worth when the maps failed their own checks: clearing a cue needs maps that can be trusted, too.
+LOWERED: Mapping[Severity, Severity] = {
+    "high": "medium",
+    "medium": "low",
+    "low": "not_enough_data",
+    "cleared": "not_enough_data",
+}
 _LEVELS: dict[Strength, int] = {"strong": 3, "weak": 2, "unknown": 1, "none": 0}
 
 
@@ -35,6 +43,7 @@ class Verdict:
     model: Strength
     severity: Severity
     figures: Mapping[str, Mapping[str, Any]]
+    lowered: bool = False
 
     @property
     def rank(self) -> tuple[int, float, str]:
@@ -54,7 +63,10 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     dataset, cues = load_dataset(folder), load_cues(folder)
     for name in sorted(set(config.expected_cues) - {cue.name for cue in cues.cues}):
         note(f"expected_cues names '{name}', which was not looked for; the cues are listed in cues.json.")
-    verdicts = sorted(_verdicts(folder, config, dataset, cues), key=lambda verdict: verdict.rank)
+    judged: Iterable[Verdict] = _verdicts(folder, config, dataset, cues)
+    if not maps_are_trusted(folder):
+        judged = map(lower, judged)
+    verdicts = sorted(judged, key=lambda verdict: verdict.rank)
     chooser = _Exemplars(folder, config, dataset, cues)
     entries, flagged, wanted = [], [], []
     for number, verdict in enumerate(verdicts, 1):
@@ -67,6 +79,12 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     write_json(folder.findings, entries)
     plan = write_plan(folder, dataset, flagged, wanted)
     return [folder.findings, plan, folder.plan / "weights.csv", folder.plan / "shopping-list.csv"]
+
+
+def lower(verdict: Verdict) -> Verdict:
+    """The verdict one step lower; one that accuses and clears nothing stays as it is."""
+    severity = LOWERED.get(verdict.severity)
+    return verdict if severity is None else replace(verdict, severity=severity, lowered=True)
 
 
 def _verdicts(folder: AuditFolder, config: Config, dataset: Dataset, cues: CueTable) -> Iterator[Verdict]:
@@ -122,7 +140,7 @@ def _entry(identifier: str, verdict: Verdict, needed: list[PlanCell], chooser: "
         "words": cue.words,
         "class": label,
         "severity": verdict.severity,
-        "sentence": sentences.headline(cue.words, label, verdict.severity),
+        "sentence": sentences.headline(cue.words, label, verdict.severity, verdict.lowered),
         "in_data": verdict.data,
         "in_model": verdict.model,
         "in_data_sentence": sentences.data_sentence(cue.words, label, figures, verdict.data),

@@ -45,6 +45,7 @@ class AuditFolder:
     training = _Inside("training.parquet")
     explain = _Inside("explain")
     predictions = _Inside("predictions.parquet")
+    sanity = _Inside("sanity.json")
     regions = _Inside("regions.parquet")
     clusters = _Inside("clusters.parquet")
     cluster_list = _Inside("clusters.json")

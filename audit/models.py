@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torchvision.models import vgg16
 
 from audit.config import Config
 from audit.errors import ConfigError
+from audit.given import GivenHead, GivenModel, load_given
 from audit.runtime import Runtime
 from audit.weights import VggWeights, load_vgg16_weights
 
@@ -96,20 +98,24 @@ class Origin:
 
 @dataclass(frozen=True)
 class Backbone:
-    """Pretrained layers in two parts: the frozen trunk, and the tail that every fold trains a copy of."""
+    """Pretrained layers in two parts: the frozen trunk, and the tail that every fold trains a copy of.
+
+    ``given`` is a classifier that is audited as its owner trained it; nothing of it is trained, and its tail is empty.
+    """
 
     trunk: nn.Sequential
     tail: nn.Sequential
     channels: int
     classifier: dict[str, Tensor] | None
     origin: Origin
+    given: GivenModel | None = None
 
     def on(self, runtime: Runtime) -> "Backbone":
         """The same layers on the runtime's device."""
         return replace(self, trunk=self.trunk.to(runtime.device), tail=self.tail.to(runtime.device))
 
     def network(self, config: Config, classes: int, runtime: Runtime) -> Network:
-        """A network whose tail is a copy of the pretrained one and whose head is new, on the runtime's device.
+        """A network whose tail is a copy of the pretrained one and whose head is new or given, on the runtime's device.
 
         Raises ConfigError for ``model.head: fc`` when the weights hold no fully connected layers.
         """
@@ -117,6 +123,8 @@ class Backbone:
         return Network(self.trunk, tail, self._head(config, classes)).to(runtime.device)
 
     def _head(self, config: Config, classes: int) -> nn.Module:
+        if self.given is not None:
+            return GivenHead(self.given, classes)
         if config.model.head == "gap":
             return GapHead(self.channels, classes)
         if self.classifier is None:
@@ -128,9 +136,19 @@ class Backbone:
 
 
 def load_backbone(config: Config) -> Backbone:
-    """The pretrained layers that the settings name. Raises MissingModelFile or ModelFileError for VGG-16's weights."""
+    """The pretrained layers that the settings name.
+
+    Raises MissingModelFile or ModelFileError for a file of weights, ConfigError for an arch that needs a checkpoint.
+    """
+    if config.model.checkpoint is not None:
+        return _given(config, config.model.checkpoint)
     if config.model.arch == "tiny":
         return _tiny(config)
+    if config.model.arch != "vgg16":
+        raise ConfigError(
+            f"model.arch: {config.model.arch} is only audited as its owner trained it: give its weights as "
+            "model.checkpoint, or let bias-audit train a vgg16."
+        )
     weights = load_vgg16_weights(config)
     return _vgg16(config, weights)
 
@@ -141,6 +159,12 @@ def _vgg16(config: Config, weights: VggWeights) -> Backbone:
     layers.load_state_dict(state)
     origin = Origin(weights.origin, weights.sha256)
     return Backbone(*_split(layers, _VGG16_TAIL[config.model.fine_tune]), 512, weights.classifier, origin)
+
+
+def _given(config: Config, path: Path) -> Backbone:
+    given = load_given(config, path)
+    origin = Origin(f"a {config.model.arch} that was trained elsewhere, from the file {path.name}", given.sha256)
+    return Backbone(given.trunk, nn.Sequential(), given.channels, None, origin, given)
 
 
 def _tiny(config: Config) -> Backbone:

@@ -43,8 +43,6 @@ LIMITS = (
     "does not say why, and it is no proof of discrimination or of its absence.",
     "Only the kinds of content listed here were looked for. A shortcut that no detector names, no attribute records "
     "and no cluster of attention shows can go unnoticed.",
-    "The model was trained for this audit. Another network may use what this one ignores, which is why what is in the "
-    "data is reported apart from what the model uses.",
     "Grad-CAM maps are coarse, and what the network sees at one place reaches beyond it: the leakage of the face can "
     "hold something of the hair or the collar beside it. The background's leakage is measured on its pixels alone.",
     "Hiding part of a picture makes an unusual picture; the same is done elsewhere in it as a comparison, but the "
@@ -58,6 +56,17 @@ TEXT_READ = (
 TEXT_UNREAD = (
     "Text and watermarks were not read: where one matters it appears as something in a fixed place or as an unnamed "
     "cue."
+)
+TRAINED_HERE = (
+    "The model was trained for this audit. Another network may use what this one ignores, which is why what is in the "
+    "data is reported apart from what the model uses."
+)
+TINY_MODEL = "This audit used the tiny test network with random weights; its findings mean nothing outside tests."
+GIVEN_MODEL = (
+    "The model was given, not trained for this audit, and it was perhaps trained on photographs that are audited here. "
+    "It may then be right about them because it remembers them, so that its accuracy, and the leakage that is read off "
+    "its own activations, can be too high, and its gaps too small.",
+    "Answers of the given model for classes that are not in this dataset are left out.",
 )
 NO_SELF_AUDIT = {
     "status": "not_run",
@@ -90,6 +99,7 @@ def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> dict[str,
         "versions": _versions(),
         "dataset": _dataset(folder, dataset),
         "model": _model(folder, config, dataset),
+        "sanity": read_json(folder.sanity),
         "seconds": _seconds(folder),
         "peak_memory_mb": _peak_memory(),
         "config": config.model_dump(mode="json"),
@@ -116,12 +126,8 @@ def limits(folder: AuditFolder, config: Config) -> list[str]:
     """What the result does not say, and what could not be done on this machine."""
     missing = not_looked_for(folder)
     sentences = [f"The cue '{cue}' was not looked for: {reason}." for cue, reason in missing.items()]
-    if config.model.arch == "tiny":
-        sentences.append(
-            "This audit used the tiny test network with random weights; its findings mean nothing outside tests."
-        )
     was_read = "text" in config.cues and "text" not in missing
-    return [*sentences, *LIMITS, TEXT_READ if was_read else TEXT_UNREAD]
+    return [*sentences, *_model_limits(config), *LIMITS, TEXT_READ if was_read else TEXT_UNREAD]
 
 
 def _with_paths(looks: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
@@ -230,3 +236,11 @@ def _peak_memory() -> int:
     unit = 2**20 if sys.platform == "darwin" else 2**10
     most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return int(most // unit)
+
+
+def _model_limits(config: Config) -> list[str]:
+    if config.model.checkpoint is not None:
+        return list(GIVEN_MODEL)
+    if config.model.arch == "tiny":
+        return [TINY_MODEL, TRAINED_HERE]
+    return [TRAINED_HERE]

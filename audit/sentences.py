@@ -5,6 +5,7 @@ from typing import Any
 
 from audit.severity import Severity, Strength
 
+LOWERED = "Rated one step lower than the figures say, since the attention maps failed their own test."
 Figures = Mapping[str, Mapping[str, Any]]
 
 
@@ -17,8 +18,10 @@ def percent(share: float) -> str:
     return f"{share * 100:.0f} %"
 
 
-def headline(words: str, label: str, severity: Severity) -> str:
-    """The finding in one sentence."""
+def headline(words: str, label: str, severity: Severity, lowered: bool = False) -> str:
+    """The finding in one sentence, and a second one where untrustworthy maps ``lowered`` its severity."""
+    if lowered:
+        return f"{_lowered_headline(words, label, severity)} {LOWERED}"
     if severity == "high":
         return f"“{label}” is tied to {words}, and this model has learned to use it."
     if severity == "medium":
@@ -30,6 +33,12 @@ def headline(words: str, label: str, severity: Severity) -> str:
     if severity == "cleared":
         return f"{_capital(words)} is no shortcut to “{label}”: neither the data nor the model lean on it."
     return f"Too few photographs to tell whether {words} is a shortcut to “{label}”."
+
+
+def _lowered_headline(words: str, label: str, severity: Severity) -> str:
+    if severity == "not_enough_data":
+        return f"Whether {words} is a shortcut to “{label}” cannot be told."
+    return headline(words, label, severity)
 
 
 def data_sentence(words: str, label: str, figures: Figures, strength: Strength) -> str:

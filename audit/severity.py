@@ -24,7 +24,7 @@ class Limit:
 DIFFERENCE = Limit(strong=0.30, strong_floor=0.10, weak=0.10, weak_floor=0.0)
 LEAKAGE = Limit(strong=0.70, strong_floor=0.60, weak=0.60, weak_floor=0.5)
 EFFECT = Limit(strong=0.10, strong_floor=0.03, weak=0.03, weak_floor=0.0)
-GAP = Limit(strong=0.15, strong_floor=0.0, weak=0.08, weak_floor=0.0)
+GAP = Limit(strong=0.10, strong_floor=0.0, weak=0.05, weak_floor=0.0)
 LIFT = Limit(strong=2.0, strong_floor=1.5, weak=1.5, weak_floor=1.2)
 # By how much a leak must exceed that of a place of the same size elsewhere to be the cue's own, as value and floor.
 OWN_LEAK, OWN_LEAK_FLOOR = 0.05, -0.05

@@ -53,6 +53,7 @@ STAGES = (
     Stage(
         "explain", "audit.explain:build", ("dataset", "detect", "training"), ("model", "attention", "seed"), version=2
     ),
+    Stage("sanity", "audit.sanity:build", ("dataset", "explain"), ("model", "seed")),
     Stage("regions", "audit.regions:build", ("dataset", "explain"), ("attention",)),
     Stage("clusters", "audit.clusters:build", ("detect", "regions"), ("attention", "seed"), version=2),
     Stage(
@@ -64,7 +65,9 @@ STAGES = (
     ),
     Stage("masking", "audit.masking:build", ("training", "cues"), ("evidence.effect_images", "seed"), version=2),
     Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed"), version=3),
-    Stage("findings", "audit.findings:build", ("evidence",), ("expected_cues", "evidence", "report.exemplars")),
+    Stage(
+        "findings", "audit.findings:build", ("sanity", "evidence"), ("expected_cues", "evidence", "report.exemplars")
+    ),
     Stage("record", "audit.record:build", ("findings",), ("report",)),
 )
 

@@ -16,6 +16,7 @@ from audit.dataset import Dataset, load_dataset
 from audit.features import read_pooled
 from audit.fitting import Epoch, Fitting, Inputs, PooledInputs, Split
 from audit.folder import AuditFolder, read_json, value_digest, write_json, write_table
+from audit.given import GivenHead
 from audit.models import GapHead, Network, load_backbone
 from audit.progress import track
 from audit.runtime import choose_runtime
@@ -23,6 +24,8 @@ from audit.runtime import choose_runtime
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
     """Stage: train every fold. Writes ``model/fold-*.safetensors``, ``model/model.json`` and ``training.parquet``.
+
+    A given classifier is not trained: it is every fold's model, and the table of epochs is empty.
 
     A killed run goes on at the epoch it was in and ends with the same weights: the order of images and their flips
     depend on seed, fold and epoch alone.
@@ -70,11 +73,14 @@ def split_fold(dataset: Dataset, fold: int, share: float, seed: int) -> Split:
 
 def _train_fold(store: ActivationStore, fold: int, advance: Callable[[int], None]) -> list[Epoch]:
     folder, config, dataset = store.folder, store.config, store.dataset
-    path, key = fold_path(folder, fold), _key(store, fold)
-    header = checkpoints.load_header(path)
+    key = _key(store, fold)
+    header = checkpoints.load_header(fold_path(folder, fold))
     if header.get("key") == key:
         advance(len(header["history"]))
         return [Epoch(**epoch) for epoch in header["history"]]
+    if store.backbone.given is not None:
+        _save(store, fold, _given_network(store), [], key)
+        return []
     pooled = read_pooled(folder)
     split = split_fold(dataset, fold, config.training.validation_share, config.seed)
     fitting = Fitting(
@@ -89,10 +95,21 @@ def _train_fold(store: ActivationStore, fold: int, advance: Callable[[int], None
         key=key,
     )
     history = fitting.run(advance)
-    header = {"key": key, "history": [asdict(epoch) for epoch in history], "classes": list(dataset.classes)}
-    checkpoints.save_tensors(path, fitting.network.trained_state(), header)
+    _save(store, fold, fitting.network, history, key)
     fitting.checkpoint.unlink(missing_ok=True)
     return history
+
+
+def _save(store: ActivationStore, fold: int, network: Network, history: list[Epoch], key: str) -> None:
+    header = {"key": key, "history": [asdict(epoch) for epoch in history], "classes": list(store.dataset.classes)}
+    checkpoints.save_tensors(fold_path(store.folder, fold), network.trained_state(), header)
+
+
+def _given_network(store: ActivationStore) -> Network:
+    network = store.backbone.network(store.config, len(store.dataset.classes), store.runtime)
+    if isinstance(network.head, GivenHead):
+        network.head.answer_for(store.dataset.classes)
+    return network
 
 
 def _fresh_network(store: ActivationStore, pooled: NDArray[np.float32], fold: int) -> Network:
@@ -116,10 +133,11 @@ def _key(store: ActivationStore, fold: int) -> str:
 
 
 def _table(rows: list[dict[str, object]]) -> pd.DataFrame:
-    table = pd.DataFrame(rows).astype({"fold": "int8", "epoch": "int16"})
     numbers = ["loss", "accuracy", "validation_loss", "validation_accuracy"]
+    table = pd.DataFrame(rows, columns=["fold", "epoch", *numbers]).astype({"fold": "int8", "epoch": "int16"})
+    table = table.astype(dict.fromkeys(numbers, "float32"))
     best = table.groupby("fold")["validation_loss"].idxmin()
-    return table.astype(dict.fromkeys(numbers, "float32")).assign(best=table.index.isin(best))
+    return table.assign(best=table.index.isin(best))
 
 
 def _description(store: ActivationStore) -> dict[str, object]:

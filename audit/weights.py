@@ -4,6 +4,7 @@ import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -54,21 +55,33 @@ def read_state(path: Path) -> Mapping[str, Tensor]:
 
     Raises MissingModelFile when there is no such file and ModelFileError when it is anything else than tensors by name.
     """
+    return plain_state(path, read_untrusted(path, "model.weights"))
+
+
+def read_untrusted(path: Path, setting: str) -> Any:
+    """What a weights file holds, tensors and plain values alone; ``setting`` is what named it.
+
+    Raises MissingModelFile when there is no such file and ModelFileError when it holds more, or cannot be read.
+    """
     if not path.is_file():
-        raise MissingModelFile(f"{path}: there is no such file; correct model.weights.")
+        raise MissingModelFile(f"{path}: there is no such file; correct {setting}.")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ModelFileError(
             f"{path}: refused, since it holds more than tensors and could run code; save its state_dict alone."
         ) from None
     except (SafetensorError, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
         raise ModelFileError(f"{path}: cannot be read as weights ({error.__class__.__name__}); replace it.") from None
+
+
+def plain_state(path: Path, state: Any) -> dict[str, Tensor]:
+    """Tensors by name, freed of the prefix that DataParallel adds. Raises ModelFileError for anything else."""
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ModelFileError(f"{path}: holds no plain state_dict of tensors; save model.state_dict() alone.")
-    return {str(key): value for key, value in state.items()}
+    return {str(key).removeprefix("module."): value for key, value in state.items()}
 
 
 def _load_torchvision(path: Path) -> VggWeights:
@@ -79,7 +92,7 @@ def _load_torchvision(path: Path) -> VggWeights:
 
 
 def _load(path: Path, origin: str) -> VggWeights:
-    state = {key.removeprefix("module."): value for key, value in read_state(path).items()}
+    state = read_state(path)
     expected = _expected_shapes()
     features = {key: _checked(path, key, state, shape) for key, shape in expected.items() if key.startswith(_FEATURES)}
     return VggWeights(features, _classifier(state, expected), origin, file_digest(path))

@@ -12,6 +12,7 @@ from PIL import Image
 
 from audit.errors import AuditFolderError, RejectedImage
 from audit.folder import AuditFolder, read_table
+from audit.heat import heat_colours
 from audit.images import open_photo
 from audit.maps import Which, read_maps
 
@@ -20,8 +21,6 @@ QUALITY = 72
 PHOTO_BYTES = 3_000_000
 LEVELS = 32
 _HEAT_SIDE = 56
-# Inferno (Smith & van der Walt, matplotlib) from its middle up: the dark half would look like shadow on a photograph.
-_INFERNO = ((101, 21, 110), (159, 42, 99), (212, 72, 66), (245, 125, 21), (250, 193, 39), (252, 255, 164))
 
 
 @dataclass(frozen=True)
@@ -152,21 +151,12 @@ def where(positive: NDArray[np.float32]) -> str:
     return f"at the {' '.join(filter(None, (vertical, side or 'middle')))}" if vertical else f"at the {side}"
 
 
-def _palette() -> tuple[bytes, bytes]:
-    """Colours (RGB triples) and opacities of the levels; no attention is fully transparent."""
-    steps = np.linspace(0, 1, LEVELS)
-    anchors = np.linspace(0, 1, len(_INFERNO))
-    colours = np.stack([np.interp(steps, anchors, channel) for channel in np.array(_INFERNO).T], axis=1)
-    opacities = 0.82 * np.clip((steps - 0.06) / 0.5, 0, 1) ** 0.9
-    return colours.round().astype(np.uint8).tobytes(), (opacities * 255).round().astype(np.uint8).tobytes()
-
-
 def _png(levels: NDArray[np.uint8]) -> str:
-    colours, opacities = _palette()
+    colours, opacities = heat_colours(LEVELS)
     image = Image.frombytes("P", levels.shape[::-1], levels.tobytes())
-    image.putpalette(colours)
+    image.putpalette(colours.tobytes())
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", transparency=opacities, optimize=True)
+    image.save(buffer, "PNG", transparency=opacities.tobytes(), optimize=True)
     return data_uri("image/png", buffer.getvalue())
 
 

@@ -33,7 +33,8 @@ class Group:
 class Verdict:
     """``headline`` and ``lead`` are sentences; ``open`` the findings to read; ``groups`` all other cues by verdict.
 
-    ``warnings`` are sentences that limit or accompany the verdict.
+    ``alarm`` is what must be read before the verdict, else empty; ``warnings`` are sentences that limit or accompany
+    the verdict.
     """
 
     severity: str
@@ -42,6 +43,7 @@ class Verdict:
     open: tuple[Record, ...]
     groups: tuple[Group, ...]
     warnings: tuple[str, ...]
+    alarm: str
 
 
 def verdict(record: Record) -> Verdict:
@@ -49,7 +51,8 @@ def verdict(record: Record) -> Verdict:
     worst = cue_severities(record["findings"])
     severity, headline, lead = _headline(worst, _looked_for(record))
     reported = tuple(f for level in ("high", "medium") for f in record["findings"] if f["severity"] == level)
-    return Verdict(severity, headline, lead, reported, _groups(record, worst), tuple(_warnings(record)))
+    groups, warnings = _groups(record, worst), tuple(_warnings(record))
+    return Verdict(severity, headline, lead, reported, groups, warnings, _alarm(record))
 
 
 def cue_severities(findings: Sequence[Record]) -> dict[str, str]:
@@ -101,6 +104,12 @@ def _groups(record: Record, worst: Mapping[str, str]) -> tuple[Group, ...]:
 
 def _named(words: Mapping[str, str], worst: Mapping[str, str], level: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(words[name] for name, found in worst.items() if found == level))
+
+
+def _alarm(record: Record) -> str:
+    if record["sanity"]["trusted"]:
+        return ""
+    return f"{record['sanity']['sentence']} Do not rely on them: every verdict below is one step lower for it."
 
 
 def _warnings(record: Record) -> list[str]:

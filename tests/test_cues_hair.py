@@ -49,6 +49,19 @@ def test_short_and_long_hair_is_found_whole_and_the_shirt_left_out(monkeypatch, 
     assert (found & shirt).sum() < 0.03 * shirt.sum()
 
 
+def test_a_fringe_on_the_forehead_is_hair_and_the_bare_face_is_not(monkeypatch):
+    photo, *_ = _draw(monkeypatch, (-0.7, -0.9, 0.7, -0.2))
+    (face,) = hair_module.find_faces(photo)
+    _, v = face_coordinates(face, slice(0, _SIZE), slice(0, _SIZE))
+    in_face = hair_module.face_mask(photo)
+    fringe = in_face & (v < -0.3)
+    assert not (hair_mask(photo) & in_face).any()
+    photo.pixels[fringe] = (25, 20, 18)
+    fringed = Photo(photo.pixels, None)
+    assert (hair_mask(fringed) & fringe).sum() > 0.85 * fringe.sum()
+    assert (hair_mask(fringed) & in_face & ~fringe).sum() < 0.03 * in_face.sum()
+
+
 def test_no_hair_is_absent(monkeypatch):
     photo, *_ = _draw(monkeypatch, (0, 0, 0, 0))
     sighting = HairDetector().detect(photo)["hair"]

@@ -31,7 +31,7 @@ def faces(monkeypatch):
     """Decides which faces the photographs hold."""
 
     def plant(*found):
-        for module in ("person", "hair", "clothing", "face"):
+        for module in ("person", "hair", "clothing", "face", "skin", "eyes"):
             monkeypatch.setattr(f"audit.cues.{module}.find_faces", lambda _: found)
 
     return plant
@@ -76,7 +76,9 @@ def test_any_shape_of_picture_has_exactly_one_subject(faces, shape):
 
 def test_a_face_makes_the_foreground_a_person_with_face_hair_and_clothing_apart(faces):
     faces(_face())
-    photo = Photo(np.full((128, 128, 3), 90, np.uint8), Segmenter(middle=True))
+    pixels = np.full((128, 128, 3), 90, np.uint8)
+    pixels[68:] = (30, 60, 160)
+    photo = Photo(pixels, Segmenter(middle=True))
     found = {k: v for d in (SubjectDetector(), HairDetector(), ClothingDetector()) for k, v in d.detect(photo).items()}
     assert found["person"].present and not found["main_object"].present
     assert found["person"].score == pytest.approx(0.9)

@@ -12,6 +12,7 @@ from audit.cues.face import find_faces
 from audit.cues.hair import hair_mask
 from audit.cues.person import object_mask
 from audit.cues.photo import LONGEST, Networks, Photo
+from audit.cues.text import missing_reader, read_lines
 from audit.errors import BiasAuditError
 from audit.images import open_photo
 from audit.modelfiles import CUE_MODEL_FILES, require
@@ -91,3 +92,10 @@ def test_stock_footers_are_borders_and_few_other_pictures_have_one():
         for table in (with_footer, without)
     ]
     assert np.mean(found[0]) >= 0.95 and np.mean(found[1]) <= 0.15
+
+
+@pytest.mark.skipif(bool(missing_reader()), reason=f"text cannot be read: {missing_reader()}")
+def test_stock_footers_name_their_agency():
+    for path in _sample("doctor-nurse", 24, stock_footer=1)["path"]:
+        words = " ".join(line.words for line in read_lines(_open("doctor-nurse", path, None).pixels)).lower()
+        assert any(agency in words for agency in ("alamy", "depositphotos", "stockimagefactory")), path

@@ -22,7 +22,7 @@ from audit.drawing.portrait import SKINS, Sitter, draw_portrait
 from audit.drawing.rooms import KINDS
 from audit.folder import AuditFolder, read_json
 from audit.progress import Silence, reporting_to
-from audit.record import LIMITS, TEXT_READ, TEXT_UNREAD, limits
+from audit.record import LIMITS, TEXT_READ, TEXT_UNREAD, TRAINED_HERE, limits
 
 needs_reader = pytest.mark.skipif(bool(missing_reader()), reason=f"text cannot be read: {missing_reader()}")
 
@@ -182,15 +182,17 @@ def test_characters_that_steer_a_terminal_or_hide_are_gone(bad):
 @pytest.mark.parametrize(
     ("words", "score", "readable"),
     [
-        ("ab", 0.6, True),
-        ("a1", 0.99, True),
-        ("ab", 0.59, False),
+        ("abc", 0.6, True),
+        ("a-b 1", 0.7, True),
+        ("abc", 0.59, False),
+        ("ab", 0.85, True),
+        ("ab", 0.84, False),
         ("a", 1.0, False),
         ("!?-a", 1.0, False),
-        ("", 1, False),
+        ("", 1.0, False),
     ],
 )
-def test_a_line_needs_two_letters_and_a_sure_reader(words, score, readable):
+def test_the_fewer_letters_the_surer_the_reader_must_be(words, score, readable):
     assert Line(words, score, np.zeros((4, 2), np.float32)).readable is readable
 
 
@@ -242,9 +244,9 @@ def test_the_stage_finds_planted_words_and_only_them(audit):
     found = detect.load_detections(audit[0])
     np.testing.assert_array_equal(found.present[:, 0], [True] * 10 + [False] * 10)
     assert notes.said == [] and detect.not_looked_for(audit[0]) == {}
-    assert limits(*audit) == [*LIMITS, TEXT_READ]
+    assert limits(*audit) == [TRAINED_HERE, *LIMITS, TEXT_READ]
     left_out = audit[1].model_copy(update={"cues": ["border"]})
-    assert limits(audit[0], left_out) == [*LIMITS, TEXT_UNREAD]
+    assert limits(audit[0], left_out) == [TRAINED_HERE, *LIMITS, TEXT_UNREAD]
 
 
 def test_without_rapidocr_the_audit_goes_on_and_says_so(audit, no_rapidocr):
@@ -257,7 +259,7 @@ def test_without_rapidocr_the_audit_goes_on_and_says_so(audit, no_rapidocr):
     assert said.startswith("The cue 'text' is not looked for: the package rapidocr cannot be imported (")
     assert read_json(audit[0].detections / "detectors.json")["versions"] == {"border": 1}
     sentence, *others = limits(*audit)
-    assert sentence == said.replace("is not", "was not") and others == [*LIMITS, TEXT_UNREAD]
+    assert sentence == said.replace("is not", "was not") and others == [TRAINED_HERE, *LIMITS, TEXT_UNREAD]
 
 
 def test_only_what_was_asked_for_is_missed(no_rapidocr):

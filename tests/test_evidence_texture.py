@@ -45,3 +45,12 @@ def test_an_empty_mask_gives_zeros():
     pixels = np.full((64, 64, 3), 90, np.uint8)
     assert not texture(pixels, np.zeros((56, 56), bool)).any()
     assert texture(pixels, np.ones((56, 56), bool)).any()
+
+
+def test_a_mask_too_thin_to_be_shrunk_is_taken_whole():
+    pixels = np.full((112, 112, 3), 90, np.uint8)
+    pixels[50:54, 20:90] = 240
+    line = np.zeros((56, 56), bool)
+    line[25:27, 10:45] = True
+    mean_lightness, spread = texture(pixels, line)[[0, 3]]
+    assert mean_lightness > 230 and spread == 0

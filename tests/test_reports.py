@@ -407,6 +407,14 @@ def test_a_finished_folder_without_maps_or_photographs_still_reports(small):
     assert "no attention" in page.text
 
 
+def test_maps_that_failed_their_checks_lead_the_report(tmp_path):
+    sanity = {"trusted": False, "sentence": "The maps failed.", "checks": []}
+    page = page_of(changed(make_audit(tmp_path), lambda record: record.update(sanity=sanity)))
+    told = page.text.index("Read this first: The maps failed. Do not rely on them")
+    assert told < page.text.index("Evidence") and "one step lower than its figures" in page.text
+    assert "Read this first" not in page_of(make_audit(tmp_path / "trusted")).text
+
+
 def test_what_detectors_found_is_shown_with_the_words_read(small):
     page = page_of(small)
     found = page.text[page.text.index("What the detectors took for it") :]

@@ -5,13 +5,15 @@ Triggs, "Histograms of Oriented Gradients for Human Detection" (2005). The heavi
 bare skin: the bridge of the nose, and the temples level with the eyes.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from audit.cues.cue import Cue, Mask, Sighting
 from audit.cues.face import FACE_MODELS, Face, find_faces
-from audit.cues.photo import Photo
+from audit.cues.photo import Photo, shared
 from audit.modelfiles import ModelFile
 
 Floats = NDArray[np.float32]
@@ -63,18 +65,33 @@ class EyesDetector:
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """Eyes are present where a face is accepted; glasses have the same place as the eyes behind them."""
-        faces = [face for face in find_faces(photo) if face.eyes is not None]
-        likely = [glasses_score(photo, face) for face in faces]
-        wearers = [face for face, score in zip(faces, likely, strict=True) if score > _GLASSES_SCORE]
-        sure = max((face.score for face in faces), default=0.0)
+        face = max((face.score for face in find_faces(photo)), default=0.0)
+        glasses = max(glasses_scores(photo), default=0.0)
         return {
-            "eyes": Sighting.of_mask(_around_eyes(faces, photo.shape), sure, _LEAST_AREA),
-            "glasses": Sighting.of_mask(_around_eyes(wearers, photo.shape), max(likely, default=0.0), _LEAST_AREA),
+            "eyes": Sighting.of_mask(eyes_mask(photo), face, _LEAST_AREA),
+            "glasses": Sighting.of_mask(glasses_mask(photo), glasses, _LEAST_AREA),
         }
 
 
-def glasses_score(photo: Photo, face: Face) -> float:
-    """How likely a face wears glasses, in [0, 1]; 0 where it is too small or too far turned to tell."""
+def eyes_mask(photo: Photo) -> Mask:
+    """The bands around the eyes of all accepted faces."""
+    return _bands(find_faces(photo), photo.shape)
+
+
+def glasses_mask(photo: Photo) -> Mask:
+    """The bands around the eyes of those who wear glasses."""
+    pairs = zip(find_faces(photo), glasses_scores(photo), strict=True)
+    return _bands([face for face, score in pairs if score > _GLASSES_SCORE], photo.shape)
+
+
+@shared
+def glasses_scores(photo: Photo) -> tuple[float, ...]:
+    """How likely each of the accepted faces wears glasses, in [0, 1]."""
+    return tuple(_glasses_score(photo, face) for face in find_faces(photo))
+
+
+def _glasses_score(photo: Photo, face: Face) -> float:
+    """0 where the face is too small or too far turned to tell."""
     if face.mesh is None or face.presence < _LEAST_PRESENCE:
         return 0.0
     left, right = (face.mesh[list(corners)].mean(0) for corners in _CORNERS)
@@ -85,7 +102,7 @@ def glasses_score(photo: Photo, face: Face) -> float:
     return float(1 / (1 + np.exp(-logit)))
 
 
-def _around_eyes(faces: list[Face], shape: tuple[int, int]) -> Mask:
+def _bands(faces: Sequence[Face], shape: tuple[int, int]) -> Mask:
     mask = np.zeros(shape, np.uint8)
     for face in faces:
         if face.eyes is not None:

@@ -290,7 +290,8 @@ def ellipse_eyes(box: Floats, eyes: Floats, points: int = 24) -> Floats:
     apart = max(float(np.hypot(*offset)), _EYES_APART * float(box[2] - box[0]))
     turn = np.linspace(0, 2 * np.pi, points, endpoint=False)
     upright = apart * np.stack((1.05 * np.cos(turn), 0.42 * np.sin(turn)), 1)
-    return (upright @ _rotation(float(np.arctan2(offset[1], offset[0]))).T + eyes.mean(0)).astype(np.float32)
+    angle = float(np.arctan2(offset[1], offset[0]))
+    return np.asarray(upright @ _rotation(angle).T + eyes.mean(0), np.float32)
 
 
 def _sigmoid(logits: Floats) -> Floats:

@@ -1,9 +1,10 @@
-"""Hair or headwear: what belongs to the person around a face, by place near the top and by colour further down.
+"""Hair or headwear: what belongs to the person around a face, by place near the top and by colour elsewhere.
 
 No network is used. Places are given in faces: u across and v down from the middle of the face's outline, which reaches
 from -0.5 to 0.5 in both.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -19,10 +20,11 @@ from audit.modelfiles import FOREGROUND, ModelFile
 Floats = NDArray[np.float32]
 
 # Fitted on half of three sets of photographs with hair masks.
-_TOP, _SIDE, _ROUNDNESS = -1.6, 1.3, 2.5
-_BY_COLOUR_FROM, _REACH, _WIDE = -0.2, 1.6, 1.3
+_TOP, _SIDE, _ROUNDNESS = -1.9, 1.8, 2.5
+_BY_COLOUR_FROM, _REACH, _WIDE = -0.2, 2.2, 1.8
 _THROAT_WIDTH, _THROAT_TOP = 0.45, 0.45
-_COLOUR_MARGIN = 0.5
+_BESIDE_MARGIN, _FRINGE_MARGIN = 1.0, -1.0
+_CHEEK_WIDTH, _CHEEK_TOP, _CHEEK_BOTTOM = 0.35, -0.15, 0.35
 _FEWEST_PIXELS = 20
 _UNSEEN = -20.0
 _LEAST_OF_FACE = 0.1
@@ -60,9 +62,8 @@ def hair_mask(photo: Photo) -> Mask:
     if person is None:
         return mask
     for face in find_faces(photo):
-        rows, columns = _window(face, photo.shape)
-        inside = person[rows, columns] & ~face_mask(photo)[rows, columns]
-        mask[rows, columns] |= _hair_of(face, photo, inside, rows, columns)
+        window = _window(face, photo.shape)
+        mask[window] |= _hair_of(face, photo, person[window], *window)
     return mask
 
 
@@ -70,7 +71,7 @@ class HairDetector:
     """Hair, with hats and scarves worn on it, of people whose face is seen."""
 
     name = "hair"
-    version = 2
+    version = 3
     cues: tuple[Cue, ...] = (Cue("hair", "the hair or headwear", "part", within="person"),)
     models: tuple[ModelFile, ...] = (*FACE_MODELS, FOREGROUND)
     keepable = True
@@ -83,24 +84,35 @@ class HairDetector:
         return {"hair": Sighting.of_mask(hair, score, least)}
 
 
-def _hair_of(face: Face, photo: Photo, inside: Mask, rows: slice, columns: slice) -> Mask:
-    """Hair in a window; ``inside`` is what belongs to a person there and to no face."""
+def _hair_of(face: Face, photo: Photo, person: Mask, rows: slice, columns: slice) -> Mask:
+    """Hair in a window, of which ``person`` is what belongs to anyone: over the head by place, beside the face and in
+    the upper face (a fringe) where the colour is more like the crown's than like that of skin or clothes."""
+    in_face = face_mask(photo)[rows, columns]
+    inside = person & ~in_face
     u, v = face_coordinates(face, rows, columns)
     near = inside & _in_cap(u, v)
-    beside = inside & (np.abs(u) < _WIDE) & (v >= _BY_COLOUR_FROM) & (v < _REACH)
-    beside &= ~((np.abs(u) < _THROAT_WIDTH) & (v > _THROAT_TOP))
-    lab = _smoothed_lab(photo)[rows, columns]
     crown = near & (np.abs(u) < 0.6) & (v > -1.1) & (v < -0.35)
+    lab = _smoothed_lab(photo)[rows, columns]
     colours = Colours.of(lab[crown])
     if colours is None:
         return near
-    others = (Colours.of(lab[face_mask(photo)[rows, columns]]), Colours.of(lab[_below_chin(inside, u, v)]))
-    doubtful = lab[beside]
-    rivals = [other.log_density(doubtful) for other in others if other]
-    rival = np.max([*rivals, np.full(len(doubtful), _UNSEEN)], axis=0)
+    skin = Colours.of(lab[in_face & _in_cheeks(u, v)]) or Colours.of(lab[in_face])
+    clothes = Colours.of(lab[_below_chin(inside, u, v)])
+    beside = inside & _may_hang(u, v)
     hair = near.copy()
-    hair[beside] = colours.log_density(doubtful) + _COLOUR_MARGIN > rival
-    return _touching(hair, crown)
+    hair[beside] = _likelier(colours, (skin, clothes), lab[beside], _BESIDE_MARGIN)
+    hair = _touching(hair, crown)
+    fringe = in_face & (v < _BY_COLOUR_FROM)
+    hair[fringe] = _likelier(colours, (skin,), lab[fringe], _FRINGE_MARGIN)
+    return hair
+
+
+def _likelier(colours: Colours, rivals: Sequence[Colours | None], lab: Floats, margin: float) -> Mask:
+    """Where colours (n, 3) are likelier hair than any of the rivals, by a margin in log density in hair's favour."""
+    densities = [rival.log_density(lab) for rival in rivals if rival]
+    most = np.max([*densities, np.full(len(lab), _UNSEEN)], axis=0)
+    likelier: Mask = colours.log_density(lab) + margin > most
+    return likelier
 
 
 def face_coordinates(face: Face, rows: slice, columns: slice) -> tuple[Floats, Floats]:
@@ -131,6 +143,19 @@ def _in_cap(u: Floats, v: Floats) -> Mask:
     above = np.maximum(_BY_COLOUR_FROM - v, 0) / (_BY_COLOUR_FROM - _TOP)
     inside: Mask = ((np.abs(u) / _SIDE) ** _ROUNDNESS + above**_ROUNDNESS < 1) & (v < _BY_COLOUR_FROM)
     return inside
+
+
+def _may_hang(u: Floats, v: Floats) -> Mask:
+    """Beside and below the face, where long hair hangs, without the throat."""
+    throat = (np.abs(u) < _THROAT_WIDTH) & (v > _THROAT_TOP)
+    hanging: Mask = (np.abs(u) < _WIDE) & (v >= _BY_COLOUR_FROM) & (v < _REACH) & ~throat
+    return hanging
+
+
+def _in_cheeks(u: Floats, v: Floats) -> Mask:
+    """The middle of the face, which hair seldom covers."""
+    cheeks: Mask = (np.abs(u) < _CHEEK_WIDTH) & (v > _CHEEK_TOP) & (v < _CHEEK_BOTTOM)
+    return cheeks
 
 
 def _below_chin(inside: Mask, u: Floats, v: Floats) -> Mask:

@@ -13,20 +13,26 @@ from audit.config import Config
 from audit.cues.border import BorderDetector
 from audit.cues.clothing import ClothingDetector
 from audit.cues.cue import Cue, Detector
+from audit.cues.eyes import EyesDetector
 from audit.cues.face import FaceDetector
 from audit.cues.hair import HairDetector
 from audit.cues.own import OwnCueDetector, own_cues
+from audit.cues.patch import PatchDetector
 from audit.cues.person import SubjectDetector
+from audit.cues.skin import SkinDetector
 from audit.cues.text import TextDetector, missing_reader
 from audit.errors import ConfigError
 
 DETECTORS: tuple[type[Detector], ...] = (
     FaceDetector,
+    EyesDetector,
     HairDetector,
     SubjectDetector,
+    SkinDetector,
     ClothingDetector,
     BorderDetector,
     TextDetector,
+    PatchDetector,
 )
 PLUGINS = "bias_audit.cues"
 # Detectors that need a package which not every platform has, and what says why it cannot be used ("" when it can).

@@ -22,6 +22,8 @@ from audit.modelfiles import ModelFile
 # Files inside rapidocr's wheel.
 _DETECTION, _RECOGNITION = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
 _LEAST_SCORE, _LEAST_LETTERS = 0.6, 2
+# Two letters are easily seen in bars, tiles and windows: "II", "00".
+_LEAST_SCORE_OF_TWO = 0.85
 # Letters taller than this share of the picture's long side are a whole subject, and not worth reading.
 _TALLEST = 1 / 3
 # rapidocr lays a box on its side when it is this many times as tall as wide.
@@ -42,12 +44,14 @@ class Line:
     @property
     def readable(self) -> bool:
         """Whether it counts as text."""
-        return self.score >= _LEAST_SCORE and sum(map(str.isalnum, self.words)) >= _LEAST_LETTERS
+        letters = sum(map(str.isalnum, self.words))
+        least = _LEAST_SCORE if letters > _LEAST_LETTERS else _LEAST_SCORE_OF_TWO
+        return letters >= _LEAST_LETTERS and self.score >= least
 
 
 def read_lines(pixels: Pixels) -> tuple[Line, ...]:
     """The readable lines of uint8 RGB pixels (h, w, 3), from top to bottom; of more than 32, the largest."""
-    scale = LONGEST / max(pixels.shape)
+    scale = LONGEST / max(pixels.shape[:2])
     picture = _enlarged(pixels, scale)
     lines = [Line(*_read(picture, box), box / np.float32(scale)) for box in _boxes(picture)]
     return tuple(line for line in lines if line.readable)
@@ -93,7 +97,7 @@ class TextDetector:
     @property
     def version(self) -> str:
         """The networks come with rapidocr, so another release may read something else."""
-        return f"1, rapidocr {_rapidocr_version()}"
+        return f"2, rapidocr {_rapidocr_version()}"
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """The score is that of the line which was read most surely; ``text`` holds the lines."""

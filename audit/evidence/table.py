@@ -20,7 +20,7 @@ from audit.evidence.intervals import benjamini_hochberg
 from audit.evidence.leakage import leakage
 from audit.evidence.measure import Measure, unmeasured
 from audit.evidence.prevalence import prevalence
-from audit.evidence.texture import texture
+from audit.evidence.texture import DIMENSIONS, texture
 from audit.folder import AuditFolder, read_table, write_table
 from audit.hiding import control_masks
 from audit.leaning import leaning_classes
@@ -155,17 +155,17 @@ class Measurer:
         return *self.cues.pooled(cue), self.cues.pooled_control(cue)
 
     def _textures(self, cue: Cue) -> Views:
-        """Pixels of a scene or mark: activations there would show the subject beside it, too."""
+        """Pixels of a scene or mark, for activations there would show the subject too; zeros where it is absent."""
         if cue.name not in self.textures:
-            images = np.arange(len(self.dataset.images))
-            views = []
+            images, views = np.flatnonzero(self.cues.present(cue)), []
             for part in np.split(images, range(_PART, len(images), _PART)):
                 for image, mask in zip(part, self.cues.masks(cue, part), strict=True):
                     pixels = read_pixels(self.dataset, int(image), self.config)
                     control = control_masks(mask[None], int(image), self.config.seed)[0]
                     views.append([texture(pixels, some) for some in (mask, ~mask, control)])
-            inside, rest, control = (np.stack(view) for view in zip(*views, strict=True))
-            self.textures[cue.name] = inside, rest, control
+            described = np.zeros((3, len(self.dataset.images), DIMENSIONS), np.float32)
+            described[:, images] = np.array(views, np.float32).reshape(-1, 3, DIMENSIONS).swapaxes(0, 1)
+            self.textures[cue.name] = described[0], described[1], described[2]
         return self.textures[cue.name]
 
     def _effect(self, cue: Cue, label: int, shown: NDArray[np.bool_]) -> Measure:

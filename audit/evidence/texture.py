@@ -6,10 +6,11 @@ from numpy.typing import NDArray
 
 _COLOURS = 4
 _ANGLES = 8
+DIMENSIONS = 6 + _COLOURS**3 + _ANGLES + 1
 
 
 def texture(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Descriptor (d,) of the pixels (S, S, 3) under a boolean mask on any grid; zeros where too little is covered.
+    """Descriptor (DIMENSIONS,) of the pixels (S, S, 3) under a mask on any grid; zeros where it covers too little.
 
     Mean and spread of the Lab channels, a histogram of 4 x 4 x 4 colours, the gradients' shares by angle and their
     mean. The mask is shrunk by a cell first, so that the outline of what it leaves out does not enter; one so thin that
@@ -21,7 +22,7 @@ def texture(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.fl
     shrunk = cv2.erode(whole, np.ones((3, 3), np.uint8), borderValue=1)
     inside = cv2.resize(shrunk if shrunk.any() else whole, (side, side), interpolation=cv2.INTER_NEAREST).astype(bool)
     if inside.sum() < _ANGLES**2:
-        return np.zeros(6 + _COLOURS**3 + _ANGLES + 1, np.float32)
+        return np.zeros(DIMENSIONS, np.float32)
     lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)[inside].astype(np.float32)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
     return np.concatenate([lab.mean(0), lab.std(0), _colours(pixels[inside]), _edges(grey, inside)]).astype(np.float32)

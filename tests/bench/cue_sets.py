@@ -26,6 +26,8 @@ PEOPLE = frozenset({"face", "eyes", "hair", "skin", "person", "clothing"})
 PLANTED, HEADS = "planted marks", "ccp600 heads"
 _HEADWEAR, _ON_FACE = ("hair", "hat"), ("skin", "glasses", "sunglasses")
 _NO_CLOTHES = ("null", *_HEADWEAR, *_ON_FACE)
+# lfw-hair marks beards as hair, which here are part of the face. Its faces all lie in one place of 250 x 250 pixels.
+_BEARDS = (slice(122, 195), slice(88, 162))
 # A head crop is so many widths of the marked hair high and wide; a face reaches at most so many below the hair's top.
 _LEAST_CROP, _MOST_CROP, _FACE_REACH = 3.5, 8.0, 1.2
 
@@ -188,7 +190,12 @@ def _marked(example: Example, whole: Box) -> dict[str, Mask]:
     if example.labels is None:
         return {}
     labels = np.asarray(Image.open(example.labels))
-    return _parts(labels, example) if example.collection in ("ccp600", HEADS) else {"hair": labels > 0}
+    if example.collection in ("ccp600", HEADS):
+        return _parts(labels, example)
+    hair = labels > 0
+    if example.collection == "lfw-hair":
+        hair[_BEARDS] = False
+    return {"hair": hair}
 
 
 def _parts(labels: NDArray[np.uint8], example: Example) -> dict[str, Mask]:

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 from audit.attention import cover, find_regions, mass_on
 from audit.config import AttentionConfig
 from audit.cues.cue import Mask
-from audit.cues.detect import to_grid
+from audit.cues.grid import to_grid
 from audit.evidence.intervals import wilson
 from audit.naming import vote
 

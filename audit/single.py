@@ -1,0 +1,118 @@
+"""One picture, explained by the model of a finished audit."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from audit.activations import ActivationStore
+from audit.config import Config, load_config
+from audit.dataset import Dataset, load_dataset
+from audit.errors import AuditFolderError, ConfigError, RejectedImage
+from audit.folder import AuditFolder, file_digest, write_atomically
+from audit.gradcam import GradCAM, counterfactual
+from audit.guided import guided_backprop, guided_grad_cam
+from audit.heat import lay_heat, relief
+from audit.images import load_square, open_photo
+from audit.listing import at_most_ten, printable
+from audit.models import Network, load_backbone
+from audit.runtime import choose_runtime
+from audit.training import fold_path, load_fold
+
+Method = Literal["gradcam", "guided", "guided-gradcam", "counterfactual"]
+_LONGEST = 960
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the model answers about one picture, and why.
+
+    ``label`` is the class that ``image`` explains, ``confidence`` the model's in it; ``predicted`` is its own answer.
+    """
+
+    image: Image.Image
+    label: str
+    confidence: float
+    predicted: str
+
+
+def explain_picture(folder: AuditFolder, path: Path, method: Method = "gradcam", label: str | None = None) -> Sight:
+    """Explain a picture, one of the dataset or another, for a class or, by default, for the model's own answer.
+
+    A photograph of the dataset is explained by the model that did not train on it, another picture by the first fold's.
+    Computed in float32. Raises AuditFolderError for a folder without a trained model, RejectedImage naming the file for
+    a picture that cannot be read, and ConfigError for a class that the audit does not have.
+    """
+    config, dataset, network = _open(folder, path)
+    if label is not None and label not in dataset.classes:
+        known = at_most_ten(map(printable, dataset.classes))
+        raise ConfigError(f"The audit has no class '{printable(label)}'; its classes are {known}.")
+    pixels = _pixels(config, path).to(next(network.parameters()).device)
+    with torch.no_grad():
+        probabilities = network(pixels).softmax(1)[0]
+    predicted = int(probabilities.argmax())
+    chosen = predicted if label is None else dataset.classes.index(label)
+    image = _draw(_attribute(network, pixels, chosen, method), path, config)
+    return Sight(image, dataset.classes[chosen], float(probabilities[chosen]), dataset.classes[predicted])
+
+
+def save_picture(image: Image.Image, path: Path) -> None:
+    """Write a PNG file, whole or not at all. Raises ConfigError for another ending or a place that refuses it."""
+    if path.suffix.lower() != ".png":
+        raise ConfigError(f"{path}: is written as PNG; let its name end in .png.")
+    try:
+        write_atomically(path, lambda aside: image.save(aside, "PNG"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error.strerror}); choose another place.") from None
+
+
+def _open(folder: AuditFolder, path: Path) -> tuple[Config, Dataset, Network]:
+    if not fold_path(folder, 0).exists():
+        raise AuditFolderError(f"{folder.path}: holds no trained model; name the folder of a finished audit.")
+    config, dataset = load_config(folder.config), load_dataset(folder)
+    runtime = replace(choose_runtime(config), precision="float32")
+    store = ActivationStore(folder, dataset, config, load_backbone(config).on(runtime), runtime)
+    return config, dataset, load_fold(store, _held_out_fold(dataset, path))
+
+
+def _held_out_fold(dataset: Dataset, path: Path) -> int:
+    """The fold of the photograph with the same bytes; the first for a picture that the audit does not know."""
+    if not path.is_file():
+        return 0
+    same = np.flatnonzero(dataset.images["sha256"] == file_digest(path))
+    return int(dataset.folds[same[0]]) if len(same) else 0
+
+
+def _pixels(config: Config, path: Path) -> torch.Tensor:
+    try:
+        pixels = load_square(path, config.model.image_size, config.dataset.max_megapixels)
+    except RejectedImage as error:
+        raise RejectedImage(f"{path}: {error}.") from None
+    return choose_runtime(config).normalise(pixels[None])
+
+
+def _attribute(network: Network, pixels: torch.Tensor, chosen: int, method: Method) -> NDArray[np.float32]:
+    """A signed map (h, w), or a gradient by the pixels (H, W, 3)."""
+    target, cam = torch.tensor([chosen]), GradCAM(network, "tail")
+    match method:
+        case "gradcam":
+            found = cam(pixels, target).maps[0, 0]
+        case "counterfactual":
+            found = counterfactual(cam(pixels, target).maps)[0, 0]
+        case "guided":
+            found = guided_backprop(network, pixels, target)[0, 0].permute(1, 2, 0)
+        case "guided-gradcam":
+            found = guided_grad_cam(cam, pixels, target)[0, 0].permute(1, 2, 0)
+    attribution: NDArray[np.float32] = found.cpu().numpy()
+    return attribution
+
+
+def _draw(attribution: NDArray[np.float32], path: Path, config: Config) -> Image.Image:
+    photo = open_photo(path, config.dataset.max_megapixels, _LONGEST)
+    if attribution.ndim == 2:
+        return lay_heat(photo, attribution)
+    return relief(attribution).resize(photo.size, Image.Resampling.BILINEAR)

@@ -1,0 +1,78 @@
+"""Bare skin: what has the face's colour is skin, wherever it is; what has another colour or no face is not."""
+
+import numpy as np
+import pytest
+
+from audit.cues import clothing, eyes, face, hair, person, skin
+from audit.cues.clothing import ClothingDetector
+from audit.cues.face import Face, ellipse_eyes, ellipse_outline
+from audit.cues.photo import Photo
+from audit.cues.skin import SkinDetector, distances
+
+LIGHT, DARK, SHIRT, WALL = (222, 178, 150), (96, 62, 46), (60, 90, 160), (190, 200, 190)
+ARM, BODY = (slice(120, 180), slice(20, 50)), (slice(110, 200), slice(55, 150))
+
+
+class Segmenter:
+    """Marks all of the picture but its outermost columns as foreground."""
+
+    def run(self, model, pixels):
+        return {"activation_10": np.ones((1, 1, 256, 256), np.float32)}
+
+
+def _face():
+    box = np.array((75.0, 30.0, 125.0, 80.0), np.float32)
+    eyes = np.array(((90.0, 48.0), (110.0, 48.0)), np.float32)
+    return Face(tuple(map(float, box)), 0.0, ellipse_outline(box, 0.0), 0.9, 0.3, ellipse_eyes(box, eyes))
+
+
+def _photo(tone, arm=None):
+    rng = np.random.default_rng(0)
+    pixels = np.full((200, 200, 3), WALL, float)
+    pixels[BODY] = SHIRT
+    pixels[ARM] = tone if arm is None else arm
+    rows, columns = np.mgrid[:200, :200]
+    head = ((rows - 52) / 36) ** 2 + ((columns - 100) / 28) ** 2 < 1
+    pixels[head] = tone
+    noisy = pixels + rng.normal(0, 5, pixels.shape)
+    return Photo(noisy.clip(0, 255).astype(np.uint8), Segmenter())
+
+
+@pytest.fixture
+def one_face(monkeypatch):
+    for module in (person, hair, clothing, face, eyes, skin):
+        monkeypatch.setattr(module, "find_faces", lambda _: (_face(),))
+
+
+@pytest.mark.parametrize("tone", [LIGHT, DARK])
+def test_an_arm_of_the_faces_colour_is_skin_and_a_shirt_is_not(one_face, tone):
+    found = SkinDetector().detect(_photo(tone))["skin"]
+    assert found.present and found.score == pytest.approx(0.9)
+    assert found.mask[ARM].mean() > 0.7 and found.mask[BODY].mean() < 0.05
+
+
+def test_an_arm_of_another_colour_is_not(one_face):
+    assert SkinDetector().detect(_photo(LIGHT, arm=SHIRT))["skin"].mask[ARM].mean() < 0.05
+
+
+def test_bare_arms_are_no_clothing(one_face):
+    clothes = ClothingDetector().detect(_photo(LIGHT))["clothing"].mask
+    assert clothes[BODY].mean() > 0.9 and clothes[ARM].mean() < 0.1
+
+
+def test_without_a_face_there_is_no_skin(monkeypatch):
+    for module in (person, hair, clothing, face, eyes, skin):
+        monkeypatch.setattr(module, "find_faces", lambda _: ())
+    assert not SkinDetector().detect(_photo(LIGHT))["skin"].present
+    assert not ClothingDetector().detect(_photo(LIGHT))["clothing"].present
+
+
+def test_distances_grow_from_the_sample_and_lips_do_not_count():
+    rng = np.random.default_rng(1)
+    face_colours = rng.normal((180, 140, 145), 3, (500, 3)).astype(np.float32)
+    lips = rng.normal((130, 175, 150), 3, (60, 3)).astype(np.float32)
+    tried = np.array(((180, 140, 145), (170, 143, 147), (130, 175, 150), (90, 120, 90)), np.float32)
+    alone, with_lips = distances(tried, face_colours), distances(tried, np.concatenate((face_colours, lips)))
+    assert (np.diff(alone[[0, 1, 3]]) > 0).all() and alone[0] < 1
+    np.testing.assert_allclose(with_lips[:2], alone[:2], atol=0.3)
+    assert with_lips[2] > 3
