@@ -50,9 +50,11 @@ def data_sentence(words: str, label: str, figures: Figures, strength: Strength) 
             f"and in {percent(shown['elsewhere'])} of the others."
         )
     if leak["value"] is not None:
+        control = leak.get("control")
+        beside = "" if control is None else f"; shown a place of the same size elsewhere, in {percent(control)}"
         return (
             f"{_verdict(strength)}: shown {words} alone, a simple test picks the “{label}” photograph out of two in "
-            f"{percent(leak['value'])} of cases (guessing: 50 %)."
+            f"{percent(leak['value'])} of cases (guessing: 50 %){beside}."
         )
     if shown["value"] is not None:
         return (

@@ -26,6 +26,8 @@ LEAKAGE = Limit(strong=0.70, strong_floor=0.60, weak=0.60, weak_floor=0.5)
 EFFECT = Limit(strong=0.10, strong_floor=0.03, weak=0.03, weak_floor=0.0)
 GAP = Limit(strong=0.10, strong_floor=0.0, weak=0.05, weak_floor=0.0)
 LIFT = Limit(strong=2.0, strong_floor=1.5, weak=1.5, weak_floor=1.2)
+# By how much a leak must exceed that of a place of the same size elsewhere to be the cue's own, as value and floor.
+OWN_LEAK, OWN_LEAK_FLOOR = 0.05, -0.05
 
 RULES: tuple[tuple[Severity, str], ...] = (
     ("high", "Both are strong: the data give the class away through the cue, and the model uses it."),
@@ -39,7 +41,9 @@ STRENGTH_RULES = (
     f"In the data, strong: the shares differ by {DIFFERENCE.strong:.0%} or more (interval above "
     f"{DIFFERENCE.strong_floor:.0%}), or the cue alone gives the class away with an AUC of {LEAKAGE.strong:.2f} or "
     f"more (interval above {LEAKAGE.strong_floor:.2f}); weak from {DIFFERENCE.weak:.0%} or {LEAKAGE.weak:.2f}. Both "
-    f"need a corrected p below {ALPHA}.",
+    f"need a corrected p below {ALPHA}. A strong leak of anything but the background counts as weak unless its AUC is "
+    f"{OWN_LEAK:.2f} above that of a place of the same size elsewhere (interval above {OWN_LEAK_FLOOR:.2f}): where any "
+    "place gives the class away as well, the leak is the whole picture's and not the cue's.",
     f"In the model, strong: hiding the cue costs {EFFECT.strong:.0%} of the class's probability more than hiding as "
     f"much elsewhere (interval above {EFFECT.strong_floor:.0%}, corrected p below {ALPHA}); or accuracy is "
     f"{GAP.strong:.0%} higher where cue and class go together (interval above 0); or the cue gets {LIFT.strong:.0f} "
@@ -90,11 +94,20 @@ def first_told(direct: Strength | None, indirect: Strength | None) -> Strength:
 def in_data(measures: Mapping[str, Evidence], role: str) -> Strength:
     """Whether the cue gives the class away, whatever a model makes of it.
 
-    What the photographed subject looks like is what the classes differ in, so its leakage is no evidence.
+    What the photographed subject looks like is what the classes differ in, so its leakage is no evidence. Nor is a leak
+    the cue's own where any place of its size leaks as much: ``above_control``, where it is given, is the difference.
     """
     shown = strength(measures["difference"], DIFFERENCE, tested=True)
     leaks = None if role == "subject" else strength(measures["leakage"], LEAKAGE, tested=True)
+    if leaks == "strong" and not _is_own(measures.get("above_control")):
+        leaks = "weak"
     return first_told(leaks, shown)
+
+
+def _is_own(above: Evidence | None) -> bool:
+    if above is None or above.value is None or above.low is None:
+        return True
+    return above.value >= OWN_LEAK and above.low > OWN_LEAK_FLOOR
 
 
 def in_model(measures: Mapping[str, Evidence]) -> Strength:

@@ -47,6 +47,7 @@ def test_headlines_differ():
         ({"prevalence": EVEN, "leakage": LEAK}, ["88 %", "guessing: 50 %"]),
         ({"prevalence": EVEN}, ["about as common", "42 %"]),
         ({"leakage": LEAK}, ["88 %"]),
+        ({"leakage": LEAK | {"control": 0.613}}, ["88 %", "same size elsewhere, in 61 %."]),
         ({}, ["Cannot be told: only 3 images for prevalence."]),
     ],
 )

@@ -133,6 +133,24 @@ def test_in_data(leak, difference, role, expected):
     assert in_data({"leakage": leak, "difference": difference}, role) == expected
 
 
+@pytest.mark.parametrize(
+    ("above", "expected"),
+    [
+        (measure(0.05, -0.04), "strong"),
+        (measure(0.20, 0.10), "strong"),
+        (measure(0.04, 0.01), "weak"),
+        (measure(0.05, -0.05), "weak"),
+        (measure(-0.10, -0.20), "weak"),
+        (NOTHING, "strong"),
+    ],
+)
+def test_a_leak_that_any_place_has_is_not_the_cues_own(above, expected):
+    measures = {"leakage": STRONG_LEAK, "difference": NO_DIFFERENCE, "above_control": above}
+    assert in_data(measures, "part") == expected
+    assert in_data(measures | {"difference": STRONG_DIFFERENCE}, "part") == "strong"
+    assert in_data(measures | {"leakage": NO_LEAK}, "part") == "none"
+
+
 def model(effect: Evidence = NOTHING, gap: Evidence = NOTHING, attention: Evidence = NOTHING) -> str:
     return in_model({"effect": effect, "gap": gap, "attention": attention})
 

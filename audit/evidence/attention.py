@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from audit.evidence.intervals import cluster_bootstrap_totals, percentile_interval
+from audit.evidence.intervals import ratio_interval
 from audit.evidence.measure import Floats, Ints, Measure, Random, distinct, too_few, unmeasured
 
 
@@ -13,7 +13,7 @@ def attention(
 
     Estimator: mean(share) / mean(area), with ``share`` (n,) the share of the map's positive mass on the cue and
     ``area`` (n,) the share of the picture that the cue covers. A ratio of means, since the mean of the ratios is ruled
-    by the few images where the cue is tiny. Images with an empty map (NaN share) are left out. Interval: percentile
+    by the few images where the cue is tiny. Images with an empty map (NaN share) are left out. Interval: studentised
     bootstrap over duplicate ``groups`` (n,). There is no p: a lift of 1 is no natural null hypothesis for a network.
 
     ``extra``: ``share`` and ``area`` (means), ``empty`` (images left out). ``n`` counts the images used.
@@ -26,8 +26,6 @@ def attention(
     share, area, groups = share[used].astype(float), area[used].astype(float), groups[used]
     if not area.sum() > 0:
         return unmeasured("The cue covers no area in any image.", n)
-    totals = cluster_bootstrap_totals(np.stack([share, area], axis=1), groups, resamples, rng)
-    lifts = np.divide(totals[:, 0], totals[:, 1], out=np.full(resamples, np.nan), where=totals[:, 1] > 0)
-    low, high = percentile_interval(lifts, units=distinct(groups))
+    low, high = ratio_interval(share, area, groups, resamples, rng)
     extra = {"share": float(share.mean()), "area": float(area.mean()), "empty": len(used) - n}
-    return Measure(float(share.sum() / area.sum()), low, high, n, extra=extra)
+    return Measure(float(share.sum() / area.sum()), max(0.0, low), high, n, extra=extra)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from audit.evidence.intervals import CHUNK, cluster_bootstrap_totals, percentile_interval, permutation_p
+from audit.evidence.intervals import CHUNK, permutation_p, ratio_interval
 from audit.evidence.measure import Floats, Ints, Measure, Random, distinct, too_few, unmeasured
 
 
@@ -32,7 +32,7 @@ def effect(
 
     Answers about n images before masking, with the cue masked, and with an equal area elsewhere masked; ``label`` (n,)
     is the true class. Estimator: mean((p_before - p_masked) - (p_before - p_control)) = mean(p_control - p_masked), so
-    p_before cancels. Interval: percentile bootstrap over duplicate ``groups``. p: two-sided sign-flip permutation over
+    p_before cancels. Interval: studentised bootstrap over duplicate ``groups``. p: two-sided sign-flip permutation over
     groups, for if the cue is no different from any other place, masked and control could change roles. Images with a
     NaN are left out.
 
@@ -47,8 +47,7 @@ def effect(
     said, said_hidden, said_moved = (answers.predicted[used] for answers in (before, masked, control))
     groups, truth, rng = groups[used], label[used], np.random.default_rng(rng)
     difference = moved - hidden
-    totals = cluster_bootstrap_totals(np.stack([difference, np.ones(n)], axis=1), groups, resamples, rng)
-    low, high = percentile_interval(totals[:, 0] / totals[:, 1], units=distinct(groups))
+    low, high = ratio_interval(difference, np.ones(n), groups, resamples, rng)
     extra = {
         "drop": float((first - hidden).mean()),
         "control_drop": float((first - moved).mean()),
@@ -59,7 +58,7 @@ def effect(
         "accuracy_control": float((said_moved == truth).mean()),
     }
     p = _sign_flip_p(difference, groups, rng, permutations)
-    return Measure(float(difference.mean()), low, high, n, p, extra=extra)
+    return Measure(float(difference.mean()), max(-1.0, low), min(1.0, high), n, p, extra=extra)
 
 
 def weaker(fillings: Mapping[str, Measure]) -> Measure:

@@ -122,6 +122,39 @@ def percentile_interval(samples: Floats, level: float = LEVEL, units: int | None
     return float(low), float(high)
 
 
+def ratio_interval(
+    numerator: Floats, denominator: Floats, groups: Ints, resamples: int, rng: Random, level: float = LEVEL
+) -> tuple[float, float]:
+    """Interval of ``sum(numerator) / sum(denominator)``, both (n,), over duplicate ``groups``; of a mean above ones.
+
+    Studentised bootstrap (Efron & Tibshirani 1993, section 12.5): r - t* se, with t* = (r* - r) / se* over resamples of
+    groups and se the linearised error, se^2 = sum over groups of (numerator - r denominator)^2 / sum(denominator)^2.
+    Few images with a skewed distribution, most of them near zero and some far off, are what it is made for:
+    percentiles of r* cover 91 % there at 15 images. Resamples without spread, or without a denominator, are left out;
+    without any spread at all the interval has no width.
+    """
+    unit = np.unique(groups, return_inverse=True)[1]
+    top, bottom = (np.bincount(unit, values.astype(float)) for values in (numerator, denominator))
+    columns = np.stack([top, bottom, top * top, top * bottom, bottom * bottom], axis=1)
+    ratio, error = _ratio_and_error(columns.sum(axis=0)[None])
+    drawn = cluster_bootstrap_totals(columns, np.arange(len(top)), resamples, rng)
+    ratios, errors = _ratio_and_error(drawn[drawn[:, 1] > 0])
+    # What is constant up to rounding has no spread.
+    spread = errors > 1e-9 * max(1.0, abs(float(ratio[0])))
+    if not spread.any() or not error[0] > 1e-9 * max(1.0, abs(float(ratio[0]))):
+        return float(ratio[0]), float(ratio[0])
+    tail = (1 - level) / 2
+    low, high = np.quantile((ratios[spread] - ratio) / errors[spread], [tail, 1 - tail])
+    return float(ratio[0] - high * error[0]), float(ratio[0] - low * error[0])
+
+
+def _ratio_and_error(totals: Floats) -> tuple[Floats, Floats]:
+    """Ratios (r,) and their standard errors from totals (r, 5) of a, b, a^2, ab and b^2."""
+    a, b, aa, ab, bb = totals.T
+    ratio = a / b
+    return ratio, np.sqrt(np.maximum(0.0, aa - 2 * ratio * ab + ratio**2 * bb)) / b
+
+
 def permuted_labels(
     labels: Bools, groups: Ints, permutations: int, rng: Random, strata: Ints | None = None
 ) -> NDArray[np.bool_]:

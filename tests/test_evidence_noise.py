@@ -1,0 +1,57 @@
+"""An attribute that means nothing must not be flagged, though nine of ten photographs are of one class.
+
+A published check of spurious correlations flags it there: naming the larger class is right in 90 % of cases, whatever
+the attribute says.
+"""
+
+import numpy as np
+import pytest
+
+from audit.evidence.gap import gap
+from audit.evidence.intervals import benjamini_hochberg, wilson
+from audit.evidence.prevalence import prevalence
+from audit.severity import Evidence, in_data, in_model, severity
+
+IMAGES, LARGER, SEEDS = 300, 0.9, 200
+NOTHING = Evidence(None, None, None, None)
+
+
+def verdict(rng: np.random.Generator, share: float, in_class: np.ndarray, present: np.ndarray) -> str:
+    """What an audit says of an attribute, the only one it has, for one class."""
+    groups = np.arange(len(in_class))
+    # As good as such models are: better on the larger class, and blind to the attribute.
+    correct = rng.random(len(in_class)) < np.where(in_class == (share > 0.5), 0.95, 0.6)
+    shown, apart = prevalence(present, in_class, groups, rng), gap(correct, in_class, present, groups)
+    p = float(benjamini_hochberg([shown.p])[0])
+    difference = Evidence(*(shown.extra[f"difference{end}"] for end in ("", "_low", "_high")), p)
+    measures = {
+        "difference": difference,
+        "leakage": NOTHING,
+        "effect": NOTHING,
+        "attention": NOTHING,
+        "gap": Evidence(apart.value, apart.low, apart.high, None),
+    }
+    return severity(in_data(measures, "attribute"), in_model(measures), expected=False)
+
+
+@pytest.mark.parametrize("share", [LARGER, 1 - LARGER])
+def test_a_noise_attribute_is_not_flagged_at_nine_to_one(share):
+    found = []
+    for seed in range(SEEDS):
+        rng = np.random.default_rng(seed)
+        in_class = np.arange(IMAGES) < share * IMAGES
+        found.append(verdict(rng, share, in_class, present=rng.random(IMAGES) < 0.5))
+    flagged = sum(one in ("high", "medium") for one in found)
+    low, high = wilson(flagged, SEEDS)
+    assert high <= 0.08, f"{flagged} of {SEEDS} flagged, 95 % interval {low:.1%} to {high:.1%}"
+    assert "high" not in found
+
+
+def test_a_real_attribute_is_flagged_there():
+    flagged = 0
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        in_class = np.arange(IMAGES) < LARGER * IMAGES
+        present = rng.random(IMAGES) < np.where(in_class, 0.8, 0.2)
+        flagged += verdict(rng, LARGER, in_class, present) in ("high", "medium")
+    assert flagged >= 48
