@@ -61,12 +61,16 @@ STAGES = (
         "audit.cues.table:build",
         ("detect", "explain", "clusters"),
         ("attention", "evidence", "seed"),
-        version=4,
+        version=5,
     ),
     Stage("masking", "audit.masking:build", ("training", "cues"), ("evidence.effect_images", "seed"), version=2),
-    Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed"), version=3),
+    Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed"), version=4),
     Stage(
-        "findings", "audit.findings:build", ("sanity", "evidence"), ("expected_cues", "evidence", "report.exemplars")
+        "findings",
+        "audit.findings:build",
+        ("sanity", "evidence"),
+        ("expected_cues", "evidence", "report.exemplars"),
+        version=2,
     ),
     Stage("record", "audit.record:build", ("findings",), ("report",)),
 )
