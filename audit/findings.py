@@ -103,8 +103,8 @@ def _verdict(cue: Cue, label: str, rows: pd.DataFrame, config: Config) -> Verdic
     measures["difference"] = Evidence(difference, low, high, shown["p_adjusted"])
     if not (cue.role == "scene" and cue.kind == "detector"):
         # A leak all over the scene is the background's own.
-        leak = figures["leakage"]
-        measures["above_control"] = Evidence(*(leak.get(f"above_control{end}") for end in ("", "_low", "_high")), None)
+        above, low, high = (figures["leakage"].get(f"above_control{end}") for end in ("", "_low", "_high"))
+        measures["above_control"] = Evidence(above, low, high, None)
     data, model = in_data(measures, cue.role), in_model(measures)
     is_subject = cue.role == "subject" and data in ("none", "unknown")
     is_look_of = cue.within if cue.kind == "appearance" else ""
