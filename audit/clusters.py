@@ -18,7 +18,7 @@ from audit.cues.detect import Detections, load_detections
 from audit.dataset import Dataset, load_dataset
 from audit.folder import AuditFolder, read_json, read_table, write_json, write_table
 from audit.imagenet import SIDE as CROP_SIDE
-from audit.imagenet import Resemblance, resemblances
+from audit.imagenet import Resemblance, can_find_words, resemblances
 from audit.maps import read_maps
 from audit.naming import colour_words, name_cluster, place_words, size_words, vote
 from audit.pixels import read_pixels
@@ -233,13 +233,14 @@ def _unnamed(config: Config, dataset: Dataset, members: pd.DataFrame, cluster: i
     colour = colour_words(np.median([crop.reshape(-1, 3).mean(0) for crop in crops], axis=0))
     place = place_words(float(members["cx"].median()), float(members["cy"].median()))
     looks = f"{place}, {colour}, {size_words(float(members['area'].median()))}"
-    words = _resembled(config, dataset, members)
-    if words:
+    if words := _resembled(config, dataset, members):
         looks += f", like {words[0].word} in {words[0].n} of {words[0].of}"
     return f"something always in the same place ({looks})" if fixed else f"unnamed cue {cluster + 1} ({looks})"
 
 
 def _resembled(config: Config, dataset: Dataset, members: pd.DataFrame) -> list[Resemblance]:
+    if not can_find_words(model_folder(config)):
+        return []
     crops = [_crop(config, dataset, row, margin=_CONTEXT) for row in members.head(_EXEMPLARS).itertuples()]
     size = (CROP_SIDE, CROP_SIDE)
     squares = [cv2.resize(crop, size, interpolation=cv2.INTER_AREA).astype(np.uint8) for crop in crops]

@@ -43,12 +43,17 @@ class Resemblance:
     of: int
 
 
+def can_find_words(models: Path) -> bool:
+    """Whether the weights were fetched."""
+    return (models / IMAGENET_WORDS.name).exists()
+
+
 def resemblances(models: Path, crops: Sequence[NDArray[np.uint8]]) -> list[Resemblance]:
     """Words that fit at least a third of some crops, uint8 RGB (224, 224, 3); most frequent first, at most three.
 
     Empty where the weights were not fetched. Raises ModelFileError when they are damaged.
     """
-    if not crops or not (models / IMAGENET_WORDS.name).exists():
+    if not crops or not can_find_words(models):
         return []
     return _vote(_top_words(load(models), crops), len(crops))
 

@@ -126,36 +126,36 @@ class _Filler:
     def fill(self, missing: Sequence[int]) -> None:
         n = len(self.dataset.images)
         shards = [np.arange(start, min(start + SHARD, n), dtype=np.int32) for start in missing]
+        keys = [detector_key(one) if one.keepable else None for one in self.detectors]
         with track("looking for cues", n) as advance, kept_answers(self.config) as kept:
-            jobs = [job for shard in shards for image in shard if (job := self._job(kept, int(image))).detectors]
-            advance(n - len(jobs))
-            with looking(self.config, len(jobs)) as look:
-                fresh = look(jobs)
-                asked = {job.path for job in jobs}
+            jobs = {int(image): self._job(kept, keys, int(image)) for shard in shards for image in shard}
+            asked = [job for job in jobs.values() if job.detectors]
+            advance(n - len(asked))
+            with looking(self.config, len(asked)) as look:
+                fresh = look(asked)
                 for shard in shards:
-                    answers = [self._known(kept, int(image)) for image in shard]
-                    for image, known in zip(shard, answers, strict=True):
-                        if self.dataset.images["path"].iloc[image] in asked:
-                            known |= self._keep(kept, int(image), next(fresh))
-                            advance(1)
+                    answers = []
+                    for image in map(int, shard):
+                        found = next(fresh) if jobs[image].detectors else {}
+                        answers.append(self._known(kept, keys, image) | found)
+                        kept.keep(
+                            self._photo(image), [(key, found[p]) for p, key in enumerate(keys) if key and p in found]
+                        )
+                        advance(bool(found))
                     self._write(shard, answers)
                     kept.flush()
 
-    def _known(self, kept: KeptAnswers, image: int) -> Answers:
-        photo = str(self.dataset.images["sha256"].iloc[image])
-        keepable = {place: detector_key(one) for place, one in enumerate(self.detectors) if one.keepable}
-        return {place: answer for place, key in keepable.items() if (answer := kept.get(photo, key))}
+    def _photo(self, image: int) -> str:
+        return str(self.dataset.images["sha256"].iloc[image])
 
-    def _job(self, kept: KeptAnswers, image: int) -> Job:
-        known = self._known(kept, image)
-        asked = tuple(place for place in range(len(self.detectors)) if place not in known)
+    def _known(self, kept: KeptAnswers, keys: Sequence[str | None], image: int) -> Answers:
+        photo = self._photo(image)
+        return {p: answer for p, key in enumerate(keys) if key and (answer := kept.get(photo, key))}
+
+    def _job(self, kept: KeptAnswers, keys: Sequence[str | None], image: int) -> Job:
+        known = self._known(kept, keys, image)
+        asked = tuple(place for place in range(len(keys)) if place not in known)
         return Job(self.dataset.path_of(image), str(self.dataset.images["path"].iloc[image]), asked)
-
-    def _keep(self, kept: KeptAnswers, image: int, fresh: Answers) -> Answers:
-        photo = str(self.dataset.images["sha256"].iloc[image])
-        asked = [(self.detectors[place], answer) for place, answer in fresh.items()]
-        kept.keep(photo, [(detector_key(one), answer) for one, answer in asked if one.keepable])
-        return fresh
 
     def _write(self, images: NDArray[np.int32], answers: Sequence[Answers]) -> None:
         """One shard, the cues in the order of the settings; lines of text as JSON in its header."""

@@ -41,7 +41,7 @@ _MISSING: dict[type[Detector], Callable[[], str]] = {TextDetector: missing_reade
 
 def known_cues() -> dict[str, Cue]:
     """Every cue that some detector looks for, by name. Raises ConfigError when a plugin cannot be used."""
-    cues = {cue.name: cue for detector in DETECTORS for cue in detector.cues}
+    cues = _built_in()
     for detector in plugins():
         for cue in detector.cues:
             if cue.name in cues:
@@ -67,7 +67,7 @@ def choose_cues(config: Config) -> tuple[Cue, ...]:
 def choose_detectors(config: Config) -> tuple[Detector, ...]:
     """One of each detector that some of these cues need, in the table's order. Raises as ``choose_cues``."""
     wanted = {cue.name for cue in choose_cues(config)}
-    makers = (*DETECTORS, *plugins()) if any(name not in _built_in() for name in config.cues) else DETECTORS
+    makers = DETECTORS if set(config.cues) <= _built_in().keys() else (*DETECTORS, *plugins())
     found = tuple(make() for make in makers if wanted & {cue.name for cue in make.cues})
     return (*found, *map(OwnCueDetector, config.own_cues))
 

@@ -60,7 +60,7 @@ class Example:
 def read_examples(data: Path, half: str = "all", most: int | None = None) -> list[Example]:
     """The examples of every set that lies in the folder; of each set only one half and at most so many, evenly spread.
 
-    Thresholds were chosen on the ``odd`` half of each set's index; the ``even`` one is new to them.
+    Thresholds were fitted on the ``odd`` half of each set's index; failures of the ``even`` one were looked at, too.
     """
     chosen = {"all": slice(None), "even": slice(0, None, 2), "odd": slice(1, None, 2)}[half]
     examples = []
