@@ -68,7 +68,7 @@ def _context(folder: AuditFolder, record: Record, config: Config) -> dict[str, A
     shown += [path for place in clusters for path in place.exemplars] + failed
     found = spotlights(record, folder)
     sorted_looks = looks(record, folder)
-    plain = [path for one in found for path in one.layers] + [path for one in sorted_looks for path in one.layers]
+    plain = [path for one in found for path in one.layers] + [path for one in sorted_looks for path in one.boxes]
     root = Path(record["dataset"]["root"])
     return {
         "title": config.report.title,

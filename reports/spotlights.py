@@ -1,4 +1,4 @@
-"""What the detectors found in a few photographs, as layers that darken all the rest of the picture."""
+"""What the detectors found in a few photographs: layers that darken all the rest, and the boxes of looks."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from audit.attention import Region
 from audit.cues.detect import Detections, load_detections
 from audit.folder import AuditFolder, read_table
+from reports.cards import Box
 from reports.pictures import data_uri
 
 Record = Mapping[str, Any]
@@ -31,11 +33,11 @@ class Found:
 
 @dataclass(frozen=True)
 class FoundLooks:
-    """The looks of one cue, the classes whose photographs are shown, and the layer of each photograph (path)."""
+    """The looks of one cue, the classes whose photographs are shown, and where the cue is in each photograph (path)."""
 
     entry: Record
     classes: tuple[str, ...]
-    layers: Mapping[str, str]
+    boxes: Mapping[str, Box]
 
 
 def spotlights(record: Record, folder: AuditFolder) -> list[Found]:
@@ -61,13 +63,19 @@ def looks(record: Record, folder: AuditFolder) -> list[FoundLooks]:
     for entry in entries:
         classes = tuple(record["dataset"]["classes"])[:LOOK_CLASSES]
         paths = [path for one in entry["groups"] for name in classes for path in one["classes"][name]["examples"]]
-        found.append(FoundLooks(entry, classes, _layers(entry["cue"], paths, detections, numbers)))
+        masks = _masks(entry["cue"], paths, detections, numbers)
+        boxes = {path: Region(mask, 1.0).box for path, mask in zip(paths, masks, strict=True) if mask.any()}
+        found.append(FoundLooks(entry, classes, boxes))
     return found
 
 
 def _layers(cue: str, paths: Sequence[str], detections: Detections, numbers: Mapping[str, int]) -> dict[str, str]:
-    masks = detections.masks(np.array([numbers[path] for path in paths], int))[:, detections.place(cue)]
-    return {path: shade(mask) for path, mask in zip(paths, masks, strict=True)}
+    return {path: shade(mask) for path, mask in zip(paths, _masks(cue, paths, detections, numbers), strict=True)}
+
+
+def _masks(cue: str, paths: Sequence[str], detections: Detections, numbers: Mapping[str, int]) -> NDArray[np.bool_]:
+    """Where a detector found a cue in each photograph, (paths, h, w)."""
+    return detections.masks(np.array([numbers[path] for path in paths], int))[:, detections.place(cue)]
 
 
 def shade(mask: NDArray[np.bool_]) -> str:

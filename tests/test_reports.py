@@ -194,6 +194,13 @@ def test_looks_are_counted_by_class(page, small):
     assert "what everybody has" not in without.text and "#looks" not in without.values("href")
 
 
+def test_looks_are_cut_to_where_the_content_is(page):
+    views = [value.split() for tag, name, value in page.attributes if (tag, name) == ("svg", "viewbox")]
+    crops = [[float(number) for number in view] for view in views if len({*view[2:]}) == 1 and view[:2] != ["0", "0"]]
+    # Detections are drawn as squares of 20 of 56 cells: 80 of 224 pixels, and 100 with their margin.
+    assert len(crops) == 12 and all(side == pytest.approx(100, abs=2) for _, _, side, _ in crops)
+
+
 def test_corrected_p_is_shown(small):
     def correct(record):
         record["findings"][0]["evidence"]["prevalence"] |= {"p": 0.004, "p_adjusted": 0.043}
