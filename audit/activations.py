@@ -15,9 +15,11 @@ from audit.dataset import Dataset, load_dataset
 from audit.folder import AuditFolder, write_atomically
 from audit.models import Backbone, load_backbone
 from audit.pixels import Images, read_batches
-from audit.runtime import Runtime, choose_runtime
+from audit.runtime import Runtime, choose_runtime, in_halves
 
 SHARD = 128
+# Pages of an open shard count as this process's memory: few are kept open, so that it does not grow with the dataset.
+_OPEN_SHARDS = 8
 _HALF_MAX = 65504.0
 
 
@@ -59,7 +61,10 @@ class ActivationStore:
             start += len(batch)
 
     def compute(self, pixels: NDArray[np.uint8]) -> Tensor:
-        """Run the trunk on uint8 pixels (n, size, size, 3)."""
+        """Run the trunk on uint8 pixels (n, size, size, 3), in smaller batches where the GPU's memory asks for it."""
+        return in_halves(self._compute, pixels)
+
+    def _compute(self, pixels: NDArray[np.uint8]) -> Tensor:
         with torch.no_grad(), self.runtime.autocast():
             activations: Tensor = self.backbone.trunk(self.runtime.normalise(pixels))
         return activations.float()
@@ -84,6 +89,8 @@ class ActivationStore:
     def _row(self, image: int, flipped: bool) -> NDArray[np.float16]:
         path = self.shard_path(image, flipped)
         if path not in self._shards:
+            if len(self._shards) >= _OPEN_SHARDS:
+                self._shards.clear()
             self._shards[path] = np.load(path, mmap_mode="r", allow_pickle=False)
         row: NDArray[np.float16] = self._shards[path][image % SHARD]
         return row

@@ -135,10 +135,11 @@ class _Explainer:
 
 def _predictions(store: ActivationStore) -> pd.DataFrame:
     dataset, classes = store.dataset, np.array(store.dataset.classes, dtype=object)
-    parts = list(read_shards(store.folder, "probabilities", "label_map"))
-    images = np.concatenate([images for images, _ in parts])
-    probabilities = np.concatenate([arrays[0] for _, arrays in parts])
-    empty = np.concatenate([arrays[1].max((1, 2)) <= 0 for _, arrays in parts])
+    parts = [
+        (images, shares, maps.max((1, 2)) <= 0)
+        for images, (shares, maps) in read_shards(store.folder, "probabilities", "label_map")
+    ]
+    images, probabilities, empty = (np.concatenate(column) for column in zip(*parts, strict=True))
     labels, predicted = dataset.labels[images], probabilities.argmax(1)
     rows = np.arange(len(images))
     table = pd.DataFrame(

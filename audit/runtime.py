@@ -1,9 +1,9 @@
 """Where the network runs and in which precision: the same code for a laptop's CPU and for a GPU."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -42,6 +42,18 @@ class Runtime:
         scaled = self.to_device(pixels).permute(0, 3, 1, 2).float().div_(255)
         mean, std = (torch.tensor(v, device=self.device).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
         return scaled.sub_(mean).div_(std).contiguous(memory_format=torch.channels_last)
+
+
+def in_halves(work: Callable[[NDArray[Any]], Tensor], batch: NDArray[Any]) -> Tensor:
+    """``work(batch)``; where a GPU's memory is too small for that, the halves one after the other, and so on."""
+    try:
+        return work(batch)
+    except torch.cuda.OutOfMemoryError:
+        if len(batch) == 1:
+            raise
+    torch.cuda.empty_cache()
+    middle = len(batch) // 2
+    return torch.cat([in_halves(work, batch[:middle]), in_halves(work, batch[middle:])])
 
 
 def choose_runtime(config: Config) -> Runtime:

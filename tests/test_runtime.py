@@ -9,7 +9,7 @@ import torch
 from audit import runtime
 from audit.config import parse_config
 from audit.errors import ConfigError
-from audit.runtime import Runtime, choose_runtime, fast_bfloat16
+from audit.runtime import Runtime, choose_runtime, fast_bfloat16, in_halves
 
 CPU = torch.device("cpu")
 
@@ -85,3 +85,25 @@ def test_autocast_governs_convolutions_inside_the_block_alone(precision):
 def test_to_device_takes_views_that_are_not_contiguous():
     array = np.arange(12.0).reshape(3, 4)[:, ::-1]
     assert np.array_equal(Runtime(CPU, "float32").to_device(array).numpy(), array)
+
+
+def test_a_batch_that_is_too_large_is_halved_until_it_fits():
+    sizes = []
+
+    def double(batch):
+        sizes.append(len(batch))
+        if len(batch) > 3:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return torch.from_numpy(2 * batch)
+
+    batch = np.arange(10)
+    assert in_halves(double, batch).tolist() == (2 * batch).tolist()
+    assert sizes == [10, 5, 2, 3, 5, 2, 3]
+
+
+def test_a_single_image_that_is_too_large_is_an_error():
+    def refuse(batch):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        in_halves(refuse, np.arange(4))

@@ -1,0 +1,180 @@
+"""How long Grad-CAM takes here, beside a bare forward pass and beside captum, torchcam and pytorch-grad-cam.
+
+    python -m tests.bench.speed                      one class per picture
+    python -m tests.bench.speed --classes 10
+    python -m tests.bench.speed --audit              an audit beside the pipeline that people write by hand
+
+All contenders run in one process, on the same VGG-16 (torchvision's, random weights) and the same batch, in turn, so
+that whatever else the machine does falls on all of them alike. Needs ``pip install -e .[bench]`` and no network.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import torch
+from captum.attr import LayerGradCam
+from pytorch_grad_cam import GradCAM as PytorchGradCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import Tensor, nn
+from torchcam.methods import GradCAM as TorchCAM
+from torchvision.models import vgg16
+
+from audit.config import Config, parse_config
+from audit.demo import draw_demo
+from audit.folder import AuditFolder
+from audit.gradcam import GradCAM
+from audit.images import load_square
+from audit.models import load_backbone
+from audit.runtime import Runtime, fast_bfloat16
+from audit.stages import STAGES, run_stage
+
+LAYER = "features.29"
+CPU = torch.device("cpu")
+SAME_WORK = ("dataset", "features", "training", "explain")
+Work = Callable[[], object]
+
+
+def main() -> None:
+    """Read the command line and print one table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--classes", type=int, default=1, help="classes explained per picture")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--audit", action="store_true", help="time an audit of 32 drawn photographs instead")
+    options = parser.parse_args()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, bfloat16 {fast_bfloat16(CPU)}")
+    if options.audit:
+        compare_audits()
+    else:
+        compare_maps(options.classes, options.batch, options.rounds)
+
+
+def compare_maps(classes: int, batch: int, rounds: int) -> None:
+    """Print the median milliseconds per picture of every contender, and how many times ours that is."""
+    torch.manual_seed(0)
+    model = vgg16(weights=None).eval()
+    pictures = torch.randn(batch, 3, 224, 224)
+    chosen = torch.randint(1000, (batch, classes))
+    seconds = in_turn(contenders(model, pictures, chosen), rounds)
+    ours = statistics.median(seconds["ours, fast"])
+    print(f"\n{classes} classes per picture, batch {batch}, {rounds} rounds; milliseconds per picture")
+    for name, values in seconds.items():
+        low, middle, high = (1000 * summary(values) / batch for summary in (min, statistics.median, max))
+        ratio = statistics.median(values) / ours
+        print(f"  {name:38} {middle:8.1f}  ({low:.1f} to {high:.1f})  {ratio:6.2f} x ours", flush=True)
+
+
+def contenders(model: nn.Module, pictures: Tensor, chosen: Tensor) -> dict[str, Work]:
+    """Every way to explain the chosen classes (N, K); "fast" is channels-last, in bfloat16 where that is fast."""
+    last = pictures.contiguous(memory_format=torch.channels_last)
+    cam, captum = GradCAM(model, LAYER), LayerGradCam(model, model.get_submodule(LAYER))
+
+    def bare(inputs: Tensor) -> None:
+        with torch.no_grad():
+            model(inputs)
+
+    def explain_captum(inputs: Tensor) -> None:
+        for column in chosen.T:
+            captum.attribute(inputs, target=column)
+
+    def explain_torchcam() -> None:
+        with TorchCAM(model, LAYER) as extractor:
+            scores = model(pictures)
+            for column in chosen.T:
+                extractor(column.tolist(), scores, retain_graph=True)
+
+    def explain_pytorch_grad_cam() -> None:
+        with PytorchGradCAM(model=model, target_layers=[model.get_submodule(LAYER)]) as extractor:
+            for column in chosen.T:
+                extractor(pictures, [ClassifierOutputTarget(int(k)) for k in column])
+
+    return {
+        "bare forward, float32": lambda: bare(pictures),
+        "bare forward, float32 channels-last": lambda: bare(last),
+        "bare forward, fast": fast(lambda: bare(last)),
+        "ours, fast": fast(lambda: cam(last, chosen)),
+        "ours, float32": lambda: cam(pictures, chosen),
+        "captum, fast": fast(lambda: explain_captum(last)),
+        "captum, float32": lambda: explain_captum(pictures),
+        "torchcam, float32": explain_torchcam,
+        "pytorch-grad-cam, float32": explain_pytorch_grad_cam,
+    }
+
+
+def fast(work: Work) -> Work:
+    """The same work in bfloat16 where this CPU has it."""
+
+    def run() -> object:
+        with torch.autocast("cpu", torch.bfloat16) if fast_bfloat16(CPU) else nullcontext():
+            return work()
+
+    return run
+
+
+def in_turn(works: dict[str, Work], rounds: int) -> dict[str, list[float]]:
+    """Seconds of every round of every work; a first round, which warms up, is left out."""
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(rounds + 1):
+        for name, work in works.items():
+            started = time.perf_counter()
+            work()
+            seconds[name].append(time.perf_counter() - started)
+    return {name: values[1:] for name, values in seconds.items()}
+
+
+def compare_audits(images: int = 32, epochs: int = 5) -> None:
+    """Print the seconds of an audit's stages and of a naive pipeline's epochs of head training and Grad-CAM."""
+    with tempfile.TemporaryDirectory() as place:
+        photos = draw_demo(Path(place) / "drawn", images).train
+        paths = sorted(photos.rglob("*.jpg"))
+        tree = {"dataset": {"photos": str(photos)}, "model": {"fine_tune": "head"}, "training": {"epochs": epochs}}
+        config = parse_config(tree)
+        naive = naive_pipeline(paths, config, epochs)
+        stages = audit_seconds(AuditFolder(Path(place) / "audit"), config)
+    same, whole = sum(stages[name] for name in SAME_WORK), sum(stages.values())
+    print(f"\n{len(paths)} photographs, seconds")
+    print(f"  naive pipeline, one model, one map each         {naive:8.1f}")
+    print(f"  the audit's stages for that, 3 models, 2 maps   {same:8.1f}  {naive / same:6.1f} x faster")
+    print(f"  the whole audit, with cues and evidence         {whole:8.1f}  {naive / whole:6.1f} x faster")
+    print("  " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in stages.items()))
+
+
+def audit_seconds(folder: AuditFolder, config: Config) -> dict[str, float]:
+    """Wall time of each stage."""
+    return {stage.name: run_stage(stage, folder, config).seconds for stage in STAGES}
+
+
+def naive_pipeline(paths: list[Path], config: Config, epochs: int) -> float:
+    """Seconds to decode and pass all through the network in every epoch of a head, and then pytorch-grad-cam."""
+    trunk = load_backbone(config).trunk.to(memory_format=torch.contiguous_format)
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 2))
+    model = nn.Sequential(trunk, head)
+    labels = torch.tensor([path.parent.name == paths[0].parent.name for path in paths], dtype=torch.int64)
+    optimizer = torch.optim.Adam(head.parameters())
+    batches = torch.arange(len(paths)).split(8)
+    started = time.perf_counter()
+    for _ in range(epochs):
+        for rows in batches:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(_read(paths, rows, config)), labels[rows]).backward()
+            optimizer.step()
+    model.requires_grad_(True)
+    with PytorchGradCAM(model=model, target_layers=[trunk[-1]]) as cam:
+        for rows in batches:
+            cam(_read(paths, rows, config), [ClassifierOutputTarget(int(label)) for label in labels[rows]])
+    return time.perf_counter() - started
+
+
+def _read(paths: list[Path], rows: Tensor, config: Config) -> Tensor:
+    pixels = np.stack([load_square(paths[int(row)], config.model.image_size) for row in rows])
+    return Runtime(CPU, "float32").normalise(pixels).contiguous()
+
+
+if __name__ == "__main__":
+    main()
