@@ -5,13 +5,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from audit.config import model_folder
 from audit.cues.border import find_border
+from audit.cues.eyes import EyesDetector
 from audit.cues.face import find_faces
 from audit.cues.hair import hair_mask
+from audit.cues.patch import find_patches
 from audit.cues.person import object_mask
 from audit.cues.photo import LONGEST, Networks, Photo
+from audit.cues.skin import skin_mask
 from audit.cues.text import missing_reader, read_lines
 from audit.errors import BiasAuditError
 from audit.images import open_photo
@@ -99,3 +103,35 @@ def test_stock_footers_name_their_agency():
     for path in _sample("doctor-nurse", 24, stock_footer=1)["path"]:
         words = " ".join(line.words for line in read_lines(_open("doctor-nurse", path, None).pixels)).lower()
         assert any(agency in words for agency in ("alamy", "depositphotos", "stockimagefactory")), path
+
+
+def test_skin_overlaps_the_marked_skin(networks):
+    overlaps = []
+    for row in _sample("ccp600", 16).itertuples():
+        names = pd.read_csv(_DATA / "ccp600" / "classes.csv").set_index("name")["id"]
+        photo = _open("ccp600", row.path, networks)
+        labels = Image.open(_DATA / "ccp600" / row.labels_png).resize(photo.shape[::-1], Image.Resampling.NEAREST)
+        marked, found = np.asarray(labels) == names["skin"], skin_mask(photo)
+        overlaps.append((found & marked).sum() / max(1, (found | marked).sum()))
+    assert np.mean(overlaps) > 0.5
+
+
+def test_most_passers_by_with_glasses_are_told_from_those_without(networks):
+    right = []
+    for row in _sample("ccp600", 30).itertuples():
+        worn = bool({"glasses", "sunglasses"} & set(row.classes.split("|")))
+        right.append(EyesDetector().detect(_open("ccp600", row.path, networks))["glasses"].present == worn)
+    assert np.mean(right) >= 0.85
+
+
+def test_stickers_on_photographs_are_found_and_little_else():
+    rng, false, hit = np.random.default_rng(0), [], []
+    for path in _sample("cats-dogs", 60)["path"]:
+        pixels = _open("cats-dogs", path, None).pixels.copy()
+        false.append(bool(find_patches(pixels)))
+        side = round(rng.uniform(0.08, 0.15) * min(pixels.shape[:2]))
+        y, x = (int(rng.integers(0, length - side)) for length in pixels.shape[:2])
+        pixels[y : y + side, x : x + side] = ((30, 90, 220), (220, 40, 40), (30, 160, 70))[len(hit) % 3]
+        centres = [patch.outline.mean(0) for patch in find_patches(pixels)]
+        hit.append(any(np.abs(centre - (x + side / 2, y + side / 2)).max() < side / 3 for centre in centres))
+    assert np.mean(false) <= 0.05 and np.mean(hit) >= 0.85

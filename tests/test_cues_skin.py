@@ -20,9 +20,9 @@ class Segmenter:
         return {"activation_10": np.ones((1, 1, 256, 256), np.float32)}
 
 
-def _face():
-    box = np.array((75.0, 30.0, 125.0, 80.0), np.float32)
-    eyes = np.array(((90.0, 48.0), (110.0, 48.0)), np.float32)
+def _face(shift=0.0):
+    box = np.array((75.0 + shift, 30.0, 125.0 + shift, 80.0), np.float32)
+    eyes = np.array(((90.0 + shift, 48.0), (110.0 + shift, 48.0)), np.float32)
     return Face(tuple(map(float, box)), 0.0, ellipse_outline(box, 0.0), 0.9, 0.3, ellipse_eyes(box, eyes))
 
 
@@ -76,3 +76,31 @@ def test_distances_grow_from_the_sample_and_lips_do_not_count():
     assert (np.diff(alone[[0, 1, 3]]) > 0).all() and alone[0] < 1
     np.testing.assert_allclose(with_lips[:2], alone[:2], atol=0.3)
     assert with_lips[2] > 3
+
+
+def test_two_people_s_skins_are_each_known_by_their_own_face(monkeypatch):
+    for module in (person, hair, clothing, face, eyes, skin):
+        monkeypatch.setattr(module, "find_faces", lambda _: (_face(), _face(200.0)))
+    pixels = np.concatenate([_photo(tone).pixels for tone in (LIGHT, DARK)], 1)
+    mask = SkinDetector().detect(Photo(pixels, Segmenter()))["skin"].mask
+    for half in (mask[:, :200], mask[:, 200:]):
+        assert half[ARM].mean() > 0.7 and half[BODY].mean() < 0.05
+
+
+def test_a_coat_of_the_faces_colour_is_too_large_to_be_skin(one_face):
+    pixels = np.concatenate((_photo(LIGHT).pixels[:100], np.full((300, 200, 3), LIGHT, np.uint8)))
+    mask = SkinDetector().detect(Photo(pixels, Segmenter()))["skin"].mask
+    assert mask[110:].mean() < 0.05 and mask[52, 100]
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (33, 90), (2, 40)])
+def test_a_face_over_the_edge_of_a_tiny_picture_is_no_error(one_face, shape):
+    found = SkinDetector().detect(Photo(np.full((*shape, 3), 120, np.uint8), Segmenter()))["skin"]
+    assert found.mask is None or found.mask.shape == shape
+
+
+def test_distances_from_one_colour_by_hand():
+    # Without spread, what remains is the variance of 40, 4 and 4, stretched 2.5 times along lightness.
+    sample = np.tile(np.float32((150, 140, 150)), (50, 1))
+    tried = np.float32([(150, 140, 150), (150 + 2.5 * np.sqrt(40), 140, 150), (150, 146, 150), (150, 140, 142)])
+    np.testing.assert_allclose(distances(tried, sample), (0, 1, 3, 4), atol=1e-4)

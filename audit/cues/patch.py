@@ -19,8 +19,9 @@ _STEEPEST = 10
 _LEAST_CHROMA, _LEAST_APART = 25.0, 30.0
 _SHORTEST, _LONGEST, _SLIMMEST, _FEWEST_PIXELS = 0.03, 0.25, 0.4, 9
 _LEAST_SOLIDITY = 0.85
-# Colours around a patch, all but a tenth of them, differ by this much from its own.
-_LEAST_CONTRAST, _TENTH = 25.0, 0.1
+# Nine tenths of the colours around a patch differ by this much from its own, and nine tenths of its own by no more than
+# this share of that: a glow fades.
+_LEAST_CONTRAST, _MOST_SPREAD = 25.0, 0.35
 _MARGIN = 5
 _LIGHTNESS_WEIGHT = np.array((0.5, 1.0, 1.0), np.float32)
 
@@ -39,7 +40,7 @@ class PatchDetector:
     """Stickers, dots, badges and colour charts."""
 
     name = "patch"
-    version = 1
+    version = 2
     cues: tuple[Cue, ...] = (Cue("patch", "a coloured patch or sticker", "mark"),)
     models: tuple[ModelFile, ...] = ()
     keepable = True
@@ -62,7 +63,7 @@ def find_patches(pixels: Pixels) -> list[Patch]:
     >>> len(find_patches(picture))
     1
     """
-    scale = min(1.0, _SIDE / max(pixels.shape))
+    scale = min(1.0, _SIDE / max(pixels.shape[:2]))
     size = [max(1, round(length * scale)) for length in pixels.shape[1::-1]]
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     lab = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), np.uint8)
@@ -95,7 +96,7 @@ def _small_and_compact(stats: NDArray[np.int32], shape: tuple[int, ...]) -> Iter
 
 
 def _patch(lab: Pixels, labels: NDArray[np.int32], stats: NDArray[np.int32], index: int, scale: float) -> Patch | None:
-    """A component as a patch, or None if it has bays, or if something around it has its colour."""
+    """A component as a patch, or None if it has bays, or no edge all around."""
     x, y, width, height, area = map(int, stats[index])
     x0, y0 = max(0, x - _MARGIN), max(0, y - _MARGIN)
     window = slice(y0, y + height + _MARGIN), slice(x0, x + width + _MARGIN)
@@ -105,20 +106,21 @@ def _patch(lab: Pixels, labels: NDArray[np.int32], stats: NDArray[np.int32], ind
     filled = np.zeros(core.shape, np.uint8)
     cv2.fillPoly(filled, [hull], 1)
     solidity = area / int(filled.sum())
-    contrast = _contrast(lab[window].astype(np.float32), core, filled)
-    if solidity < _LEAST_SOLIDITY or contrast < _LEAST_CONTRAST:
+    contrast, spread = _contrast_and_spread(lab[window].astype(np.float32), core, filled)
+    if solidity < _LEAST_SOLIDITY or contrast < _LEAST_CONTRAST or spread > _MOST_SPREAD * contrast:
         return None
     return Patch(_outline(hull, (x0, y0), scale), solidity, contrast)
 
 
-def _contrast(lab: Floats, core: Mask, filled: NDArray[np.uint8]) -> float:
-    """What nine tenths of the pixels two to four away from the hull differ by, at least, from the core's colour."""
+def _contrast_and_spread(lab: Floats, core: Mask, filled: NDArray[np.uint8]) -> tuple[float, float]:
+    """Distances from the core's colour: the least of all but a tenth of the pixels two to four away from the hull,
+    and the most of all but a tenth of the core's."""
     near, far = (cv2.dilate(filled, np.ones((side, side), np.uint8)) for side in (5, 9))
-    around = lab[far > near]
-    if not len(around):
-        return 0.0
-    offset = (around - np.median(lab[core], 0)) * _LIGHTNESS_WEIGHT
-    return float(np.quantile(np.sqrt((offset**2).sum(1)), _TENTH))
+    around = far > near
+    if not around.any():
+        return 0.0, 0.0
+    distance = np.sqrt((((lab - np.median(lab[core], 0)) * _LIGHTNESS_WEIGHT) ** 2).sum(-1))
+    return float(np.quantile(distance[around], 0.1)), float(np.quantile(distance[core], 0.9))
 
 
 def _outline(hull: NDArray[np.int32], corner: tuple[int, int], scale: float) -> NDArray[np.int32]:
