@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from audit.planting import MARKS
 from tests.bench.cue_sets import HEADS, PEOPLE, PLANTED, Example, load, read_examples
-from tests.bench.planting import MARKS
 
 _CLASSES = ("null", "hair", "skin", "dress", "hat", "glasses", "sunglasses")
 

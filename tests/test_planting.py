@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.cues.border import border_mask, find_border
-from tests.bench.planting import MARKS, Bar, Caption, Frame, Letterbox, Sticker, Tag, Watermark
+from audit.planting import MARKS, Bar, Caption, Frame, Letterbox, SoftBackground, Sticker, Tag, Tint, Watermark
 
 
 def _noise(height: int = 150, width: int = 200, seed: int = 0) -> np.ndarray:
@@ -95,3 +95,23 @@ def test_borders_are_what_the_border_detector_looks_for(mark):
         planted = mark(pixels, np.random.default_rng(seed))
         np.testing.assert_array_equal(border_mask(pixels.shape[:2], find_border(planted.pixels)), planted.mask)
     assert not border_mask(pixels.shape[:2], find_border(pixels)).any()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(20, 120), st.integers(20, 120), st.floats(0.05, 1))
+def test_a_tint_takes_from_every_pixel_and_none_of_its_structure(height, width, strength):
+    pixels = _noise(height, width)
+    planted = Tint(strength)(pixels, np.random.default_rng(1))
+    assert planted.mask.all() and (planted.pixels <= pixels).all()
+    channels = (planted.pixels.reshape(-1, 3).astype(float).mean(0), pixels.reshape(-1, 3).mean(0))
+    assert np.corrcoef(planted.pixels[..., 1].ravel(), pixels[..., 1].ravel())[0, 1] > 0.99
+    assert np.ptp(channels[0] / channels[1]) == pytest.approx(strength * (255 - 60) / 255, abs=0.05)
+
+
+def test_a_soft_background_leaves_the_middle_sharp():
+    pixels = _noise(200, 300)
+    planted = SoftBackground(radius=0.3)(pixels, np.random.default_rng(0))
+    assert not planted.mask[100, 150] and planted.mask[0, 0] and planted.mask[100, 5]
+    np.testing.assert_array_equal(planted.pixels[~planted.mask], pixels[~planted.mask])
+    edges = np.abs(np.diff(planted.pixels[:20].astype(int), axis=1)).mean()
+    assert edges < 0.2 * np.abs(np.diff(pixels[:20].astype(int), axis=1)).mean()

@@ -18,7 +18,7 @@ from PIL import Image
 
 from audit.cues.photo import LONGEST
 from audit.images import open_photo
-from tests.bench.planting import MARKS, Mask, Pixels
+from audit.planting import MARKS, Mask, Pixels
 
 Box = tuple[int, int, int, int]
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -24,6 +25,7 @@ Colour = tuple[int, int, int]
 WORDS = ("PHOTOBANK", "stockhouse", "Picture Agency", "northlight.com", "IMAGE 20481", "archive 1974", "Ward 12 B")
 _LIGHT, _DARK = ((255, 255, 255), (255, 240, 80)), ((0, 0, 0), (30, 30, 90))
 _VIVID = ((230, 40, 40), (40, 70, 230), (30, 170, 70), (250, 200, 20), (200, 40, 180), (20, 190, 210))
+_WARM = np.array([255, 170, 60], np.float32)
 _LEAST_LETTER = 6
 
 
@@ -164,6 +166,41 @@ class Frame:
         return _painted(pixels, mask, self.colour)
 
 
+@dataclass(frozen=True)
+class Tint:
+    """Light through a coloured glass, warm or cold. ``strength`` in (0, 1]: how much of it passes through the glass."""
+
+    strength: float = 0.3
+    cue: str = "background"
+
+    def __call__(self, pixels: Pixels, rng: np.random.Generator) -> Planted:
+        """The mask is the whole picture."""
+        glass = _WARM if rng.integers(2) else _WARM[::-1]
+        filtered = pixels * (1 - self.strength + self.strength * glass / 255)
+        return Planted(np.rint(filtered).astype(np.uint8), np.ones(pixels.shape[:2], bool))
+
+
+@dataclass(frozen=True)
+class SoftBackground:
+    """Everything around an oval in the middle out of focus.
+
+    ``radius`` of the oval in shares of each side; ``blur`` is the Gaussian's sigma in shares of the shorter side.
+    """
+
+    radius: float = 0.35
+    blur: float = 0.04
+    cue: str = "background"
+
+    def __call__(self, pixels: Pixels, rng: np.random.Generator) -> Planted:
+        """The mask is what is not quite sharp; nothing is left to chance."""
+        rows, columns = ((np.arange(length) + 0.5) / length - 0.5 for length in pixels.shape[:2])
+        share = np.clip((np.hypot(rows[:, None], columns) - self.radius) / 0.1, 0, 1)
+        soft = cv2.GaussianBlur(pixels, (0, 0), max(0.5, self.blur * min(pixels.shape[:2])))
+        mixed = pixels * (1 - share[..., None]) + soft * share[..., None]
+        return Planted(np.rint(mixed).astype(np.uint8), share > 0)
+
+
+# One of each kind of mark that a detector should see.
 MARKS: dict[str, Mark] = {
     "corner tag": Tag(),
     "caption bar": Caption(),
