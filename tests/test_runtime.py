@@ -114,7 +114,7 @@ def test_a_single_image_that_is_too_large_is_an_error():
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"), reason="only the GNU C library is told")
 def test_freed_activations_are_used_again_instead_of_asked_from_the_kernel():
-    """A buffer above glibc's 32 MiB costs a page fault for each of its pages every time, unless freed memory is kept."""
+    """A buffer above 32 MiB costs a page fault for each of its pages every time, unless freed memory is kept."""
     script = (
         "import resource, sys, torch\n"
         "from audit.runtime import keep_freed_memory\n"
