@@ -70,7 +70,7 @@ STAGES = (
         "audit.findings:build",
         ("sanity", "evidence"),
         ("expected_cues", "evidence", "report.exemplars"),
-        version=2,
+        version=3,
     ),
     Stage("record", "audit.record:build", ("findings",), ("report",)),
 )
