@@ -1,0 +1,158 @@
+"""The fewest photographs to add, or to leave out, so that several cues at once say nothing about the class."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+from scipy.sparse import csr_array, vstack
+
+from audit.evidence.measure import Floats, Ints
+
+# Where the lower bound of the convex programme ends below the plan that it bounds, in images.
+_GAP = 1e-3
+_ROUNDS = 200
+# A need this little above what there is, in images, is rounding.
+_SNAP = 0.01
+_NODES = 5000
+
+
+@dataclass(frozen=True)
+class JointTable:
+    """Images counted by class and joint state of k cues.
+
+    ``states`` (S, k) are the joint states that occur, ``counts`` (classes, S) the images in each, and ``place`` (n,) is
+    each image's row of ``states``.
+    """
+
+    states: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    place: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, labels: Ints, states: Ints, n_classes: int) -> "JointTable":
+        """Count ``labels`` (n,) in 0..n_classes-1 by the rows of ``states`` (n, k)."""
+        found, place = np.unique(np.asarray(states, np.int64), axis=0, return_inverse=True)
+        place = place.reshape(-1).astype(np.int64)
+        counts = np.bincount(labels * len(found) + place, minlength=n_classes * len(found))
+        return cls(found, counts.reshape(n_classes, len(found)).astype(np.int64), place)
+
+
+def fewest_to_add(table: JointTable) -> NDArray[np.int64]:
+    """How many images of each class and joint state there should be (classes, S), so that each cue is as common in
+    every class.
+
+    States are 0 and 1. Nothing is removed and only states that occur somewhere are asked for, so that nobody has to
+    look for a photograph that is in two looks at once. Let class c end with M_c images, the share q_cs of them in
+    state s; then M_c >= h_cs / q_cs for the h_cs images that it has, and the sum of s_j q_cs over s is the same p_j in
+    every class. That is a convex programme in q, p and M. Its least sum of M_c is found by cutting planes (Kelley 1960)
+    to within a thousandth of an image. Each class then gets the next whole number of images, so the total
+    is less than one image per class above the least, and an integer programme spreads them over the states so
+    that the cue furthest from its share p_j M_c is as near as whole images allow: within one image or so.
+
+    Each cue by itself becomes independent of the class, as under raked weights; how cues go together may still differ.
+
+    >>> labels, cue = np.repeat([0, 1], 10), np.array([1] * 9 + [0] + [1] + [0] * 9)
+    >>> fewest_to_add(JointTable.of(labels, cue[:, None], 2)).tolist()
+    [[9, 9], [9, 9]]
+    """
+    occupied = table.counts.sum(1) > 0
+    need = table.counts.copy()
+    if table.states.shape[0] > 1:
+        need[occupied] = _whole(table.counts[occupied], table.states, _shares(table.counts[occupied], table.states))
+    return need
+
+
+def fewest_to_drop(table: JointTable, least: int) -> NDArray[np.int64] | None:
+    """How many images of each class and joint state to keep (classes, S); None if some class could not keep ``least``.
+
+    An integer programme: of the tables below the counts, the largest in which all classes keep one and the same part of
+    their images and each state of each cue is as common in every class, both to within half an image of each class.
+    Were the classes free to shrink unequally, fewer images would often do, but at the price of a nearly empty class.
+
+    >>> labels, cue = np.repeat([0, 1], 10), np.array([1] * 9 + [0] + [1] + [0] * 9)
+    >>> fewest_to_drop(JointTable.of(labels, cue[:, None], 2), least=2).tolist()
+    [[1, 1], [1, 1]]
+    """
+    counts = table.counts[table.counts.sum(1) > 0]
+    classes, width = counts.shape
+    # Row r of `groups` says which states belong to the r-th sum that is to be the same part of every class.
+    groups = np.array([np.ones(width, bool), *(column == value for column in table.states.T for value in set(column))])
+    sums = np.kron(np.eye(classes), groups)
+    parts = -np.kron(counts.sum(1, keepdims=True), np.eye(len(groups)))
+    sizes = np.hstack([np.kron(np.eye(classes), np.ones(width)), np.zeros((classes, len(groups)))])
+    total = int(counts.sum())
+    solved = milp(
+        np.concatenate([-np.ones(counts.size), np.zeros(len(groups))]),
+        integrality=np.concatenate([np.ones(counts.size), np.zeros(len(groups))]),
+        bounds=Bounds(0, np.concatenate([counts.ravel(), np.ones(len(groups))])),
+        constraints=[
+            LinearConstraint(csr_array(np.hstack([sums, parts])), -0.5, 0.5),
+            LinearConstraint(csr_array(sizes), least, np.inf),
+        ],
+        options={"mip_rel_gap": 0.5 / total, "node_limit": _NODES},
+    )
+    if solved.x is None:
+        return None
+    keep = np.zeros_like(table.counts)
+    keep[table.counts.sum(1) > 0] = np.rint(solved.x[: counts.size]).reshape(counts.shape)
+    return keep
+
+
+def _shares(counts: NDArray[np.int64], states: Ints) -> NDArray[np.float64]:
+    """The cheapest shares q (classes, S): rows sum to 1, each cue equally common in all of them.
+
+    The unknowns are M, then q. Every round adds tangents of h / q where q is now: M >= h (2 / q_0 - q / q_0^2).
+    """
+    have = counts / counts.sum()
+    classes, width = have.shape
+    cost = np.concatenate([np.ones(classes), np.zeros(counts.size)])
+    sums, common = np.kron(np.eye(classes), np.ones(width)), np.kron(np.eye(classes) - np.eye(classes)[0], states.T)
+    equal = csr_array(np.hstack([np.zeros((len(sums) + len(common), classes)), np.vstack([sums, common])]))
+    right = np.repeat([1.0, 0.0], [len(sums), len(common)])
+    cuts = vstack([_tangents(have, np.full(have.shape, 0.5**exponent), have > 0) for exponent in range(12)])
+    for _ in range(_ROUNDS):
+        x = linprog(cost, cuts, np.full(cuts.shape[0], -2.0), equal, right, bounds=(0, None), method="highs").x
+        least, shares = x[:classes], np.maximum(x[classes:].reshape(have.shape), 1e-9)
+        sizes = have / shares
+        if (sizes.max(1) - least).sum() * counts.sum() <= _GAP:
+            break
+        cuts = vstack([cuts, _tangents(have, shares, sizes > least[:, None])])
+    return np.asarray(shares / shares.sum(1, keepdims=True), np.float64)
+
+
+def _tangents(have: Floats, at: Floats, cells: NDArray[np.bool_]) -> csr_array:
+    """One row per marked cell for `rows @ x <= -2`: the tangent of h / q at ``at``, divided by h / q_0."""
+    label, state = np.nonzero(cells)
+    classes, width = have.shape
+    entries = np.concatenate([-at[cells] / have[cells], -1 / at[cells]])
+    columns = np.concatenate([label, classes + label * width + state])
+    rows = np.tile(np.arange(len(label)), 2)
+    return csr_array((entries, (rows, columns)), shape=(len(label), classes * (1 + width)))
+
+
+def _whole(counts: NDArray[np.int64], states: Ints, shares: Floats) -> NDArray[np.int64]:
+    """Whole images (classes, S), none fewer than there are, as near to ``shares`` as they come."""
+    common = (shares @ states).mean(0)
+    return np.stack([_whole_class(have, states, q, common) for have, q in zip(counts, shares, strict=True)])
+
+
+def _whole_class(have: NDArray[np.int64], states: Ints, shares: Floats, common: Floats) -> NDArray[np.int64]:
+    exact = (have / shares).max() * shares
+    exact = np.where(exact < have + _SNAP, have, exact)
+    total = np.ceil(exact.sum() - _SNAP)
+    sums = (
+        np.hstack([states.T, np.full((states.shape[1], 1), -1.0)]),
+        np.hstack([states.T, np.ones((states.shape[1], 1))]),
+    )
+    solved = milp(
+        np.append(np.zeros(len(have)), 1.0),
+        integrality=np.append(np.ones(len(have)), 0),
+        bounds=Bounds(np.append(np.floor(exact), 0), np.append(np.ceil(exact), np.inf)),
+        constraints=[
+            LinearConstraint(np.append(np.ones(len(have)), 0.0), total, total),
+            LinearConstraint(sums[0], -np.inf, common * total),
+            LinearConstraint(sums[1], common * total, np.inf),
+        ],
+    )
+    return np.rint(solved.x[:-1]).astype(np.int64)
