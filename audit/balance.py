@@ -8,6 +8,7 @@ from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import csr_array, vstack
 
 from audit.evidence.measure import Floats, Ints
+from audit.weighting import shopping_list
 
 # Where the lower bound of the convex programme ends below the plan that it bounds, in images.
 _GAP = 1e-3
@@ -50,16 +51,20 @@ def fewest_to_add(table: JointTable) -> NDArray[np.int64]:
     is less than one image per class above the least, and an integer programme spreads them over the states so
     that the cue furthest from its share p_j M_c is as near as whole images allow: within one image or so.
 
-    Each cue by itself becomes independent of the class, as under raked weights; how cues go together may still differ.
+    One cue alone has a closed form (``shopping_list``). Each cue by itself becomes independent of the class, as under
+    raked weights; how cues go together may still differ.
 
     >>> labels, cue = np.repeat([0, 1], 10), np.array([1] * 9 + [0] + [1] + [0] * 9)
     >>> fewest_to_add(JointTable.of(labels, cue[:, None], 2)).tolist()
     [[9, 9], [9, 9]]
     """
-    occupied = table.counts.sum(1) > 0
-    need = table.counts.copy()
-    if table.states.shape[0] > 1:
-        need[occupied] = _whole(table.counts[occupied], table.states, _shares(table.counts[occupied], table.states))
+    need, occupied = table.counts.copy(), table.counts.sum(1) > 0
+    if len(table.states) == 1:
+        return need
+    if table.states.shape[1] == 1:
+        return _one_cue(table)
+    have = table.counts[occupied]
+    need[occupied] = _whole(have, table.states, _shares(have, table.states))
     return need
 
 
@@ -70,9 +75,9 @@ def fewest_to_drop(table: JointTable, least: int) -> NDArray[np.int64] | None:
     their images and each state of each cue is as common in every class, both to within half an image of each class.
     Were the classes free to shrink unequally, fewer images would often do, but at the price of a nearly empty class.
 
-    >>> labels, cue = np.repeat([0, 1], 10), np.array([1] * 9 + [0] + [1] + [0] * 9)
-    >>> fewest_to_drop(JointTable.of(labels, cue[:, None], 2), least=2).tolist()
-    [[1, 1], [1, 1]]
+    >>> labels, cue = np.repeat([0, 1], 50), np.array([1] * 40 + [0] * 10 + [1] * 10 + [0] * 40)
+    >>> fewest_to_drop(JointTable.of(labels, cue[:, None], 2), least=10).sum(1).tolist()
+    [21, 21]
     """
     counts = table.counts[table.counts.sum(1) > 0]
     classes, width = counts.shape
@@ -97,6 +102,12 @@ def fewest_to_drop(table: JointTable, least: int) -> NDArray[np.int64] | None:
     keep = np.zeros_like(table.counts)
     keep[table.counts.sum(1) > 0] = np.rint(solved.x[: counts.size]).reshape(counts.shape)
     return keep
+
+
+def _one_cue(table: JointTable) -> NDArray[np.int64]:
+    labels, places = (np.repeat(index.ravel(), table.counts.ravel()) for index in np.indices(table.counts.shape))
+    cells = shopping_list(labels, table.states[places, 0], len(table.counts))
+    return np.array([cell.need for cell in cells], np.int64).reshape(-1, 2)[:, ::-1]
 
 
 def _shares(counts: NDArray[np.int64], states: Ints) -> NDArray[np.float64]:
@@ -140,19 +151,16 @@ def _whole(counts: NDArray[np.int64], states: Ints, shares: Floats) -> NDArray[n
 def _whole_class(have: NDArray[np.int64], states: Ints, shares: Floats, common: Floats) -> NDArray[np.int64]:
     exact = (have / shares).max() * shares
     exact = np.where(exact < have + _SNAP, have, exact)
-    total = np.ceil(exact.sum() - _SNAP)
-    sums = (
-        np.hstack([states.T, np.full((states.shape[1], 1), -1.0)]),
-        np.hstack([states.T, np.ones((states.shape[1], 1))]),
-    )
+    total, each = np.ceil(exact.sum() - _SNAP), np.append(np.ones(len(have)), 0)
+    furthest = np.ones((states.shape[1], 1))
     solved = milp(
-        np.append(np.zeros(len(have)), 1.0),
-        integrality=np.append(np.ones(len(have)), 0),
+        1 - each,
+        integrality=each,
         bounds=Bounds(np.append(np.floor(exact), 0), np.append(np.ceil(exact), np.inf)),
         constraints=[
-            LinearConstraint(np.append(np.ones(len(have)), 0.0), total, total),
-            LinearConstraint(sums[0], -np.inf, common * total),
-            LinearConstraint(sums[1], common * total, np.inf),
+            LinearConstraint(each, total, total),
+            LinearConstraint(np.hstack([states.T, -furthest]), -np.inf, common * total),
+            LinearConstraint(np.hstack([states.T, furthest]), common * total, np.inf),
         ],
     )
-    return np.rint(solved.x[:-1]).astype(np.int64)
+    return np.asarray(np.rint(solved.x[:-1]), np.int64)
