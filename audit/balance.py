@@ -13,8 +13,12 @@ from audit.weighting import shopping_list
 # Where the lower bound of the convex programme ends below the plan that it bounds, in images.
 _GAP = 1e-3
 _ROUNDS = 200
-# A need this little above what there is, in images, is rounding.
+# A total this little above a whole number of images is rounding.
 _SNAP = 0.01
+# How much of all images, at most, a share of a state is worth avoiding for its rarity.
+_HINT = 1e-4
+# How much rarity, in natural logarithms, an image further from the target is worth.
+_EXACT = 1e4
 _NODES = 5000
 
 
@@ -48,8 +52,9 @@ def fewest_to_add(table: JointTable) -> NDArray[np.int64]:
     state s; then M_c >= h_cs / q_cs for the h_cs images that it has, and the sum of s_j q_cs over s is the same p_j in
     every class. That is a convex programme in q, p and M. Its least sum of M_c is found by cutting planes (Kelley 1960)
     to within a thousandth of an image. Each class then gets the next whole number of images, so the total
-    is less than one image per class above the least, and an integer programme spreads them over the states so
-    that the cue furthest from its share p_j M_c is as near as whole images allow: within one image or so.
+    is less than one image per class above the least, and an integer programme spreads them over the states: so that
+    the cue furthest from its share p_j M_c is as near as whole images allow, within one image or so, and, where several
+    ways are equally near, into the states that are common in the whole dataset and so the easiest to find.
 
     One cue alone has a closed form (``shopping_list``). Each cue by itself becomes independent of the class, as under
     raked weights; how cues go together may still differ.
@@ -117,7 +122,7 @@ def _shares(counts: NDArray[np.int64], states: Ints) -> NDArray[np.float64]:
     """
     have = counts / counts.sum()
     classes, width = have.shape
-    cost = np.concatenate([np.ones(classes), np.zeros(counts.size)])
+    cost = np.concatenate([np.ones(classes), _HINT * np.tile(_rarity(counts), classes)])
     sums, common = np.kron(np.eye(classes), np.ones(width)), np.kron(np.eye(classes) - np.eye(classes)[0], states.T)
     equal = csr_array(np.hstack([np.zeros((len(sums) + len(common), classes)), np.vstack([sums, common])]))
     right = np.repeat([1.0, 0.0], [len(sums), len(common)])
@@ -132,6 +137,11 @@ def _shares(counts: NDArray[np.int64], states: Ints) -> NDArray[np.float64]:
     return np.asarray(shares / shares.sum(1, keepdims=True), np.float64)
 
 
+def _rarity(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How hard photographs in each state may be to find (S,): minus the logarithm of its share of the dataset."""
+    return np.asarray(-np.log(counts.sum(0) / counts.sum()), np.float64)
+
+
 def _tangents(have: Floats, at: Floats, cells: NDArray[np.bool_]) -> csr_array:
     """One row per marked cell for `rows @ x <= -2`: the tangent of h / q at ``at``, divided by h / q_0."""
     label, state = np.nonzero(cells)
@@ -143,24 +153,27 @@ def _tangents(have: Floats, at: Floats, cells: NDArray[np.bool_]) -> csr_array:
 
 
 def _whole(counts: NDArray[np.int64], states: Ints, shares: Floats) -> NDArray[np.int64]:
-    """Whole images (classes, S), none fewer than there are, as near to ``shares`` as they come."""
-    common = (shares @ states).mean(0)
-    return np.stack([_whole_class(have, states, q, common) for have, q in zip(counts, shares, strict=True)])
+    """Whole images (classes, S), none fewer than there are, each class as few as ``shares`` allow."""
+    common, rarity = (shares @ states).mean(0), _rarity(counts)
+    totals = np.ceil((counts / shares).max(1) - _SNAP)
+    each = zip(counts, totals, strict=True)
+    return np.stack([_whole_class(have, states, total, common * total, rarity) for have, total in each])
 
 
-def _whole_class(have: NDArray[np.int64], states: Ints, shares: Floats, common: Floats) -> NDArray[np.int64]:
-    exact = (have / shares).max() * shares
-    exact = np.where(exact < have + _SNAP, have, exact)
-    total, each = np.ceil(exact.sum() - _SNAP), np.append(np.ones(len(have)), 0)
-    furthest = np.ones((states.shape[1], 1))
+def _whole_class(
+    have: NDArray[np.int64], states: Ints, total: float, shown: Floats, rarity: Floats
+) -> NDArray[np.int64]:
+    """``total`` images of which as nearly as possible ``shown`` (k,) show each cue, and then with the least rarity."""
+    cues = np.ones((states.shape[1], 1))
+    counted = np.append(np.ones(len(have)), 0)
     solved = milp(
-        1 - each,
-        integrality=each,
-        bounds=Bounds(np.append(np.floor(exact), 0), np.append(np.ceil(exact), np.inf)),
+        np.append(rarity, _EXACT),
+        integrality=counted,
+        bounds=Bounds(np.append(have, 0.5), np.inf),
         constraints=[
-            LinearConstraint(each, total, total),
-            LinearConstraint(np.hstack([states.T, -furthest]), -np.inf, common * total),
-            LinearConstraint(np.hstack([states.T, furthest]), common * total, np.inf),
+            LinearConstraint(counted, total, total),
+            LinearConstraint(np.hstack([states.T, -cues]), -np.inf, shown),
+            LinearConstraint(np.hstack([states.T, cues]), shown, np.inf),
         ],
     )
     return np.asarray(np.rint(solved.x[:-1]), np.int64)

@@ -1,0 +1,170 @@
+"""The photographs of an audit once more, with one cue taken out: a folder with one subfolder per class."""
+
+import difflib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from audit.config import Config, load_config, model_folder
+from audit.cues.cue import Cue, Detector, Mask
+from audit.cues.photo import Networks, Photo, Pixels
+from audit.cues.registry import choose_detectors
+from audit.cues.table import CueTable, load_cues
+from audit.dataset import Dataset, load_dataset
+from audit.errors import AuditFolderError, ConfigError, RejectedImage, StageError
+from audit.folder import AuditFolder
+from audit.images import open_photo
+from audit.modelfiles import require
+from audit.progress import track
+from audit.retouch import retouch, shrunk, way_to_mask
+
+_QUALITY = 95
+
+
+def write_masked(folder: AuditFolder, name: str, out: Path, irrelevant: bool = False) -> tuple[int, int]:
+    """Write the audit's photographs below ``out`` without the cue called ``name``; return how many, how many changed.
+
+    All are saved alike, as JPEG without metadata: were only the changed ones, their encoding would be a new cue. A cue
+    that is no mark must be among the settings' ``irrelevant_cues``, or be declared ``irrelevant`` here.
+
+    Raises AuditFolderError when the audit is unfinished or ``out`` cannot be used, ConfigError for a cue that cannot be
+    masked, and StageError naming a photograph that can no longer be read.
+    """
+    if not folder.manifest.exists():
+        raise AuditFolderError(f"{folder.path}: no finished audit (it has no manifest.json).")
+    config, dataset, cues = load_config(folder.config), load_dataset(folder), load_cues(folder)
+    cue = _cue_called(name, cues)
+    how = way_to_mask(cue, [*config.irrelevant_cues, *([name] if irrelevant else [])])
+    if how is None:
+        raise ConfigError(_why_not(cue))
+    _require_empty(out, dataset)
+    finder, places = _Finder.of(config, cues, cue), _Places(out)
+    present = cues.present(cue)
+    with track("masking", total=len(present)) as advance:
+        for image, (path, label) in enumerate(zip(dataset.images["path"], dataset.images["label"], strict=True)):
+            pixels = _read(dataset.path_of(image), config)
+            if present[image]:
+                pixels = retouch(pixels, finder.mask(pixels, image, str(path)), how)
+            _save(pixels, places.of(str(path), str(label)))
+            advance(1)
+    return len(present), int(present.sum())
+
+
+@dataclass(frozen=True)
+class _Finder:
+    """Where a cue is in a photograph: the detector is asked again, since what the audit keeps is coarse.
+
+    Clusters have no detector; their masks are those of the audit.
+    """
+
+    cues: CueTable
+    cue: Cue
+    detector: Detector | None
+    networks: Networks
+
+    @classmethod
+    def of(cls, config: Config, cues: CueTable, cue: Cue) -> "_Finder":
+        if cue.kind == "cluster":
+            return cls(cues, cue, None, Networks(model_folder(config)))
+        detector = next(one for one in choose_detectors(config) if cue.name in {known.name for known in one.cues})
+        for model in detector.models:
+            require(model_folder(config), model.name)
+        return cls(cues, cue, detector, Networks(model_folder(config)))
+
+    def mask(self, pixels: Pixels, image: int, path: str) -> Mask:
+        """Boolean, of the shape of the photograph's ``pixels`` (h, w, 3)."""
+        height, width = pixels.shape[:2]
+        found = self._asked(pixels, path) if self.detector else self.cues.masks(self.cue, np.array([image]))[0]
+        whole = cv2.resize(found.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(whole > 0.5, np.bool_)
+
+    def _asked(self, pixels: Pixels, path: str) -> Mask:
+        small = shrunk(pixels)
+        photo = Photo(small, self.networks, path, pixels.shape[1])
+        sighting = self.detector.detect(photo)[self.cue.name] if self.detector else None
+        return np.zeros(photo.shape, bool) if sighting is None or sighting.mask is None else sighting.mask
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where each photograph goes. Class and file names come from strangers: what cannot be a plain name is replaced."""
+
+    out: Path
+    _folders: dict[str, str] = field(default_factory=dict)
+    _taken: set[Path] = field(default_factory=set)
+
+    def of(self, path: str, label: str) -> Path:
+        """``out``/class/path.jpg, different for every call."""
+        if label not in self._folders:
+            self._folders[label] = _free(_plain(label), set(self._folders.values()))
+        parts = PurePosixPath(path).parts
+        inside = parts[1:] if len(parts) > 1 and parts[0] == label else parts
+        name = _plain("-".join(inside))
+        stem = PurePosixPath(name).stem if PurePosixPath(name).suffix else name
+        taken = {place.stem for place in self._taken if place.parent.name == self._folders[label]}
+        place = self.out / self._folders[label] / f"{_free(stem, taken)}.jpg"
+        self._taken.add(place)
+        return place
+
+
+def _plain(text: str) -> str:
+    """A name without separators and control characters that begins with a letter, a digit or an underscore.
+
+    >>> _plain("../=a/b.jpg"), _plain("..")
+    ('a-b.jpg', 'x')
+    """
+    return re.sub(r"[^\w. -]+", "-", text).strip(" .-")[-120:] or "x"
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name, with a number behind it if it is taken; case does not count, as on many file systems."""
+    lower = {one.casefold() for one in taken}
+    numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
+    return next(one for one in (name, *numbered) if one.casefold() not in lower)
+
+
+def _cue_called(name: str, cues: CueTable) -> Cue:
+    known = [cue.name for cue in cues.cues]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+        raise ConfigError(f"--cue {name}: this audit has no such cue; the nearest is '{near[0] if near else 'none'}'.")
+    return cues.named(name)
+
+
+def _why_not(cue: Cue) -> str:
+    if cue.kind == "attribute":
+        return f"--cue {cue.name}: a column of the table has no place in the picture, so nothing can be masked."
+    if cue.kind == "appearance":
+        return f"--cue {cue.name}: where only one look is masked, the mask gives it away; mask all of it: --cue {cue.within}."
+    return (
+        f"--cue {cue.name}: {cue.words} is no mark on the picture, and the answer may lie in it; if you know that it "
+        "does not, say so with --irrelevant."
+    )
+
+
+def _require_empty(out: Path, dataset: Dataset) -> None:
+    if out.resolve().is_relative_to(dataset.root.resolve()):
+        raise AuditFolderError(f"{out}: lies among the photographs; choose another --out.")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise AuditFolderError(f"{out}: is there already and not an empty folder; choose another --out.")
+
+
+def _read(file: Path, config: Config) -> Pixels:
+    try:
+        return np.asarray(open_photo(file, config.dataset.max_megapixels))
+    except RejectedImage as error:
+        raise StageError(f"{file}: could be read when the audit ran, but no longer can ({error}).") from None
+
+
+def _save(pixels: Pixels, place: Path) -> None:
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(place, "JPEG", quality=_QUALITY, subsampling=0)
+    except OSError as error:
+        raise AuditFolderError(
+            f"{place}: cannot be written ({error.strerror or error}); choose another --out."
+        ) from None
