@@ -139,7 +139,7 @@ def _why_not(cue: Cue) -> str:
     if cue.kind == "attribute":
         return f"--cue {cue.name}: a column of the table has no place in the picture, so nothing can be masked."
     if cue.kind == "appearance":
-        return f"--cue {cue.name}: where only one look is masked, the mask gives it away; mask all of it: --cue {cue.within}."
+        return f"--cue {cue.name}: masking one look alone would give it away; mask all of it with --cue {cue.within}."
     return (
         f"--cue {cue.name}: {cue.words} is no mark on the picture, and the answer may lie in it; if you know that it "
         "does not, say so with --irrelevant."
