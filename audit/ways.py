@@ -194,9 +194,9 @@ def collect(stock: Stock, flagged: Sequence[Flagged]) -> tuple[dict[str, Any], l
         "not_covered": [one.finding for one in flagged if one.finding not in _covered(flagged, chosen)],
         "unknown": int((~known).sum()),
         "cells": [cell.as_json() for cell in wanted],
-        "cost": f"{new:,} new photographs",
+        "cost": f"{new:,} new photographs of {sum(cell.add > 0 for cell in wanted)} kinds",
         "left": f"all {old:,} photographs, {old + new:,} with the new ones",
-        "sentence": "Works always, and the model learns from more photographs rather than from fewer.",
+        "sentence": "Always possible, and the model learns from more photographs rather than from fewer.",
     }
     if not known.any():
         way |= {
