@@ -15,7 +15,7 @@ _GAP = 1e-3
 _ROUNDS = 200
 # A total this little above a whole number of images is rounding.
 _SNAP = 0.01
-# How much of all images, at most, a share of a state is worth avoiding for its rarity.
+# How much of all images it is worth at most to leave a cue as common as it is.
 _HINT = 1e-4
 # How much rarity, in natural logarithms, an image further from the target is worth.
 _EXACT = 1e4
@@ -51,10 +51,11 @@ def fewest_to_add(table: JointTable) -> NDArray[np.int64]:
     look for a photograph that is in two looks at once. Let class c end with M_c images, the share q_cs of them in
     state s; then M_c >= h_cs / q_cs for the h_cs images that it has, and the sum of s_j q_cs over s is the same p_j in
     every class. That is a convex programme in q, p and M. Its least sum of M_c is found by cutting planes (Kelley 1960)
-    to within a thousandth of an image. Each class then gets the next whole number of images, so the total
-    is less than one image per class above the least, and an integer programme spreads them over the states: so that
-    the cue furthest from its share p_j M_c is as near as whole images allow, within one image or so, and, where several
-    ways are equally near, into the states that are common in the whole dataset and so the easiest to find.
+    to within a thousandth of an image. Of equally cheap shares p_j those are taken that are nearest to the dataset's
+    own. Each class then gets the next whole number of images, so the total is less than one image per class above the
+    least, and an integer programme spreads them over the states: so that the cue furthest from its share p_j M_c is as
+    near as whole images allow, within one image or so, and, of equally near ways, into the states that are common in
+    the whole dataset and so the easiest to find.
 
     One cue alone has a closed form (``shopping_list``). Each cue by itself becomes independent of the class, as under
     raked weights; how cues go together may still differ.
@@ -118,43 +119,47 @@ def _one_cue(table: JointTable) -> NDArray[np.int64]:
 def _shares(counts: NDArray[np.int64], states: Ints) -> NDArray[np.float64]:
     """The cheapest shares q (classes, S): rows sum to 1, each cue equally common in all of them.
 
-    The unknowns are M, then q. Every round adds tangents of h / q where q is now: M >= h (2 / q_0 - q / q_0^2).
+    The unknowns are M, q, and how far each p_j is from the cue's share in the whole dataset, which decides between
+    plans of equal cost. Every round adds tangents of h / q where q is now: M >= h (2 / q_0 - q / q_0^2).
     """
     have = counts / counts.sum()
-    classes, width = have.shape
-    cost = np.concatenate([np.ones(classes), _HINT * np.tile(_rarity(counts), classes)])
+    (classes, width), cues = have.shape, states.shape[1]
+    cost = np.concatenate([np.ones(classes), np.zeros(counts.size), np.full(cues, _HINT)])
     sums, common = np.kron(np.eye(classes), np.ones(width)), np.kron(np.eye(classes) - np.eye(classes)[0], states.T)
-    equal = csr_array(np.hstack([np.zeros((len(sums) + len(common), classes)), np.vstack([sums, common])]))
-    right = np.repeat([1.0, 0.0], [len(sums), len(common)])
-    cuts = vstack([_tangents(have, np.full(have.shape, 0.5**exponent), have > 0) for exponent in range(12)])
+    equal = np.pad(np.vstack([sums, common]), ((0, 0), (classes, cues)))
+    first = np.pad(states.T, ((0, 0), (classes, counts.size - width))).astype(np.float64)
+    apart = np.vstack([np.hstack([first, -np.eye(cues)]), np.hstack([-first, -np.eye(cues)])])
+    usual = have.sum(0) @ states
+    cuts = [_tangents(have, np.full(have.shape, 0.5**exponent), have > 0, cues) for exponent in range(12)]
     for _ in range(_ROUNDS):
-        x = linprog(cost, cuts, np.full(cuts.shape[0], -2.0), equal, right, bounds=(0, None), method="highs").x
-        least, shares = x[:classes], np.maximum(x[classes:].reshape(have.shape), 1e-9)
+        x = linprog(
+            cost,
+            vstack([csr_array(apart), *cuts]),
+            np.concatenate([usual, -usual, np.full(sum(cut.shape[0] for cut in cuts), -2.0)]),
+            csr_array(equal),
+            np.repeat([1.0, 0.0], [len(sums), len(common)]),
+        ).x
+        least, shares = x[:classes], np.maximum(x[classes : classes + counts.size].reshape(have.shape), 1e-9)
         sizes = have / shares
         if (sizes.max(1) - least).sum() * counts.sum() <= _GAP:
             break
-        cuts = vstack([cuts, _tangents(have, shares, sizes > least[:, None])])
+        cuts.append(_tangents(have, shares, sizes > least[:, None], cues))
     return np.asarray(shares / shares.sum(1, keepdims=True), np.float64)
 
 
-def _rarity(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How hard photographs in each state may be to find (S,): minus the logarithm of its share of the dataset."""
-    return np.asarray(-np.log(counts.sum(0) / counts.sum()), np.float64)
-
-
-def _tangents(have: Floats, at: Floats, cells: NDArray[np.bool_]) -> csr_array:
+def _tangents(have: Floats, at: Floats, cells: NDArray[np.bool_], cues: int) -> csr_array:
     """One row per marked cell for `rows @ x <= -2`: the tangent of h / q at ``at``, divided by h / q_0."""
     label, state = np.nonzero(cells)
     classes, width = have.shape
     entries = np.concatenate([-at[cells] / have[cells], -1 / at[cells]])
     columns = np.concatenate([label, classes + label * width + state])
     rows = np.tile(np.arange(len(label)), 2)
-    return csr_array((entries, (rows, columns)), shape=(len(label), classes * (1 + width)))
+    return csr_array((entries, (rows, columns)), shape=(len(label), classes * (1 + width) + cues))
 
 
 def _whole(counts: NDArray[np.int64], states: Ints, shares: Floats) -> NDArray[np.int64]:
     """Whole images (classes, S), none fewer than there are, each class as few as ``shares`` allow."""
-    common, rarity = (shares @ states).mean(0), _rarity(counts)
+    common, rarity = (shares @ states).mean(0), -np.log(counts.sum(0) / counts.sum())
     totals = np.ceil((counts / shares).max(1) - _SNAP)
     each = zip(counts, totals, strict=True)
     return np.stack([_whole_class(have, states, total, common * total, rarity) for have, total in each])
