@@ -23,7 +23,8 @@ from audit.progress import note
 from audit.retouch import way_to_mask
 from audit.sanity import maps_are_trusted
 from audit.severity import ORDER, Evidence, Severity, Strength, in_data, in_model, severity
-from audit.ways import Flagged, PlanCell, Stock, cells
+from audit.stock import Flagged, Stock
+from audit.ways import PlanCell, cells
 
 # What a verdict is worth when the maps failed their own checks: clearing a cue needs maps that can be trusted, too.
 LOWERED: Mapping[Severity, Severity] = {

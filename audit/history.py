@@ -59,8 +59,8 @@ def changes(folder: AuditFolder, record: Record) -> dict[str, Any] | None:
             "same_settings": all(then["config"][part] == record["config"][part] for part in ("model", "training")),
             "findings": {kind: [_entry(*pair) for pair in pairs if _kind(*pair) == kind] for kind in _KINDS},
         }
-    except (AuditFolderError, KeyError, TypeError):
-        return None  # written by a version that kept other files
+    except (AuditFolderError, KeyError, TypeError, ValueError):
+        return None  # damaged, or written by a version that kept other files
 
 
 def _kind(then: Record | None, now: Record | None) -> str:

@@ -3,6 +3,7 @@
 import difflib
 import re
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
 import cv2
@@ -11,16 +12,16 @@ from PIL import Image
 
 from audit.config import Config, load_config, model_folder
 from audit.cues.cue import Cue, Detector, Mask
-from audit.cues.photo import Networks, Photo, Pixels
+from audit.cues.photo import LONGEST, Networks, Photo, Pixels
 from audit.cues.registry import choose_detectors
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
 from audit.errors import AuditFolderError, ConfigError, RejectedImage, StageError
 from audit.folder import AuditFolder
-from audit.images import open_photo
+from audit.images import open_photo, read_photo
 from audit.modelfiles import require
 from audit.progress import track
-from audit.retouch import retouch, shrunk, way_to_mask
+from audit.retouch import retouch, way_to_mask
 
 _QUALITY = 95
 
@@ -42,13 +43,13 @@ def write_masked(folder: AuditFolder, name: str, out: Path, irrelevant: bool = F
     if how is None:
         raise ConfigError(_why_not(cue))
     _require_empty(out, dataset)
-    finder, places = _Finder.of(config, cues, cue), _Places(out)
+    finder, places = _Finder.of(config, dataset, cues, cue), _Places(out)
     present = cues.present(cue)
     with track("masking", total=len(present)) as advance:
         for image, (path, label) in enumerate(zip(dataset.images["path"], dataset.images["label"], strict=True)):
             pixels = _read(dataset.path_of(image), config)
             if present[image]:
-                pixels = retouch(pixels, finder.mask(pixels, image, str(path)), how)
+                pixels = retouch(pixels, finder.mask(image, pixels.shape[:2]), how)
             _save(pixels, places.of(str(path), str(label)))
             advance(1)
     return len(present), int(present.sum())
@@ -58,35 +59,42 @@ def write_masked(folder: AuditFolder, name: str, out: Path, irrelevant: bool = F
 class _Finder:
     """Where a cue is in a photograph: the detector is asked again, since what the audit keeps is coarse.
 
-    Clusters have no detector; their masks are those of the audit.
+    Clusters have no ``detector``; their masks are those of the audit.
     """
 
+    config: Config
+    dataset: Dataset
     cues: CueTable
     cue: Cue
-    detector: Detector | None
     networks: Networks
+    detector: Detector | None
 
     @classmethod
-    def of(cls, config: Config, cues: CueTable, cue: Cue) -> "_Finder":
-        if cue.kind == "cluster":
-            return cls(cues, cue, None, Networks(model_folder(config)))
-        detector = next(one for one in choose_detectors(config) if cue.name in {known.name for known in one.cues})
-        for model in detector.models:
+    def of(cls, config: Config, dataset: Dataset, cues: CueTable, cue: Cue) -> "_Finder":
+        """Raises MissingModelFile when the detector needs a file that is not in the cache folder."""
+        detectors = () if cue.kind == "cluster" else choose_detectors(config)
+        detector = next((one for one in detectors if cue.name in {known.name for known in one.cues}), None)
+        for model in detector.models if detector else ():
             require(model_folder(config), model.name)
-        return cls(cues, cue, detector, Networks(model_folder(config)))
+        return cls(config, dataset, cues, cue, Networks(model_folder(config)), detector)
 
-    def mask(self, pixels: Pixels, image: int, path: str) -> Mask:
-        """Boolean, of the shape of the photograph's ``pixels`` (h, w, 3)."""
-        height, width = pixels.shape[:2]
-        found = self._asked(pixels, path) if self.detector else self.cues.masks(self.cue, np.array([image]))[0]
-        whole = cv2.resize(found.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    def mask(self, image: int, shape: tuple[int, int]) -> Mask:
+        """Boolean, of the photograph's ``shape`` (h, w); empty where the detector sees nothing."""
+        found = (
+            self.cues.masks(self.cue, np.array([image]))[0]
+            if self.detector is None
+            else self._asked(self.detector, image)
+        )
+        if found is None:
+            return np.zeros(shape, bool)
+        whole = cv2.resize(found.astype(np.float32), shape[::-1], interpolation=cv2.INTER_LINEAR)
         return np.asarray(whole > 0.5, np.bool_)
 
-    def _asked(self, pixels: Pixels, path: str) -> Mask:
-        small = shrunk(pixels)
-        photo = Photo(small, self.networks, path, pixels.shape[1])
-        sighting = self.detector.detect(photo)[self.cue.name] if self.detector else None
-        return np.zeros(photo.shape, bool) if sighting is None or sighting.mask is None else sighting.mask
+    def _asked(self, detector: Detector, image: int) -> Mask | None:
+        """As the audit asked: of the photograph decoded at reduced size, so that the answer is the same."""
+        found = read_photo(self.dataset.path_of(image), self.config.dataset.max_megapixels, LONGEST)
+        photo = Photo(np.asarray(found.image), self.networks, str(self.dataset.images["path"].iloc[image]), found.width)
+        return detector.detect(photo)[self.cue.name].mask
 
 
 @dataclass(frozen=True)
@@ -95,20 +103,24 @@ class _Places:
 
     out: Path
     _folders: dict[str, str] = field(default_factory=dict)
-    _taken: set[Path] = field(default_factory=set)
+    _taken: set[str] = field(default_factory=set)
 
     def of(self, path: str, label: str) -> Path:
         """``out``/class/path.jpg, different for every call."""
         if label not in self._folders:
-            self._folders[label] = _free(_plain(label), set(self._folders.values()))
+            self._folders[label] = self._free("", _plain(label))
         parts = PurePosixPath(path).parts
         inside = parts[1:] if len(parts) > 1 and parts[0] == label else parts
-        name = _plain("-".join(inside))
-        stem = PurePosixPath(name).stem if PurePosixPath(name).suffix else name
-        taken = {place.stem for place in self._taken if place.parent.name == self._folders[label]}
-        place = self.out / self._folders[label] / f"{_free(stem, taken)}.jpg"
-        self._taken.add(place)
-        return place
+        name = PurePosixPath(_plain("-".join(inside)))
+        folder = self._folders[label]
+        return self.out / folder / f"{self._free(f'{folder}/', name.stem)}.jpg"
+
+    def _free(self, before: str, name: str) -> str:
+        """The name, with a number behind it if it is taken; case does not count, as on many file systems."""
+        numbered = (f"{name}-{number}" for number in count(2))
+        free = next(one for one in chain([name], numbered) if (before + one).casefold() not in self._taken)
+        self._taken.add((before + free).casefold())
+        return free
 
 
 def _plain(text: str) -> str:
@@ -118,13 +130,6 @@ def _plain(text: str) -> str:
     ('a-b.jpg', 'x')
     """
     return re.sub(r"[^\w. -]+", "-", text).strip(" .-")[-120:] or "x"
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """The name, with a number behind it if it is taken; case does not count, as on many file systems."""
-    lower = {one.casefold() for one in taken}
-    numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
-    return next(one for one in (name, *numbered) if one.casefold() not in lower)
 
 
 def _cue_called(name: str, cues: CueTable) -> Cue:

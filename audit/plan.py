@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from audit.folder import AuditFolder, write_json, write_text
-from audit.ways import EXAMPLES, Flagged, JointCell, PlanCell, Stock, collect, drop, mask, weight
+from audit.stock import EXAMPLES, Flagged, Stock
+from audit.ways import JointCell, PlanCell, collect, drop, mask, weight
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _SHOPPING_HEADER = ("list", "class", "cue state", "have", "need", "add", *(f"example {n + 1}" for n in range(EXAMPLES)))

@@ -11,7 +11,8 @@ import pytest
 from audit.dataset import Dataset
 from audit.folder import AuditFolder, read_json
 from audit.plan import safe_cell, safe_path, write_plan
-from audit.ways import Flagged, JointCell, PlanCell, Stock, cells, collect, drop, mask, together, weight
+from audit.stock import Flagged, Stock
+from audit.ways import JointCell, PlanCell, cells, collect, drop, mask, together, weight
 
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx")
 
