@@ -18,10 +18,13 @@ from audit.dataset import Dataset, load_dataset
 from audit.evidence.table import KINDS, read_evidence
 from audit.folder import AuditFolder, read_table, write_json
 from audit.pixels import Images
-from audit.plan import Flagged, PlanCell, cells, write_plan
+from audit.plan import write_plan
 from audit.progress import note
+from audit.retouch import way_to_mask
 from audit.sanity import maps_are_trusted
 from audit.severity import ORDER, Evidence, Severity, Strength, in_data, in_model, severity
+from audit.stock import Flagged, Stock
+from audit.ways import PlanCell, cells
 
 # What a verdict is worth when the maps failed their own checks: clearing a cue needs maps that can be trusted, too.
 LOWERED: Mapping[Severity, Severity] = {
@@ -30,6 +33,7 @@ LOWERED: Mapping[Severity, Severity] = {
     "low": "not_enough_data",
     "cleared": "not_enough_data",
 }
+_COMPLAINTS: tuple[Severity, ...] = ("high", "medium", "low")
 _LEVELS: dict[Strength, int] = {"strong": 3, "weak": 2, "unknown": 1, "none": 0}
 
 
@@ -61,24 +65,28 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     image, and one finding per class otherwise.
     """
     dataset, cues = load_dataset(folder), load_cues(folder)
-    for name in sorted(set(config.expected_cues) - {cue.name for cue in cues.cues}):
-        note(f"expected_cues names '{name}', which was not looked for; the cues are listed in cues.json.")
+    _note_unknown(config, {cue.name for cue in cues.cues})
     judged: Iterable[Verdict] = _verdicts(folder, config, dataset, cues)
     if not maps_are_trusted(folder):
         judged = map(lower, judged)
     verdicts = sorted(judged, key=lambda verdict: verdict.rank)
-    chooser = _Exemplars(folder, config, dataset, cues)
+    trust = read_table(folder.predictions)["p_label"].to_numpy(np.float64)
+    stock = Stock(dataset, trust, config.dataset.min_images_per_class)
+    chooser = _Exemplars(folder, config, dataset, cues, trust)
     entries, flagged, wanted = [], [], []
+    marks: dict[str, Flagged] = {}
     for number, verdict in enumerate(verdicts, 1):
         cue = verdict.cue
         one = Flagged(f"F{number}", cue.name, cue.words, cues.present(cue), cues.known(cue))
-        needed = cells(dataset, one) if _is_uneven(verdict) else []
+        needed = cells(stock, one) if _is_uneven(verdict) else []
         wanted += needed
         flagged += [one] if verdict.severity in ("high", "medium") and needed else []
+        if verdict.severity in _COMPLAINTS:
+            place = cues.named(cues.place_of(cue))
+            marks.setdefault(place.name, _mark(one.finding, place, config, cues))
         entries.append(_entry(one.finding, verdict, needed, chooser))
     write_json(folder.findings, entries)
-    plan = write_plan(folder, dataset, flagged, wanted)
-    return [folder.findings, plan, folder.plan / "weights.csv", folder.plan / "shopping-list.csv"]
+    return [folder.findings, *write_plan(folder, stock, flagged, wanted, list(marks.values()))]
 
 
 def lower(verdict: Verdict) -> Verdict:
@@ -125,9 +133,20 @@ def _evidence(figures: Mapping[str, Any]) -> Evidence:
     return Evidence(figures["value"], figures["low"], figures["high"], figures["p_adjusted"])
 
 
+def _note_unknown(config: Config, known: set[str]) -> None:
+    for setting in ("expected_cues", "irrelevant_cues"):
+        for name in sorted(set(getattr(config, setting)) - known):
+            note(f"{setting} names '{name}', which was not looked for; the cues are listed in cues.json.")
+
+
+def _mark(finding: str, cue: Cue, config: Config, cues: CueTable) -> Flagged:
+    how = way_to_mask(cue, config.irrelevant_cues)
+    return Flagged(finding, cue.name, cue.words, cues.present(cue), cues.known(cue), how)
+
+
 def _is_uneven(verdict: Verdict) -> bool:
     difference = verdict.figures["prevalence"].get("difference")
-    return verdict.severity in ("high", "medium", "low") and difference is not None and abs(difference) >= 0.1
+    return verdict.severity in _COMPLAINTS and difference is not None and abs(difference) >= 0.1
 
 
 def _entry(identifier: str, verdict: Verdict, needed: list[PlanCell], chooser: "_Exemplars") -> dict[str, Any]:
@@ -156,9 +175,10 @@ def _entry(identifier: str, verdict: Verdict, needed: list[PlanCell], chooser: "
 class _Exemplars:
     """Picks photographs that show a finding, and others that part from it."""
 
-    def __init__(self, folder: AuditFolder, config: Config, dataset: Dataset, cues: CueTable) -> None:
-        self.dataset, self.cues, self.count = dataset, cues, config.report.exemplars
-        self.trust = read_table(folder.predictions)["p_label"].to_numpy(np.float64)
+    def __init__(
+        self, folder: AuditFolder, config: Config, dataset: Dataset, cues: CueTable, trust: NDArray[np.float64]
+    ) -> None:
+        self.dataset, self.cues, self.count, self.trust = dataset, cues, config.report.exemplars, trust
         self.clusters = load_clusters(folder)
 
     def showing(self, verdict: Verdict) -> list[str]:

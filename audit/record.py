@@ -19,6 +19,7 @@ from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
 from audit.evidence.intervals import share_interval
 from audit.folder import SCHEMA_VERSION, AuditFolder, read_json, read_table, write_json, write_text
+from audit.history import changes
 from audit.severity import RULES, STRENGTH_RULES
 from audit.stages import STAGES, finished_record
 
@@ -78,8 +79,8 @@ NO_SELF_AUDIT = {
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
     """Stage: gather every table into ``audit.json`` and put ``audit.schema.json`` beside it."""
-    dataset = load_dataset(folder)
-    write_json(folder.record, describe(folder, config, dataset))
+    record = describe(folder, config, load_dataset(folder))
+    write_json(folder.record, record | {"former": changes(folder, record)})
     schema = folder / "audit.schema.json"
     write_text(schema, schema_text())
     return [folder.record, schema]

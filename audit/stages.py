@@ -69,10 +69,10 @@ STAGES = (
         "findings",
         "audit.findings:build",
         ("sanity", "evidence"),
-        ("expected_cues", "evidence", "report.exemplars"),
-        version=3,
+        ("expected_cues", "irrelevant_cues", "dataset.min_images_per_class", "evidence", "report.exemplars"),
+        version=4,
     ),
-    Stage("record", "audit.record:build", ("findings",), ("report",)),
+    Stage("record", "audit.record:build", ("findings",), ("report",), version=2),
 )
 
 

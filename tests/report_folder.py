@@ -201,8 +201,10 @@ def make_record(root: Path, images: pd.DataFrame, wish: Wish, rng: np.random.Gen
             "cells": [cell for finding in findings[:4] for cell in _cells(finding, wish)],
             "weights": "plan/weights.csv",
             "effective_n": wish.n * 0.61,
-            "files": ["plan/weights.csv", "plan/collect.csv"],
+            "ways": _ways(findings, wish, paths),
+            "files": ["plan/weights.csv", "plan/drop.csv", "plan/shopping-list.csv", "plan/plan.json"],
         },
+        "former": _former(findings, wish),
         "self_audit": {"status": "not_run", "sentence": "The audit did not measure its own false-alarm rate."},
         "limits": [
             "Only the kinds of content listed above were looked for.",
@@ -393,3 +395,48 @@ def _cells(finding: dict[str, Any], wish: Wish) -> list[dict[str, Any]]:
         for label in wish.classes[:2]
         for present, have, add in ((True, 41, 0), (False, 12, 74))
     ]
+
+
+def _ways(findings: Sequence[dict[str, Any]], wish: Wish, paths: Sequence[str]) -> dict[str, Any]:
+    """Four ways for the first findings; the third is possible in part, and the last two findings are not covered."""
+    ids = [finding["id"] for finding in findings[:4]]
+    orders = [
+        {
+            "class": label,
+            "state": f"with {finding['words']}",
+            "have": 12,
+            "need": 12 + add,
+            "add": add,
+            "examples": _some(paths, 7 * add, 3),
+            "sentence": f"Collect {add} photographs of “{label}” with {finding['words']}, like these.",
+        }
+        for finding in findings[:2]
+        for label, add in zip(wish.classes[:2], (0, 118), strict=True)
+    ]
+    figures = {"cost": "many photographs", "left": "most photographs", "sentence": "Made up for tests."}
+    masked = {"finding": "F2", "cue": "watermark", "words": "the watermark", "how": "inpaint", "images": 7}
+    return {
+        "collect": figures
+        | {"possible": True, "images": 236, "findings": ids[:2], "not_covered": ids[2:], "unknown": 1, "cells": orders},
+        "drop": figures
+        | {"possible": False, "images": 0, "left_images": wish.n, "findings": ids[:2], "file": "plan/drop.csv"},
+        "weight": figures
+        | {"possible": False, "effective_n": wish.n * 0.61, "findings": ids, "file": "plan/weights.csv"},
+        "mask": figures | {"possible": True, "images": 7, "cues": [masked]},
+    }
+
+
+def _former(findings: Sequence[dict[str, Any]], wish: Wish) -> dict[str, Any]:
+    changed = [
+        {key: finding[key] for key in ("cue", "words", "class")} | {"then": then, "now": finding["severity"]}
+        for finding, then in zip(findings[:2], (None, "low"), strict=False)
+    ]
+    return {
+        "id": "20261101-1200-doctor-nurse",
+        "created": "2026-11-01T12:00:00+00:00",
+        "images": {"then": 41, "now": wish.n},
+        "classes": {name: {"then": 20, "now": wish.n // len(wish.classes)} for name in wish.classes},
+        "accuracy": {"then": _share(0.81, 41), "now": _share(0.874, wish.n)},
+        "same_settings": True,
+        "findings": {"new": changed[:1], "graver": changed[1:], "milder": [], "gone": []},
+    }

@@ -168,7 +168,7 @@ def test_verdict_comes_first(page):
 
 def test_says_all_that_it_promises(page):
     for words in (
-        "What the photographs should contain", "plan/weights.csv", "37 unweighted", "Where the model looks",
+        "What the photographs should contain", "plan/weights.csv", "Since the last audit", "Where the model looks",
         "What is taken for what", "Where it is confidently wrong", "What was looked for", "2,140 MB", "2.14.1",
         "its end is missing", "The same photograph under different labels", "effect_images", "ab" * 32,
         "What this result does not say", "did not measure its own false-alarm rate", "Grad-CAM map", REASON, "n = 60",
@@ -265,6 +265,7 @@ def test_without_findings_clusters_failures_and_training(small):
     def empty(record):
         record |= {"findings": [], "clusters": [], "failures": [], "cues": [], "looks": []}
         record["plan"] |= {"cells": [], "files": []}
+        record["plan"]["ways"]["collect"]["cells"] = []
         record["dataset"] |= {"rejected": [], "cross_class_duplicates": [], "warnings": []}
         record["model"]["worst_groups"] = []
 
