@@ -13,6 +13,7 @@ from audit.errors import ConfigError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+MarkKind = Literal["text", "sticker", "border", "tint", "blur"]
 
 
 class Section(BaseModel):
@@ -128,6 +129,15 @@ class EvidenceConfig(Section):
     effect_images: Count = 15
 
 
+class SelfAuditConfig(Section):
+    """How thoroughly the audit measures its own false alarms and what it would miss; 0 leaves either out."""
+
+    permutations: Annotated[int, Field(ge=0)] = 5
+    null_images: Annotated[int, Field(ge=20)] = 300
+    power_images: Annotated[int, Field(ge=0)] = 40
+    kinds: list[MarkKind] = ["text", "sticker", "border", "tint", "blur"]
+
+
 class ReportConfig(Section):
     """What the HTML shows."""
 
@@ -177,6 +187,7 @@ class Config(Section):
     own_cues: list[OwnCueConfig] = []
     expected_cues: list[str] = []
     evidence: EvidenceConfig = EvidenceConfig()
+    self_audit: SelfAuditConfig = SelfAuditConfig()
     report: ReportConfig = ReportConfig()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
 

@@ -24,6 +24,8 @@ from audit.training import load_fold
 
 FILLINGS = ("blur", "mean")
 _VIEWS = ("masked", "control")
+_ANSWERS = tuple(f"{what}_{view}" for what in ("p", "predicted") for view in ("before", *_VIEWS))
+COLUMNS = ("cue", "image", "filling", *_ANSWERS)
 _PART = 64
 
 
@@ -170,13 +172,7 @@ class _Asker:
 
 def _gathered(folder: AuditFolder) -> pd.DataFrame:
     parts = [read_table(path.with_suffix(".parquet")) for path in _shards(folder)]
-    columns = [
-        "cue",
-        "image",
-        "filling",
-        *(f"{what}_{view}" for what in ("p", "predicted") for view in ("before", *_VIEWS)),
-    ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
 
 
 def _shards(folder: AuditFolder) -> list[Path]:

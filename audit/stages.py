@@ -72,7 +72,13 @@ STAGES = (
         ("expected_cues", "evidence", "report.exemplars"),
         version=2,
     ),
-    Stage("record", "audit.record:build", ("findings",), ("report",)),
+    Stage(
+        "self-audit",
+        "audit.selfaudit:build",
+        ("dataset", "detect", "features", "masking", "findings"),
+        ("self_audit", "model", "training", "attention", "evidence", "cues", "own_cues", "expected_cues", "seed"),
+    ),
+    Stage("record", "audit.record:build", ("findings", "self-audit"), ("report",)),
 )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from audit.config import Config
 from audit.cues.cue import Cue
+from audit.cues.detect import Detections
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
 from audit.evidence.attention import attention
@@ -41,7 +42,11 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     Columns: cue, class, kind; value, low, high, n, p as in ``Measure``; ``p_adjusted``, corrected over all tests of
     the audit (Benjamini-Hochberg); ``reason`` where nothing could be measured; ``extra``, the further figures as JSON.
     """
-    measurer = Measurer.open(folder, config)
+    return measure_all(Measurer.open(folder, config))
+
+
+def measure_all(measurer: "Measurer") -> list[Path]:
+    """As ``build``, with a measurer that is open."""
     pairs = list(measurer.pairs())
     rows = []
     with track("evidence", len(pairs), "pairs of cue and class") as advance:
@@ -55,8 +60,8 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     tested = table["kind"].isin(TESTED)
     table["p_adjusted"] = np.nan
     table.loc[tested, "p_adjusted"] = benjamini_hochberg(table.loc[tested, "p"].to_numpy())
-    write_table(folder.evidence, table)
-    return [folder.evidence]
+    write_table(measurer.cues.folder.evidence, table)
+    return [measurer.cues.folder.evidence]
 
 
 def read_evidence(folder: AuditFolder) -> pd.DataFrame:
@@ -135,8 +140,7 @@ class Measurer:
             return unmeasured(told, int(present.sum()))
         # A cluster's place is looked at in every picture: whether it shows the cue there is part of what leaks.
         rows = np.ones_like(present) if cue.kind == "cluster" else present
-        is_seen_as_pixels = cue.role in ("scene", "mark") and cue.kind == "detector"
-        inside, rest, control = self._textures(cue) if is_seen_as_pixels else self._activations(cue)
+        inside, rest, control = self._textures(cue) if is_seen_as_pixels(cue) else self._activations(cue)
         settings = self.config.evidence
         return leakage(
             inside[rows],
@@ -155,17 +159,8 @@ class Measurer:
         return *self.cues.pooled(cue), self.cues.pooled_control(cue)
 
     def _textures(self, cue: Cue) -> Views:
-        """Pixels of a scene or mark, for activations there would show the subject too; zeros where it is absent."""
         if cue.name not in self.textures:
-            images, views = np.flatnonzero(self.cues.present(cue)), []
-            for part in np.split(images, range(_PART, len(images), _PART)):
-                for image, mask in zip(part, self.cues.masks(cue, part), strict=True):
-                    pixels = read_pixels(self.dataset, int(image), self.config)
-                    control = control_masks(mask[None], int(image), self.config.seed)[0]
-                    views.append([texture(pixels, some) for some in (mask, ~mask, control)])
-            described = np.zeros((3, len(self.dataset.images), DIMENSIONS), np.float32)
-            described[:, images] = np.array(views, np.float32).reshape(-1, 3, DIMENSIONS).swapaxes(0, 1)
-            self.textures[cue.name] = described[0], described[1], described[2]
+            self.textures[cue.name] = pixel_views(self.dataset, self.config, self.cues.detections, cue)
         return self.textures[cue.name]
 
     def _effect(self, cue: Cue, label: int, shown: NDArray[np.bool_]) -> Measure:
@@ -199,6 +194,25 @@ class Measurer:
 
     def _rng(self, cue: Cue, label: int, kind: str, part: int = 0) -> np.random.Generator:
         return np.random.default_rng([self.config.seed, label, KINDS.index(kind), part, *cue.name.encode()])
+
+
+def is_seen_as_pixels(cue: Cue) -> bool:
+    """Whether a cue's leakage is read off its pixels: activations of a scene or mark would show the subject too."""
+    return cue.role in ("scene", "mark") and cue.kind == "detector"
+
+
+def pixel_views(dataset: Dataset, config: Config, detections: Detections, cue: Cue) -> Views:
+    """What the pixels of a detector's cue look like, of the rest and of the control; zeros where it is absent."""
+    place = detections.place(cue.name)
+    images, views = np.flatnonzero(detections.present[:, place]), []
+    for part in np.split(images, range(_PART, len(images), _PART)):
+        for image, mask in zip(part, detections.masks(part)[:, place], strict=True):
+            pixels = read_pixels(dataset, int(image), config)
+            control = control_masks(mask[None], int(image), config.seed)[0]
+            views.append([texture(pixels, some) for some in (mask, ~mask, control)])
+    described = np.zeros((3, len(dataset.images), DIMENSIONS), np.float32)
+    described[:, images] = np.array(views, np.float32).reshape(-1, 3, DIMENSIONS).swapaxes(0, 1)
+    return described[0], described[1], described[2]
 
 
 def _row(cue: str, label: str, kind: str, measure: Measure) -> tuple[object, ...]:
