@@ -80,7 +80,7 @@ def mark_photographs(store: ActivationStore, cues: list[str], path: Path) -> Mar
     _write_dataset(folder, dataset, chosen, [dataset.classes[label] for label in classes], copies, config)
     detect.build(folder, config)
     own = ActivationStore(folder, load_dataset(folder), config, store.backbone, store.runtime)
-    return Marked(Stock.of(own), labels, copies)
+    return Marked(Stock.of(own, np.arange(len(own.dataset.images))), labels, copies)
 
 
 def choose_photographs(dataset: Dataset, count: int, seed: int) -> tuple[Images, tuple[int, int]]:

@@ -24,8 +24,6 @@ from audit.training import load_fold
 
 FILLINGS = ("blur", "mean")
 _VIEWS = ("masked", "control")
-_ANSWERS = tuple(f"{what}_{view}" for what in ("p", "predicted") for view in ("before", *_VIEWS))
-COLUMNS = ("cue", "image", "filling", *_ANSWERS)
 _PART = 64
 
 
@@ -170,9 +168,17 @@ class _Asker:
         )
 
 
+def no_answers() -> pd.DataFrame:
+    """``masking.parquet`` where nothing was hidden."""
+    types = {"cue": "object", "image": "int64", "filling": "object"}
+    views = ("before", *_VIEWS)
+    types |= {f"p_{view}": "float64" for view in views} | {f"predicted_{view}": "int64" for view in views}
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})
+
+
 def _gathered(folder: AuditFolder) -> pd.DataFrame:
     parts = [read_table(path.with_suffix(".parquet")) for path in _shards(folder)]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
+    return pd.concat(parts, ignore_index=True) if parts else no_answers()
 
 
 def _shards(folder: AuditFolder) -> list[Path]:

@@ -82,7 +82,8 @@ class SelfAuditor:
     def null(self, advance: Callable[[int], None]) -> dict[str, Any]:
         """Deal the labels out at random, audit, and count the findings: all of them are false alarms."""
         dataset, config = self.store.dataset, self.store.config
-        images, stock = self._null_images(), Stock.of(self.store)
+        images = self._null_images()
+        stock = Stock.of(self.store, images)
         labels, groups, folds = (values[images] for values in (dataset.labels, dataset.groups, dataset.folds))
         severities = []
         for number in range(config.self_audit.permutations):
@@ -156,9 +157,11 @@ def null_sentence(null: Mapping[str, Any]) -> str:
     """The false alarms in words."""
     high, flagged = null["high"], null["flagged"]
     times = "once" if null["audits"] == 1 else f"{null['audits']} times"
+    both = f"{flagged['low'] * 100:.0f} to {flagged['high'] * 100:.0f} %"
     return (
-        f"With the labels dealt out at random {times}, so that there was nothing to find, {high['count']} of {high['n']} verdicts came out high and {flagged['count'] - high['count']} medium "
-        f"(95 % interval of both: {flagged['low'] * 100:.0f} to {flagged['high'] * 100:.0f} %)."
+        f"With the labels dealt out at random {times}, so that there was nothing to find, {high['count']} of "
+        f"{high['n']} verdicts came out high and {flagged['count'] - high['count']} medium "
+        f"(95 % interval of both: {both})."
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -12,12 +11,14 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from audit.activations import ActivationStore, to_half
-from audit.cues.detect import load_detections
+from audit.cues.detect import SHARD, load_detections, shard_path
 from audit.evidence.table import Views, is_seen_as_pixels, pixel_views
 from audit.folder import read_table
 from audit.masking import read_masked
 from audit.pixels import Images
 from audit.progress import track
+
+Explained = tuple[NDArray[np.float16], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -31,43 +32,58 @@ class Masked:
 
 @dataclass(frozen=True)
 class Stock:
-    """The photographs of an audit folder, which is only read, in which the cues have been looked for.
+    """Some photographs of an audit folder, which is only read, in which the cues have been looked for.
 
-    ``detected`` holds the arrays of the detect stage, row i for image i; ``textures`` what the pixels of a scene's or
-    mark's place look like, by the cue's name; ``masked`` is None where no cue was hidden.
+    ``images`` (m,) are their numbers, ascending; ``detected`` holds the arrays of the detect stage and ``textures``, by
+    the cue's name, what the pixels of a scene's or mark's place look like, row by row for these images. ``masked`` is
+    None where no cue was hidden.
     """
 
     store: ActivationStore
+    images: Images
     detected: Mapping[str, NDArray[Any]]
     textures: Mapping[str, Views]
     masked: Masked | None
-    _explained: dict[int, NDArray[np.float16]] = field(default_factory=dict, repr=False)
+    _explained: dict[int, Explained] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, store: ActivationStore) -> Self:
+    def of(cls, store: ActivationStore, images: Images) -> Self:
         """Everything but the explained layer, which follows when it is asked for."""
-        shards = [_tensors(path) for path in sorted(store.folder.detections.glob("shard-*.safetensors"))]
-        detected = {name: np.concatenate([shard[name] for shard in shards]) for name in shards[0]}
         found = load_detections(store.folder)
         textures = {
-            cue.name: pixel_views(store.dataset, store.config, found, cue)
+            cue.name: pixel_views(store.dataset, store.config, found, cue, images)
             for cue in found.cues
             if is_seen_as_pixels(cue)
         }
-        return cls(store, detected, textures, _masked(store))
+        return cls(store, images, _detected(store, images), textures, _masked(store))
 
-    def explained(self, images: Images) -> NDArray[np.float16]:
-        """The explained layer of the pretrained network, (len(images), C, h, w)."""
+    def rows(self, images: Images) -> NDArray[np.intp]:
+        """Where some of the images are among all of them."""
+        return np.searchsorted(self.images, images)
+
+    def explained(self, images: Images) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
+        """The explained layer of the pretrained network, (len(images), C, h, w), and its averages (len(images), C)."""
         missing = np.array(
             [image for image in dict.fromkeys(images.tolist()) if image not in self._explained], np.int64
         )
         with track("features", len(missing)) as advance:
             for batch, trunk in self.store.batches(missing, self.store.config.compute.batch_size):
                 with torch.no_grad(), self.store.runtime.autocast():
-                    activations = to_half(self.store.backbone.tail(trunk).float())
-                self._explained.update(zip(batch.tolist(), activations, strict=True))
+                    activations = self.store.backbone.tail(trunk).float()
+                both = zip(to_half(activations), activations.mean((2, 3)).cpu().numpy(), strict=True)
+                self._explained.update(zip(batch.tolist(), both, strict=True))
                 advance(len(batch))
-        return np.stack([self._explained[image] for image in images.tolist()])
+        layers, averages = zip(*(self._explained[image] for image in images.tolist()), strict=True)
+        return np.stack(layers), np.stack(averages)
+
+
+def _detected(store: ActivationStore, images: Images) -> dict[str, NDArray[Any]]:
+    parts = []
+    for shard in np.unique(images // SHARD):
+        with safe_open(shard_path(store.folder, int(shard)), framework="numpy") as file:
+            rows = images[images // SHARD == shard] % SHARD
+            parts.append({name: file.get_tensor(name)[rows] for name in file.keys()})  # noqa: SIM118 - not a mapping
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _masked(store: ActivationStore) -> Masked | None:
@@ -75,8 +91,3 @@ def _masked(store: ActivationStore) -> Masked | None:
         return None
     table = read_table(store.folder.masking)
     return Masked(table, *read_masked(store.folder)) if len(table) else None
-
-
-def _tensors(path: Path) -> dict[str, NDArray[Any]]:
-    with safe_open(path, framework="numpy") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping

@@ -27,7 +27,7 @@ from audit.dataset import load_dataset
 from audit.evidence.table import Measurer, measure_all
 from audit.explain import explain
 from audit.folder import AuditFolder, read_json, read_table, value_digest, write_json, write_table
-from audit.masking import COLUMNS
+from audit.masking import no_answers
 from audit.models import Backbone, GapHead, Origin
 from audit.pixels import Images
 from audit.progress import Silence, reporting_to
@@ -85,7 +85,8 @@ def _audit(stock: Stock, trial: Trial, store: ActivationStore) -> None:
     clusters.build(folder, config)
     tabulate(store)
     write_table(folder.masking, _asked_again(stock, trial, store))
-    seen = {name: (a[trial.images], b[trial.images], c[trial.images]) for name, (a, b, c) in stock.textures.items()}
+    rows = stock.rows(trial.images)
+    seen = {name: (a[rows], b[rows], c[rows]) for name, (a, b, c) in stock.textures.items()}
     measure_all(replace(Measurer.open(folder, config), textures=seen))
     findings.build(folder, config)
 
@@ -107,7 +108,7 @@ def _fill_dataset(stock: Stock, trial: Trial, folder: AuditFolder) -> None:
 def _fill_detections(stock: Stock, trial: Trial, folder: AuditFolder) -> None:
     folder.detections.mkdir(parents=True)
     write_json(folder.detections / "detectors.json", read_json(stock.store.folder.detections / "detectors.json"))
-    rows = {name: values[trial.images] for name, values in stock.detected.items()}
+    rows = {name: values[stock.rows(trial.images)] for name, values in stock.detected.items()}
     rows["image"] = np.arange(len(trial.images), dtype=np.int32)
     for part in _parts(len(trial.images), SHARD):
         tensors = {name: values[part] for name, values in rows.items()}
@@ -116,11 +117,11 @@ def _fill_detections(stock: Stock, trial: Trial, folder: AuditFolder) -> None:
 
 
 def _fill_features(stock: Stock, trial: Trial, folder: AuditFolder) -> None:
-    """The cache as the features stage leaves it; pooled activations are the averages of what is stored beside them."""
+    """The cache as the features stage leaves it."""
     for part in _parts(len(trial.images), CACHE_SHARD):
-        explained, number = stock.explained(trial.images[part]), f"{part.start // CACHE_SHARD:05d}"
-        save_array(folder.cache / f"trunk-upright-{number}.npy", explained)
-        save_array(folder.cache / f"pooled-{number}.npy", explained.mean((2, 3), dtype=np.float32))
+        number, (layer, averages) = f"{part.start // CACHE_SHARD:05d}", stock.explained(trial.images[part])
+        save_array(folder.cache / f"trunk-upright-{number}.npy", layer)
+        save_array(folder.cache / f"pooled-{number}.npy", averages)
     write_json(folder.cache / "features.json", {"key": value_digest(trial.images.tolist(), trial.labels.tolist())})
 
 
@@ -130,7 +131,7 @@ def _asked_again(stock: Stock, trial: Trial, store: ActivationStore) -> pd.DataF
     Only views of detectors' cues: another audit's clusters are other clusters.
     """
     if stock.masked is None:
-        return pd.DataFrame(columns=list(COLUMNS))
+        return no_answers()
     detected = [cue.name for cue in load_cues(store.folder).cues if cue.kind == "detector"]
     place = pd.Series(np.arange(len(trial.images)), trial.images)
     table = stock.masked.table

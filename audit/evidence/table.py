@@ -26,7 +26,7 @@ from audit.folder import AuditFolder, read_table, write_table
 from audit.hiding import control_masks
 from audit.leaning import leaning_classes
 from audit.masking import FILLINGS
-from audit.pixels import read_pixels
+from audit.pixels import Images, read_pixels
 from audit.progress import track
 
 KINDS = ("prevalence", "attention", "leakage", "effect", "gap")
@@ -160,7 +160,8 @@ class Measurer:
 
     def _textures(self, cue: Cue) -> Views:
         if cue.name not in self.textures:
-            self.textures[cue.name] = pixel_views(self.dataset, self.config, self.cues.detections, cue)
+            every = np.arange(len(self.dataset.images))
+            self.textures[cue.name] = pixel_views(self.dataset, self.config, self.cues.detections, cue, every)
         return self.textures[cue.name]
 
     def _effect(self, cue: Cue, label: int, shown: NDArray[np.bool_]) -> Measure:
@@ -201,17 +202,18 @@ def is_seen_as_pixels(cue: Cue) -> bool:
     return cue.role in ("scene", "mark") and cue.kind == "detector"
 
 
-def pixel_views(dataset: Dataset, config: Config, detections: Detections, cue: Cue) -> Views:
-    """What the pixels of a detector's cue look like, of the rest and of the control; zeros where it is absent."""
+def pixel_views(dataset: Dataset, config: Config, detections: Detections, cue: Cue, images: Images) -> Views:
+    """What the pixels of a detector's cue look like in some images, of the rest and of the control, zeros where it is
+    absent: (len(images), DIMENSIONS) each."""
     place = detections.place(cue.name)
-    images, views = np.flatnonzero(detections.present[:, place]), []
-    for part in np.split(images, range(_PART, len(images), _PART)):
+    shown, views = detections.present[images, place], []
+    for part in np.split(images[shown], range(_PART, int(shown.sum()), _PART)):
         for image, mask in zip(part, detections.masks(part)[:, place], strict=True):
             pixels = read_pixels(dataset, int(image), config)
             control = control_masks(mask[None], int(image), config.seed)[0]
             views.append([texture(pixels, some) for some in (mask, ~mask, control)])
-    described = np.zeros((3, len(dataset.images), DIMENSIONS), np.float32)
-    described[:, images] = np.array(views, np.float32).reshape(-1, 3, DIMENSIONS).swapaxes(0, 1)
+    described = np.zeros((3, len(images), DIMENSIONS), np.float32)
+    described[:, shown] = np.array(views, np.float32).reshape(-1, 3, DIMENSIONS).swapaxes(0, 1)
     return described[0], described[1], described[2]
 
 
