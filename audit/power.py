@@ -80,18 +80,18 @@ def noticed(
 ) -> dict[str, Any] | None:
     """The gravest finding, at least medium, that is about the mark; None if it was missed.
 
-    It is if its cue is the mark by name, or is present where the mark is: a correlation of at least 0.5, and stronger
-    than with the class, for what follows the class follows a mark of that class, too. Nothing that was flagged without
-    the mark is noticed because of it; clusters and looks of two trials have nothing but numbers in common.
+    It is if its cue is the mark by name and was not flagged in the ``plain`` photographs; or if the cue is present
+    where the mark is: a correlation of at least 0.5, and stronger than with the class or with any cue that was flagged
+    in the plain photographs. For what follows the class follows a mark of that class, too.
     """
-    before = plain.severities()
+    flagged = {one["cue"] for one in plain.findings if one["severity"] in FLAGGED}
+    rivals = [labels == 0, *(plain.present[cue] for cue in flagged)]
     for finding in outcome.findings:
-        present = outcome.present[finding["cue"]]
+        present, cue = outcome.present[finding["cue"]], finding["cue"]
+        is_named = cue == MARKS[kind].cue and cue not in flagged
         follows = abs(agreement(present, planted))
-        in_place = follows >= _AGREEMENT and follows > abs(agreement(present, labels == 0))
-        was_flagged = finding["cue_kind"] in ("detector", "attribute") and before.get(finding["cue"]) in FLAGGED
-        is_about_it = finding["cue"] == MARKS[kind].cue or in_place
-        if finding["severity"] in FLAGGED and is_about_it and not was_flagged:
+        is_there = follows >= _AGREEMENT and all(follows > abs(agreement(present, rival)) for rival in rivals)
+        if finding["severity"] in FLAGGED and (is_named or is_there):
             return finding
     return None
 

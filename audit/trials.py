@@ -50,10 +50,6 @@ class Outcome:
     findings: list[dict[str, Any]]
     present: Mapping[str, NDArray[np.bool_]]
 
-    def severities(self) -> dict[str, str]:
-        """The gravest verdict on each cue; findings come gravest first."""
-        return {finding["cue"]: finding["severity"] for finding in reversed(self.findings)}
-
 
 def trial_config(config: Config) -> Config:
     """The settings of an audit for its trials: a global-average-pool head on the frozen network, all else equal."""
