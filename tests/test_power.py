@@ -98,8 +98,8 @@ def test_the_sentence_tells_what_was_noticed_and_what_was_not():
     blind = Power("tint", (miss,))
     assert power_sentence([*seen, blind], 40, 40) == (
         "On this dataset we would have noticed words in a corner or a white frame present in 70 % of one class and "
-        "30 % of the other; a coloured sticker present in 95 % of one class and 5 % of the other; weaker ones could escape "
-        "us. We would have missed a tint of the whole picture even in 95 % of one class and 5 % of the other."
+        "30 % of the other; a coloured sticker present in 95 % of one class and 5 % of the other; weaker ones could "
+        "escape us. We would have missed a tint of the whole picture even in 95 % of one class and 5 % of the other."
     )
     assert power_sentence([blind], 40, 40).startswith(
         "On this dataset we would have missed a tint of the whole picture"

@@ -19,7 +19,7 @@ from audit.stock import Stock
 from audit.trials import Trial, run_trial
 from tests.planted import draw_dataset, run_audit, tiny_config
 
-SETTINGS = {"permutations": 3, "power_images": 60, "kinds": ["border"]}
+SETTINGS = {"permutations": 2, "power_images": 60, "kinds": ["border"]}
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +40,9 @@ def audit(config, tmp_path_factory):
 def test_random_labels_give_few_findings_and_a_plain_border_is_noticed(audit):
     record = read_json(audit.self_audit)
     assert record["status"] == "done"
-    assert (record["null"]["audits"], record["null"]["images"]) == (3, 80)
+    assert (record["null"]["audits"], record["null"]["images"]) == (2, 80)
     assert record["null"]["high"]["value"] <= 0.1
-    assert record["null"]["high"]["n"] >= 9
+    assert record["null"]["high"]["n"] >= 6
     (border,) = record["power"]["marks"]
     assert border["weakest"]["cue"] == "a border or frame"
     assert (record["power"]["n"], record["power"]["classes"]) == (60, ["disc", "square"])
@@ -54,15 +54,21 @@ def test_the_record_follows_its_schema(audit):
     assert read_json(audit.record)["self_audit"] == read_json(audit.self_audit)
 
 
-def test_a_mark_on_every_other_photograph_is_not_noticed(audit, config, tmp_path, monkeypatch):
+def test_a_mark_is_in_the_data_at_95_to_5_and_not_at_50_to_50(audit, config, tmp_path, monkeypatch):
+    """Only the data are asked: a model may lean on a frame that every other photograph has."""
     store = SelfAuditor.of(audit, config).store
     monkeypatch.setattr("audit.marked.PAIRS", ((0.95, 0.05), (0.5, 0.5)))
     marked = mark_photographs(store, ["border"], tmp_path / "marked")
     plain = run_trial(marked.stock, marked.plain(), True, tmp_path / "plain")
-    for share, expected in ((0.95, True), (0.5, False)):
+    for share, is_strong in ((0.95, True), (0.5, False)):
         planted = spread(marked.labels, share, 1 - share, seed=0)
         outcome = run_trial(marked.stock, marked.trial("border", planted), True, tmp_path / f"{share}")
-        assert (noticed(outcome, plain, "border", planted, marked.labels) is not None) == expected
+        np.testing.assert_array_equal(outcome.present["border"], planted)
+        border = next(finding for finding in outcome.findings if finding["cue"] == "border")
+        difference = border["evidence"]["prevalence"]["difference"]
+        assert abs(difference) == pytest.approx(abs(2 * share - 1), abs=0.05)
+        assert (border["evidence"]["prevalence"]["p_adjusted"] < 0.05) == is_strong
+        assert not is_strong or noticed(outcome, plain, "border", planted, marked.labels)["in_data"] == "strong"
 
 
 def test_nothing_of_the_trials_is_left(audit):
@@ -86,7 +92,7 @@ def test_a_trial_of_the_true_labels_is_the_audit_itself(audit, config, tmp_path)
         if not row.cue.startswith("cluster") and np.isfinite(row.value):
             assert row.value == pytest.approx(figures[row.cue, row.kind], abs=0.02)
     for findings in (outcome.findings, read_json(audit.findings)):
-        assert next(one["severity"] for one in findings if one["cue"] == "sticker") == "high"
+        assert next(one["severity"] for one in findings if one["cue"] == "sticker") in ("high", "medium")
 
 
 def test_labels_are_dealt_out_over_whole_groups_inside_folds():
@@ -110,7 +116,7 @@ def test_an_interrupted_run_does_not_repeat_finished_trials(audit, config, monke
     auditor, ran = SelfAuditor.of(audit, config), []
 
     def counting(*given):
-        if len(ran) == 2:
+        if len(ran) == 1:
             ran.clear()
             raise KeyboardInterrupt
         ran.append(given[-1].name)
@@ -120,7 +126,7 @@ def test_an_interrupted_run_does_not_repeat_finished_trials(audit, config, monke
     with pytest.raises(KeyboardInterrupt):
         auditor.null(lambda count: None)
     null = auditor.null(lambda count: None)
-    assert ran == ["null-2"]
+    assert ran == ["null-1"]
     assert null == read_json(audit.self_audit)["null"]
 
 
