@@ -133,9 +133,9 @@ class SelfAuditConfig(Section):
     """How thoroughly the audit measures its own false alarms and what it would miss; 0 leaves either out."""
 
     permutations: Annotated[int, Field(ge=0)] = 5
-    null_images: Annotated[int, Field(ge=20)] = 300
+    null_images: Annotated[int, Field(ge=20)] = 200
     power_images: Annotated[int, Field(ge=0)] = 40
-    kinds: list[MarkKind] = ["text", "sticker", "border", "tint", "blur"]
+    kinds: list[MarkKind] = ["text", "sticker", "blur"]
 
 
 class ReportConfig(Section):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # What a command needs is imported when it runs: PyTorch and Prefect take seconds, --help must not.
 
 FAREWELL = "Interrupted; run the same command to resume."
+# What `selfcheck` does beyond a run, besides more of the same.
+THOROUGH = ("self_audit.null_images=1000", "self_audit.kinds=[text, sticker, border, tint, blur]")
 
 app = typer.Typer(
     name="bias-audit",
@@ -273,7 +275,7 @@ def selfcheck(
         from flows.run import check_finished, run_audit
         from flows.terminal import reporter, say
 
-        amounts = [f"self_audit.permutations={permutations}", f"self_audit.power_images={marked}"]
+        amounts = [*THOROUGH, f"self_audit.permutations={permutations}", f"self_audit.power_images={marked}"]
         with reporter(quiet) as listener, reporting_to(listener):
             if photos is not None and AuditFolder(photos).stage_record("dataset").exists():
                 _refuse_settings(manifest, image_root, config, overrides)
