@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,6 +82,7 @@ class Measurer:
     correct: NDArray[np.bool_]
     masking: pd.DataFrame
     textures: dict[str, Views] = field(default_factory=dict)
+    leaks: dict[str, Measure] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: AuditFolder, config: Config) -> "Measurer":
@@ -138,6 +140,17 @@ class Measurer:
         if cue.kind == "appearance":
             told = "The looks were told apart by the very activations that this test would see."
             return unmeasured(told, int(present.sum()))
+        if cue.name in self.leaks:
+            return self.leaks[cue.name]
+        leak = self._measure_leakage(cue, label, in_class, present)
+        if len(self.dataset.classes) == 2 and leak.value is not None:
+            # What tells one of two classes from the other tells the other from it, just as well.
+            self.leaks[cue.name] = leak
+        return leak
+
+    def _measure_leakage(
+        self, cue: Cue, label: int, in_class: NDArray[np.bool_], present: NDArray[np.bool_]
+    ) -> Measure:
         # A cluster's place is looked at in every picture: whether it shows the cue there is part of what leaks.
         rows = np.ones_like(present) if cue.kind == "cluster" else present
         inside, rest, control = self._textures(cue) if is_seen_as_pixels(cue) else self._activations(cue)
@@ -171,8 +184,9 @@ class Measurer:
         asked, left = rows["image"].nunique(), comparable["image"].nunique()
         if asked >= self.config.evidence.min_images > left:
             return unmeasured("It covers too much of the pictures: there is no equal area left to compare with.", asked)
+        tried = [name for name in FILLINGS if name == FILLINGS[0] or (rows["filling"] == name).any()]
         return weaker(
-            {name: self._under(comparable[comparable["filling"] == name], cue, label, name) for name in FILLINGS}
+            {name: self._under(comparable[comparable["filling"] == name], cue, label, name) for name in tried}
         )
 
     def _under(self, rows: pd.DataFrame, cue: Cue, label: int, filling: str) -> Measure:
@@ -206,12 +220,16 @@ def pixel_views(dataset: Dataset, config: Config, detections: Detections, cue: C
     """What the pixels of a detector's cue look like in some images, of the rest and of the control, zeros where it is
     absent: (len(images), DIMENSIONS) each."""
     place = detections.place(cue.name)
-    shown, views = detections.present[images, place], []
-    for part in np.split(images[shown], range(_PART, int(shown.sum()), _PART)):
-        for image, mask in zip(part, detections.masks(part)[:, place], strict=True):
-            pixels = read_pixels(dataset, int(image), config)
-            control = control_masks(mask[None], int(image), config.seed)[0]
-            views.append([texture(pixels, some) for some in (mask, ~mask, control)])
+    shown = detections.present[images, place]
+
+    def look(image: int, mask: NDArray[np.bool_]) -> list[NDArray[np.float32]]:
+        pixels = read_pixels(dataset, int(image), config)
+        control = control_masks(mask[None], int(image), config.seed)[0]
+        return [texture(pixels, some) for some in (mask, ~mask, control)]
+
+    with ThreadPoolExecutor(max(1, config.compute.workers)) as pool:
+        parts = np.split(images[shown], range(_PART, int(shown.sum()), _PART))
+        views = [view for part in parts for view in pool.map(look, part, detections.masks(part)[:, place])]
     described = np.zeros((3, len(images), DIMENSIONS), np.float32)
     described[:, shown] = np.array(views, np.float32).reshape(-1, 3, DIMENSIONS).swapaxes(0, 1)
     return described[0], described[1], described[2]
