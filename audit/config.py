@@ -137,6 +137,12 @@ class SelfAuditConfig(Section):
     power_images: Annotated[int, Field(ge=0)] = 40
     kinds: list[MarkKind] = ["text", "sticker", "blur"]
 
+    @model_validator(mode="after")
+    def _enough_or_none(self) -> Self:
+        if 0 < self.power_images < 20:
+            raise ValueError("power_images: fewer than 20 photographs show nothing; give 0 to leave this out")
+        return self
+
 
 class ReportConfig(Section):
     """What the HTML shows."""

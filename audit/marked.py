@@ -67,7 +67,9 @@ def mark_photographs(store: ActivationStore, cues: list[str], path: Path) -> Mar
     and read again like the others, so that nothing but the mark tells them apart.
     """
     dataset, settings = store.dataset, store.config.self_audit
-    chosen, classes = choose_photographs(dataset, settings.power_images, store.config.seed)
+    # Each class needs a photograph in each fold.
+    count = max(settings.power_images, 2 * store.config.training.folds)
+    chosen, classes = choose_photographs(dataset, count, store.config.seed)
     labels = (dataset.labels[chosen] == classes[1]).astype(np.int64)
     copies = _numbered(labels, dict.fromkeys(settings.kinds), store.config.seed)
     folder, config = AuditFolder(path), _config_of_copies(store.config, cues)

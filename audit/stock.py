@@ -1,4 +1,4 @@
-"""Photographs that went through the network once, with all of them that trials need and that no label changes."""
+"""Photographs with all that trials need of them and that no label changes, each part worked out once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

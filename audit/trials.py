@@ -124,7 +124,8 @@ def _fill_features(stock: Stock, trial: Trial, folder: AuditFolder) -> None:
 def _asked_again(stock: Stock, trial: Trial, store: ActivationStore) -> pd.DataFrame:
     """``masking.parquet`` of a trial: the stock's masked views, put to the trial's own heads.
 
-    Only views of detectors' cues: another audit's clusters are other clusters.
+    Only views of detectors' cues: another audit's clusters are other clusters. Where the audit found no effect under
+    its first filling, no second one is there to make light of a chance effect, which errs towards false alarms.
     """
     if stock.masked is None:
         return no_answers()

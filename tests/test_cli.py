@@ -98,10 +98,10 @@ def test_bad_input_is_told_in_a_sentence_with_exit_code_2(photos, monkeypatch, a
 
 
 def test_selfcheck_takes_photographs_or_a_finished_audit(command, api_url):
-    done = command("selfcheck", "photos", "--marked", "9", PREFECT_API_URL=api_url)
+    done = command("selfcheck", "photos", "--marked", "30", PREFECT_API_URL=api_url)
     assert done.returncode == 0, done.stderr
     told, report = done.stdout.splitlines()
-    assert told == "20 deals, 9 marked."
+    assert told == "20 deals, 30 marked."
     audit = str(Path(report).parent)
     again = command("selfcheck", audit, "--permutations", "50")
     assert again.returncode == 0, again.stderr

@@ -146,8 +146,8 @@ def test_a_report_is_rendered_again_and_the_manifest_follows(audit):
 def test_a_finished_audit_audits_itself_again_and_keeps_the_rest(audit):
     folder = audit()
     before = read_json(folder.manifest)["stages"]
-    assert check_finished(folder.path, ["self_audit.permutations=7", "self_audit.power_images=9"]) == folder
-    assert read_json(folder.self_audit)["sentence"] == "7 deals, 9 marked."
+    assert check_finished(folder.path, ["self_audit.permutations=7", "self_audit.power_images=30"]) == folder
+    assert read_json(folder.self_audit)["sentence"] == "7 deals, 30 marked."
     assert load_config(folder.config).self_audit.permutations == 7
     after = {stage["name"]: stage for stage in read_json(folder.manifest)["stages"]}
     assert read_json(folder.manifest)["config_digest"] == file_digest(folder.config)

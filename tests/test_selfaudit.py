@@ -1,6 +1,7 @@
 """The audit of the audit: nothing to find gives few findings, a plain mark is noticed, an even one is not."""
 
 import json
+import shutil
 
 import jsonschema
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from audit.cues.table import load_cues
 from audit.dataset import load_dataset
+from audit.errors import ConfigError
 from audit.evidence.intervals import permuted_order, wilson
 from audit.folder import AuditFolder, read_json, read_table
 from audit.marked import mark_photographs, spread
@@ -137,6 +139,11 @@ def test_other_settings_are_another_key(audit, config, manifest):
     assert run_stage(stage, audit, config).key == SelfAuditor.of(audit, config).key
 
 
+def test_a_handful_of_marked_photographs_is_refused(manifest):
+    with pytest.raises(ConfigError, match=r"fewer than 20 photographs show nothing"):
+        tiny_config(manifest, self_audit={"power_images": 8})
+
+
 def test_switched_off_it_says_so(manifest, tmp_path):
     folder = AuditFolder(tmp_path)
     off = tiny_config(manifest, self_audit={"permutations": 0, "power_images": 0})
@@ -145,13 +152,17 @@ def test_switched_off_it_says_so(manifest, tmp_path):
 
 
 def test_too_few_photographs_have_no_power_and_the_record_says_so(audit, manifest, tmp_path):
-    """Four of each class: at 95 against 5 % even a frame cannot be told from chance."""
-    few = tiny_config(manifest, self_audit={"permutations": 0, "power_images": 8, "kinds": ["border"]})
-    folder = run_audit(tmp_path, few, until="self-audit")
+    """Ten of each class where fifteen are asked for."""
+    settings = {"permutations": 0, "power_images": 20, "kinds": ["border"]}
+    few = tiny_config(manifest, self_audit=settings, evidence={"min_images": 15, "effect_images": 16})
+    folder = AuditFolder(shutil.copytree(audit.path, tmp_path / "audit"))
+    build(folder, few)
     record = read_json(folder.self_audit)
     assert record["power"]["marks"][0]["weakest"] is None
     assert record["null"] is None
-    assert record["sentence"].startswith("On 8 of these 80 photographs we would have missed a white frame even in 95 %")
+    assert record["sentence"].startswith(
+        "On 20 of these 80 photographs we would have missed a white frame even in 95 %"
+    )
 
 
 def test_null_labels_keep_the_classes_as_large_as_they_are(audit, config):
