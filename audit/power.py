@@ -122,12 +122,13 @@ def power_sentence(powers: Iterable[Power], n: int, images: int) -> str:
 
 def _seen(powers: list[Power]) -> Iterator[str]:
     """The marks that were noticed, those of the same weakest shares together, the least telling first."""
-    found = sorted((power.weakest.share, i, power) for i, power in enumerate(powers) if power.weakest)
-    for _, alike in groupby(found, key=lambda entry: entry[0]):
-        group = [power for _, _, power in alike]
-        weakest = group[0].attempts[sum(attempt.found for attempt in group[0].attempts) - 1]
-        words = _listed([WORDS[power.kind] for power in group], "or")
-        yield f"{words} present {_shares(weakest.share, weakest.elsewhere)}"
+    found = [(seen.share, seen.elsewhere, WORDS[power.kind]) for power in powers if (seen := power.weakest)]
+    for (share, elsewhere), alike in groupby(sorted(found, key=_pair), key=_pair):
+        yield f"{_listed([words for *_, words in alike], 'or')} present {_shares(share, elsewhere)}"
+
+
+def _pair(found: tuple[float, float, str]) -> tuple[float, float]:
+    return found[:2]
 
 
 def _shares(share: float, elsewhere: float) -> str:

@@ -159,8 +159,8 @@ def null_sentence(null: Mapping[str, Any]) -> str:
     times = "once" if null["audits"] == 1 else f"{null['audits']} times"
     both = f"{flagged['low'] * 100:.0f} to {flagged['high'] * 100:.0f} %"
     return (
-        f"With the labels dealt out at random {times}, so that there was nothing to find, {high['count']} of "
-        f"{high['n']} verdicts came out high and {flagged['count'] - high['count']} medium "
+        f"With the labels of {null['images']} photographs dealt out at random {times}, so that there was nothing to "
+        f"find, {high['count']} of {high['n']} verdicts came out high and {flagged['count'] - high['count']} medium "
         f"(95 % interval of both: {both})."
     )
 

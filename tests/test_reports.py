@@ -214,7 +214,7 @@ def test_the_self_audit_shows_what_was_noticed_missed_and_not_tried(page):
     text = " ".join(page.text.replace("\N{NO-BREAK SPACE}", " ").split())
     assert re.search(r"Verdicts that are high 2 % .*? 1 of 40 verdicts", text)
     assert re.search(r"Audits with a high verdict 20 % .*? 1 of five audits", text)
-    assert "95 % and 5 % 80 % and 20 % 70 % and 30 % A tint missed not tried not tried A white frame" in text
+    assert "in 95 % and 5 % in 80 % and 20 % in 70 % and 30 % A tint missed not tried not tried A white frame" in text
     assert re.search(r"A white frame High a border High a border missed", text)
     assert "Marks were put on 40 photographs of the 60" in text
 

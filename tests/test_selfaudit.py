@@ -184,8 +184,8 @@ def test_false_alarms_are_counted_over_verdicts_and_over_audits():
 def test_the_null_sentence_counts_in_words():
     counted = false_alarms([["high", "low"], ["cleared", "medium"]], images=50)
     assert null_sentence(counted) == (
-        "With the labels dealt out at random 2 times, so that there was nothing to find, 1 of 4 verdicts came out high "
-        "and 1 medium (95 % interval of both: 15 to 85 %)."
+        "With the labels of 50 photographs dealt out at random 2 times, so that there was nothing to find, 1 of 4 "
+        "verdicts came out high and 1 medium (95 % interval of both: 15 to 85 %)."
     )
 
 
