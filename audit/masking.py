@@ -89,7 +89,8 @@ def _had_effect(chosen: pd.DataFrame, asked: pd.DataFrame, labels: NDArray[np.in
     """Those of the ``chosen`` pairs whose cue, in their class, has the least effect that a report would mention."""
     drops = (asked["p_control"] - asked["p_masked"]).groupby([asked["cue"], labels[asked["image"]]]).mean()
     worth = set(drops.index[drops >= EFFECT.weak])
-    return chosen[[pair in worth for pair in zip(chosen["cue"], labels[chosen["image"]], strict=True)]]
+    wanted = [pair in worth for pair in zip(chosen["cue"], labels[chosen["image"]], strict=True)]
+    return chosen[np.array(wanted, bool)]
 
 
 def _ask_fold(asker: "_Asker", chosen: pd.DataFrame, fold: int, advance: Callable[[int], None]) -> None:
