@@ -23,7 +23,7 @@ from audit.progress import note
 from audit.retouch import way_to_mask
 from audit.sanity import maps_are_trusted
 from audit.severity import ORDER, Evidence, Severity, Strength, in_data, in_model, severity
-from audit.stock import Flagged, Stock
+from audit.inventory import Flagged, Inventory
 from audit.ways import PlanCell, cells
 
 # What a verdict is worth when the maps failed their own checks: clearing a cue needs maps that can be trusted, too.
@@ -71,14 +71,14 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
         judged = map(lower, judged)
     verdicts = sorted(judged, key=lambda verdict: verdict.rank)
     trust = read_table(folder.predictions)["p_label"].to_numpy(np.float64)
-    stock = Stock(dataset, trust, config.dataset.min_images_per_class)
+    inventory = Inventory(dataset, trust, config.dataset.min_images_per_class)
     chooser = _Exemplars(folder, config, dataset, cues, trust)
     entries, flagged, wanted = [], [], []
     marks: dict[str, Flagged] = {}
     for number, verdict in enumerate(verdicts, 1):
         cue = verdict.cue
         one = Flagged(f"F{number}", cue.name, cue.words, cues.present(cue), cues.known(cue))
-        needed = cells(stock, one) if _is_uneven(verdict) else []
+        needed = cells(inventory, one) if _is_uneven(verdict) else []
         wanted += needed
         flagged += [one] if verdict.severity in ("high", "medium") and needed else []
         if verdict.severity in _COMPLAINTS:
@@ -86,7 +86,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
             marks.setdefault(place.name, _mark(one.finding, place, config, cues))
         entries.append(_entry(one.finding, verdict, needed, chooser))
     write_json(folder.findings, entries)
-    return [folder.findings, *write_plan(folder, stock, flagged, wanted, list(marks.values()))]
+    return [folder.findings, *write_plan(folder, inventory, flagged, wanted, list(marks.values()))]
 
 
 def lower(verdict: Verdict) -> Verdict:

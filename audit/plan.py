@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from audit.folder import AuditFolder, write_json, write_text
-from audit.stock import EXAMPLES, Flagged, Stock
+from audit.inventory import EXAMPLES, Flagged, Inventory
 from audit.ways import JointCell, PlanCell, collect, drop, mask, weight
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -15,7 +15,7 @@ _SHOPPING_HEADER = ("list", "class", "cue state", "have", "need", "add", *(f"exa
 
 def write_plan(
     folder: AuditFolder,
-    stock: Stock,
+    inventory: Inventory,
     flagged: Sequence[Flagged],
     wanted: Sequence[PlanCell],
     marks: Sequence[Flagged] = (),
@@ -26,10 +26,10 @@ def write_plan(
     ``plan.json`` all of it with what each way costs. ``flagged`` are the findings to mend, gravest first, ``wanted``
     the cells of each finding alone, ``marks`` the findings whose cue might be masked.
     """
-    collecting, joint = collect(stock, flagged)
-    dropping, left_out = drop(stock, flagged)
-    weighting, weights = weight(stock, flagged)
-    paths, labels = ([str(value) for value in stock.dataset.images[name]] for name in ("path", "label"))
+    collecting, joint = collect(inventory, flagged)
+    dropping, left_out = drop(inventory, flagged)
+    weighting, weights = weight(inventory, flagged)
+    paths, labels = ([str(value) for value in inventory.dataset.images[name]] for name in ("path", "label"))
     safe_paths = [safe_path(path) for path in paths]
     files = {
         "weights.csv": (("path", "weight"), zip(safe_paths, weights.round(6), strict=True)),

@@ -71,10 +71,6 @@ GIVEN_MODEL = (
     "its own activations, can be too high, and its gaps too small.",
     "Answers of the given model for classes that are not in this dataset are left out.",
 )
-NO_SELF_AUDIT = {
-    "status": "not_run",
-    "sentence": "This audit did not measure its own rate of false alarms, nor the weakest shortcut it would notice.",
-}
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
@@ -120,7 +116,7 @@ def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> dict[str,
         ],
         "failures": _failures(folder, dataset),
         "plan": read_json(folder.plan / "plan.json"),
-        "self_audit": NO_SELF_AUDIT,
+        "self_audit": read_json(folder.self_audit),
         "limits": limits(folder, config),
     }
 

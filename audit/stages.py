@@ -72,7 +72,13 @@ STAGES = (
         ("expected_cues", "irrelevant_cues", "dataset.min_images_per_class", "evidence", "report.exemplars"),
         version=4,
     ),
-    Stage("record", "audit.record:build", ("findings",), ("report",), version=2),
+    Stage(
+        "self-audit",
+        "audit.selfaudit:build",
+        ("dataset", "detect", "features", "masking", "findings"),
+        ("self_audit", "model", "training", "attention", "evidence", "cues", "own_cues", "expected_cues", "seed"),
+    ),
+    Stage("record", "audit.record:build", ("findings", "self-audit"), ("report",), version=2),
 )
 
 

@@ -1,64 +1,93 @@
-"""What a plan is made from: the findings to mend, and the photographs that there are."""
+"""Photographs with all that trials need of them and that no label changes, each part worked out once."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
+import torch
 from numpy.typing import NDArray
+from safetensors import safe_open
 
-from audit.dataset import Dataset
-from audit.retouch import How
+from audit.activations import ActivationStore, to_half
+from audit.cues.detect import SHARD, load_detections, shard_path
+from audit.evidence.table import Views, is_seen_as_pixels, pixel_views
+from audit.folder import read_table
+from audit.masking import read_masked
+from audit.pixels import Images
+from audit.progress import track
 
-EXAMPLES = 3
+Explained = tuple[NDArray[np.float16], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class Flagged:
-    """A finding that the plan is to mend.
+class Masked:
+    """Answers of a masking stage, and the pooled pretrained activations (rows, C) behind each row of the table."""
 
-    ``present`` and ``known`` (n,) are the cue's state in every image; ``how`` the cue can be masked, None where that
-    would take away what the classes are told apart by.
-    """
-
-    finding: str
-    cue: str
-    words: str
-    present: NDArray[np.bool_]
-    known: NDArray[np.bool_]
-    how: How | None = None
-
-    @property
-    def state(self) -> NDArray[np.int64]:
-        """0 without the cue, 1 with it, 2 unknown."""
-        return np.where(self.known, self.present.astype(np.int64), 2)
+    table: pd.DataFrame
+    masked: NDArray[np.float16]
+    control: NDArray[np.float16]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Stock:
-    """The photographs that there are. ``trust`` (n,), 0..1, is how sure the model is of each one's own label.
+    """Some photographs of an audit folder, which is only read, in which the cues have been looked for.
 
-    ``least`` is how many photographs of a class make it worth an audit.
+    ``images`` (m,) are their numbers, ascending; ``detected`` holds the arrays of the detect stage and ``textures``, by
+    the cue's name, what the pixels of a scene's or mark's place look like, row by row for these images. ``masked`` is
+    None where no cue was hidden.
     """
 
-    dataset: Dataset
-    trust: NDArray[np.float64]
-    least: int
+    store: ActivationStore
+    images: Images
+    detected: Mapping[str, NDArray[Any]]
+    textures: Mapping[str, Views]
+    masked: Masked | None
+    _explained: dict[int, Explained] = field(default_factory=dict, repr=False)
 
-    @property
-    def originals(self) -> NDArray[np.int64]:
-        """The first image of every image's duplicate group (n,)."""
-        _, first, group = np.unique(self.dataset.groups, return_index=True, return_inverse=True)
-        return np.asarray(first[group.reshape(-1)], np.int64)
+    @classmethod
+    def of(cls, store: ActivationStore, images: Images) -> Self:
+        """Everything but the explained layer, which follows when it is asked for."""
+        found = load_detections(store.folder)
+        textures = {
+            cue.name: pixel_views(store.dataset, store.config, found, cue, images)
+            for cue in found.cues
+            if is_seen_as_pixels(cue)
+        }
+        return cls(store, images, _detected(store, images), textures, _masked(store))
 
-    def path(self, image: int) -> str:
-        """The path of an image as the dataset has it."""
-        return str(self.dataset.images["path"].iloc[image])
+    def rows(self, images: Images) -> NDArray[np.intp]:
+        """Where some of the images are among all of them."""
+        return np.searchsorted(self.images, images)
 
-    def examples(self, label: int, alike: NDArray[np.bool_]) -> tuple[str, ...]:
-        """Three different photographs of those that are ``alike`` (n,), of the class if there are any.
+    def explained(self, images: Images) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
+        """The explained layer of the pretrained network, (len(images), C, h, w), and its averages (len(images), C)."""
+        missing = np.array(
+            [image for image in dict.fromkeys(images.tolist()) if image not in self._explained], np.int64
+        )
+        with track("features", len(missing)) as advance:
+            for batch, trunk in self.store.batches(missing, self.store.config.compute.batch_size):
+                with torch.no_grad(), self.store.runtime.autocast():
+                    activations = self.store.backbone.tail(trunk).float()
+                both = zip(to_half(activations), activations.mean((2, 3)).cpu().numpy(), strict=True)
+                self._explained.update(zip(batch.tolist(), both, strict=True))
+                advance(len(batch))
+        layers, averages = zip(*(self._explained[image] for image in images.tolist()), strict=True)
+        return np.stack(layers), np.stack(averages)
 
-        Those come first of which the model is surest, since they show what their class looks like.
-        """
-        images = np.flatnonzero(alike)
-        images = images[np.lexsort((-self.trust[images], self.dataset.labels[images] != label))]
-        different = np.sort(np.unique(self.dataset.groups[images], return_index=True)[1])
-        return tuple(map(self.path, images[different[:EXAMPLES]]))
+
+def _detected(store: ActivationStore, images: Images) -> dict[str, NDArray[Any]]:
+    parts = []
+    for shard in np.unique(images // SHARD):
+        with safe_open(shard_path(store.folder, int(shard)), framework="numpy") as file:
+            rows = images[images // SHARD == shard] % SHARD
+            parts.append({name: file.get_tensor(name)[rows] for name in file.keys()})  # noqa: SIM118 - not a mapping
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _masked(store: ActivationStore) -> Masked | None:
+    if not store.folder.masking.exists():
+        return None
+    table = read_table(store.folder.masking)
+    return Masked(table, *read_masked(store.folder)) if len(table) else None

@@ -29,7 +29,12 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     A killed run goes on at the epoch it was in and ends with the same weights: the order of images and their flips
     depend on seed, fold and epoch alone.
     """
-    store = ActivationStore.open(folder, config)
+    return train(ActivationStore.open(folder, config))
+
+
+def train(store: ActivationStore) -> list[Path]:
+    """As ``build``, from a store that is open."""
+    folder, config = store.folder, store.config
     rows: list[dict[str, object]] = []
     with track("training", config.training.folds * config.training.epochs, "epochs") as advance:
         for fold in range(config.training.folds):

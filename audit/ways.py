@@ -11,7 +11,7 @@ from audit.balance import JointTable, fewest_to_add, fewest_to_drop
 from audit.pixels import Images
 from audit.retouch import How
 from audit.sentences import percent
-from audit.stock import Flagged, Stock
+from audit.inventory import Flagged, Inventory
 from audit.weighting import CLIP, effective_n, rake, shopping_list
 
 # More cues at once than this make a shopping list that nobody can read.
@@ -96,9 +96,9 @@ def state_words(states: Sequence[tuple[str, bool]]) -> str:
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
 
 
-def cells(stock: Stock, flagged: Flagged) -> list[PlanCell]:
+def cells(inventory: Inventory, flagged: Flagged) -> list[PlanCell]:
     """The fewest photographs to collect so that the cue is equally common in every class, two cells per class."""
-    dataset, known = stock.dataset, flagged.known
+    dataset, known = inventory.dataset, flagged.known
     return [
         PlanCell(
             flagged.finding,
@@ -109,7 +109,7 @@ def cells(stock: Stock, flagged: Flagged) -> list[PlanCell]:
             cell.have,
             cell.need,
             cell.add,
-            stock.examples(cell.label, known & (flagged.present == cell.present)),
+            inventory.examples(cell.label, known & (flagged.present == cell.present)),
         )
         for cell in shopping_list(dataset.labels[known], flagged.state[known], len(dataset.classes))
     ]
@@ -124,14 +124,14 @@ def together(flagged: Sequence[Flagged]) -> list[Flagged]:
     return kept[:JOINT]
 
 
-def collect(stock: Stock, flagged: Sequence[Flagged]) -> tuple[dict[str, Any], list[JointCell]]:
+def collect(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[dict[str, Any], list[JointCell]]:
     """The fewest photographs to collect so that the gravest cues, all at once, are equally common in every class.
 
     Photographs in which one of the cues is unknown are left out of the count (``unknown``).
     """
     chosen = together(flagged)
-    wanted = _joint_cells(stock, chosen) if chosen else []
-    known = np.logical_and.reduce([one.known for one in chosen]) if chosen else np.ones(len(stock.trust), bool)
+    wanted = _joint_cells(inventory, chosen) if chosen else []
+    known = np.logical_and.reduce([one.known for one in chosen]) if chosen else np.ones(len(inventory.trust), bool)
     new, old = sum(cell.add for cell in wanted), len(known)
     way = {
         "possible": bool(known.any()),
@@ -152,43 +152,43 @@ def collect(stock: Stock, flagged: Sequence[Flagged]) -> tuple[dict[str, Any], l
     return way, wanted
 
 
-def drop(stock: Stock, flagged: Sequence[Flagged]) -> tuple[dict[str, Any], list[tuple[int, str]]]:
+def drop(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[dict[str, Any], list[tuple[int, str]]]:
     """The fewest photographs to leave out to the same end, and which ones: images with the reason for each.
 
     Of the photographs of one class in one state, copies of others go first, then those that the model is surest of:
     they teach it least. Where a cue is unknown, that counts as a state of its own.
     """
     chosen = together(flagged)
-    states = _states(stock, chosen)
-    table = JointTable.of(stock.dataset.labels, states, len(stock.dataset.classes))
-    keep = fewest_to_drop(table, stock.least) if chosen else table.counts
-    left_out = [] if keep is None else sorted(_left_out(stock, chosen, table, keep))
-    n, left = len(left_out), len(stock.trust) - len(left_out)
+    states = _states(inventory, chosen)
+    table = JointTable.of(inventory.dataset.labels, states, len(inventory.dataset.classes))
+    keep = fewest_to_drop(table, inventory.least) if chosen else table.counts
+    left_out = [] if keep is None else sorted(_left_out(inventory, chosen, table, keep))
+    n, left = len(left_out), len(inventory.trust) - len(left_out)
     way = {
         "possible": keep is not None,
         "images": n,
         "left_images": left,
         "findings": _covered(flagged, chosen),
-        "classes": {} if keep is None else dict(zip(stock.dataset.classes, keep.sum(1).tolist(), strict=True)),
+        "classes": {} if keep is None else dict(zip(inventory.dataset.classes, keep.sum(1).tolist(), strict=True)),
         "file": "plan/drop.csv",
-        "cost": f"{n:,} of {len(stock.trust):,} photographs are not used",
+        "cost": f"{n:,} of {len(inventory.trust):,} photographs are not used",
         "left": f"{left:,} photographs, the same part of every class",
         "sentence": "Needs no new photographs. Copies go first, then photographs that the model is surest of.",
     }
     if keep is None:
-        why = _missing(stock, chosen) or "the findings pull in different directions"
+        why = _missing(inventory, chosen) or "the findings pull in different directions"
         way |= {
             "cost": "",
-            "left": f"fewer than {stock.least} photographs of a class",
+            "left": f"fewer than {inventory.least} photographs of a class",
             "sentence": f"Not possible here: {why}, so that too few photographs would be left.",
         }
     return way, left_out
 
 
-def weight(stock: Stock, flagged: Sequence[Flagged]) -> tuple[dict[str, Any], NDArray[np.float64]]:
+def weight(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[dict[str, Any], NDArray[np.float64]]:
     """Weights (n,) under which every flagged cue is independent of the class: Kamiran and Calders', or raked ones."""
-    raking = rake(stock.dataset.labels, _states(stock, flagged))
-    worth, n = effective_n(raking.weights), len(stock.trust)
+    raking = rake(inventory.dataset.labels, _states(inventory, flagged))
+    worth, n = effective_n(raking.weights), len(inventory.trust)
     way = {
         "possible": raking.converged,
         "findings": [one.finding for one in flagged],
@@ -202,7 +202,7 @@ def weight(stock: Stock, flagged: Sequence[Flagged]) -> tuple[dict[str, Any], ND
         "sentence": "Needs no new photographs and leaves none out, but leans heavily on the few rare ones.",
     }
     if not raking.converged:
-        why = _missing(stock, flagged) or (
+        why = _missing(inventory, flagged) or (
             f"the findings contradict each other, or some combinations are so rare that {CLIP:.0f} times is not enough"
         )
         way["sentence"] = f"Balances only in part: {why}."
@@ -254,24 +254,24 @@ def _covered(flagged: Sequence[Flagged], chosen: Sequence[Flagged]) -> list[str]
     return [one.finding for one in flagged if any(_mirrors(one, other) for other in chosen)]
 
 
-def _states(stock: Stock, flagged: Sequence[Flagged]) -> NDArray[np.int64]:
+def _states(inventory: Inventory, flagged: Sequence[Flagged]) -> NDArray[np.int64]:
     """One column per cue (n, k)."""
-    return np.stack([one.state for one in flagged], 1) if flagged else np.zeros((len(stock.trust), 0), np.int64)
+    return np.stack([one.state for one in flagged], 1) if flagged else np.zeros((len(inventory.trust), 0), np.int64)
 
 
-def _joint_cells(stock: Stock, chosen: Sequence[Flagged]) -> list[JointCell]:
-    known, states = np.logical_and.reduce([one.known for one in chosen]), _states(stock, chosen)
+def _joint_cells(inventory: Inventory, chosen: Sequence[Flagged]) -> list[JointCell]:
+    known, states = np.logical_and.reduce([one.known for one in chosen]), _states(inventory, chosen)
     if not known.any():
         return []
-    table = JointTable.of(stock.dataset.labels[known], states[known], len(stock.dataset.classes))
+    table = JointTable.of(inventory.dataset.labels[known], states[known], len(inventory.dataset.classes))
     need = fewest_to_add(table)
     return [
         JointCell(
-            stock.dataset.classes[label],
+            inventory.dataset.classes[label],
             _named(chosen, table.states[place]),
             int(table.counts[label, place]),
             int(need[label, place]),
-            stock.examples(int(label), (states == table.states[place]).all(1)),
+            inventory.examples(int(label), (states == table.states[place]).all(1)),
         )
         for label, place in np.argwhere(need > 0)
     ]
@@ -283,31 +283,31 @@ def _named(chosen: Sequence[Flagged], state: NDArray[np.int64]) -> tuple[tuple[s
 
 
 def _left_out(
-    stock: Stock, chosen: Sequence[Flagged], table: JointTable, keep: NDArray[np.int64]
+    inventory: Inventory, chosen: Sequence[Flagged], table: JointTable, keep: NDArray[np.int64]
 ) -> Iterator[tuple[int, str]]:
-    originals = stock.originals
+    originals = inventory.originals
     for label, place in np.argwhere(keep < table.counts):
-        members: Images = np.flatnonzero((stock.dataset.labels == label) & (table.place == place))
+        members: Images = np.flatnonzero((inventory.dataset.labels == label) & (table.place == place))
         copied = originals[members] != members
-        order = members[np.lexsort((-stock.trust[members], ~copied))]
+        order = members[np.lexsort((-inventory.trust[members], ~copied))]
         named = _named(chosen, table.states[place])
-        cell = f"“{stock.dataset.classes[label]}” {state_words(named) if named else 'with cues unknown'}"
+        cell = f"“{inventory.dataset.classes[label]}” {state_words(named) if named else 'with cues unknown'}"
         for image in order[: table.counts[label, place] - keep[label, place]].tolist():
-            yield image, _reason(stock, image, int(originals[image]), cell)
+            yield image, _reason(inventory, image, int(originals[image]), cell)
 
 
-def _reason(stock: Stock, image: int, original: int, cell: str) -> str:
+def _reason(inventory: Inventory, image: int, original: int, cell: str) -> str:
     if image != original:
-        return f"a copy of {stock.path(original)}"
-    sure = f"; the model is {percent(stock.trust[image])} sure of its class"
-    return f"too common: {cell}{sure if stock.trust[image] >= 0.5 else ''}"
+        return f"a copy of {inventory.path(original)}"
+    sure = f"; the model is {percent(inventory.trust[image])} sure of its class"
+    return f"too common: {cell}{sure if inventory.trust[image] >= 0.5 else ''}"
 
 
-def _missing(stock: Stock, flagged: Sequence[Flagged]) -> str:
+def _missing(inventory: Inventory, flagged: Sequence[Flagged]) -> str:
     """The first class, in words, that lacks a state of a cue altogether; empty if none does."""
     for one in flagged:
-        for label, name in enumerate(stock.dataset.classes):
-            shown = one.present[one.known & (stock.dataset.labels == label)]
+        for label, name in enumerate(inventory.dataset.classes):
+            shown = one.present[one.known & (inventory.dataset.labels == label)]
             if len(shown) and shown.all() != shown.any():
                 continue
             if len(shown):

@@ -1,10 +1,11 @@
 """One run, from photographs to report: they are read while Prefect boots, then Prefect does the stages."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from audit.config import Config
+from audit.config import Config, dump_config, load_config
 from audit.errors import AuditFolderError, ConfigError, DatasetError
-from audit.folder import AuditFolder
+from audit.folder import AuditFolder, write_text
 from audit.progress import note, track
 from flows.manifest import write_manifest
 from flows.open_audit import OpenAudit, discard_if_empty, open_audit
@@ -71,11 +72,33 @@ def deliver_events() -> None:
 
 def render_again(path: Path) -> Path:
     """Write the report of the finished audit in ``path`` again. Raises AuditFolderError when it is not finished."""
-    folder = AuditFolder(path)
-    if not folder.manifest.exists():
-        raise AuditFolderError(f"{path}: no finished audit (it has no manifest.json); finish it with 'bias-audit run'.")
+    folder = _finished(path)
     with folder.locked(), error_log(path):
         folder.stage_record(REPORT.name).unlink(missing_ok=True)
         do_stage(REPORT.name, folder)
         write_manifest(folder, all_stages())
     return folder.report
+
+
+def check_finished(path: Path, amounts: Sequence[str]) -> AuditFolder:
+    """Have the finished audit in ``path`` audit itself again, with other ``self_audit.key=value``; write its report.
+
+    Until that is done the audit stays as it is; interrupted, the same call goes on. Raises AuditFolderError when the
+    audit is not finished.
+    """
+    folder = _finished(path)
+    with folder.locked(), error_log(path):
+        config = load_config(folder.config, amounts)
+        do_stage("self-audit", folder, config)
+        write_text(folder.config, dump_config(config))
+        for name in ("record", REPORT.name):
+            do_stage(name, folder)
+        write_manifest(folder, all_stages())
+    return folder
+
+
+def _finished(path: Path) -> AuditFolder:
+    folder = AuditFolder(path)
+    if not folder.manifest.exists():
+        raise AuditFolderError(f"{path}: no finished audit (it has no manifest.json); finish it with 'bias-audit run'.")
+    return folder

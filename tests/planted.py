@@ -56,6 +56,7 @@ def tiny_config(manifest: Path, **settings: object) -> Config:
         "compute": {"workers": 0, "device": "cpu", "precision": "float32"},
         "evidence": {"resamples": 200, "permutations": 200, "effect_images": 16},
         "cues": ["border"],
+        "self_audit": {"permutations": 0, "power_images": 0},
     }
     return parse_config({**tree, **settings})
 

@@ -205,11 +205,38 @@ def make_record(root: Path, images: pd.DataFrame, wish: Wish, rng: np.random.Gen
             "files": ["plan/weights.csv", "plan/drop.csv", "plan/shopping-list.csv", "plan/plan.json"],
         },
         "former": _former(findings, wish),
-        "self_audit": {"status": "not_run", "sentence": "The audit did not measure its own false-alarm rate."},
+        "self_audit": _self_audit(wish),
         "limits": [
             "Only the kinds of content listed above were looked for.",
             "The findings hold for this model; another network may lean on other things.",
         ],
+    }
+
+
+def _self_audit(wish: Wish) -> dict[str, Any]:
+    few, some = ({**_share(count / n, n), "count": count} for count, n in ((1, 40), (1, 5)))
+    noticed = {"share": 0.95, "elsewhere": 0.05, "found": True, "cue": wish.words or "a border", "severity": "high"}
+    missed = {"share": 0.95, "elsewhere": 0.05, "found": False, "cue": None, "severity": None}
+    border = [noticed, noticed | {"share": 0.8, "elsewhere": 0.2}, missed | {"share": 0.7, "elsewhere": 0.3}]
+    marks = [
+        {"kind": "tint", "words": "a tint", "attempts": [missed], "weakest": None},
+        {"kind": "border", "words": "a white frame", "attempts": border, "weakest": border[1]},
+    ]
+    alarms = {"high": few, "flagged": few, "audits_with_high": some, "audits_flagged": some}
+    counts = {"high": 1, "low": 3, "cleared": 36}
+    sentences = ("1 of 40 verdicts came out high.", "We would have noticed a white frame.")
+    return {
+        "status": "done",
+        "sentence": " ".join(sentences),
+        "null": {"sentence": sentences[0], "audits": 5, "images": wish.n, "counts": counts, **alarms},
+        "power": {
+            "sentence": sentences[1],
+            "n": 40,
+            "images": wish.n,
+            "classes": list(wish.classes[:2]),
+            "marks": marks,
+        },
+        "left_out": ["The trials train the last layer only."],
     }
 
 

@@ -11,20 +11,22 @@ import pytest
 from audit.dataset import Dataset
 from audit.folder import AuditFolder, read_json
 from audit.plan import safe_cell, safe_path, write_plan
-from audit.stock import Flagged, Stock
+from audit.inventory import Flagged, Inventory
 from audit.ways import JointCell, PlanCell, cells, collect, drop, mask, together, weight
 
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx")
 
 
-def make_stock(labels: np.ndarray, paths: list[str] | None = None, classes=("doctor", "nurse"), groups=None) -> Stock:
+def make_stock(
+    labels: np.ndarray, paths: list[str] | None = None, classes=("doctor", "nurse"), groups=None
+) -> Inventory:
     """Photographs without files; the model is a little surer of each one than of the one before."""
     paths = paths or [f"{classes[label]}/{number:03d}.jpg" for number, label in enumerate(labels)]
     named = [classes[label] for label in labels]
     groups = np.arange(len(labels)) if groups is None else groups
     images = pd.DataFrame({"path": paths, "label": named, "group": groups, "fold": 0})
     dataset = Dataset("people", Path("photos"), tuple(classes), (), images, images.iloc[:0])
-    return Stock(dataset, np.linspace(0.3, 0.9, len(labels)), 5)
+    return Inventory(dataset, np.linspace(0.3, 0.9, len(labels)), 5)
 
 
 def flag(present: np.ndarray, known: np.ndarray | None = None, name: str = "hair") -> Flagged:
@@ -52,8 +54,8 @@ def read_weights(folder: AuditFolder) -> np.ndarray:
 
 def test_weights_make_every_flagged_cue_independent_of_the_class(skewed, tmp_path):
     labels, hair, gender = skewed
-    folder, stock = AuditFolder(tmp_path), make_stock(labels)
-    write_plan(folder, stock, [flag(hair), flag(gender, name="gender")], [])
+    folder, inventory = AuditFolder(tmp_path), make_stock(labels)
+    write_plan(folder, inventory, [flag(hair), flag(gender, name="gender")], [])
     weights = read_weights(folder)
     assert weights.mean() == pytest.approx(1)
     for state in (hair.astype(int), gender.astype(int)):
@@ -95,9 +97,9 @@ def test_unknown_is_a_state_of_its_own(skewed, tmp_path):
 
 def test_a_class_that_never_shows_the_cue_needs_new_photographs(tmp_path):
     labels, present = np.repeat([0, 1], 20), np.arange(40) < 10
-    folder, stock = AuditFolder(tmp_path), make_stock(labels)
-    wanted = cells(stock, flag(present))
-    write_plan(folder, stock, [flag(present)], wanted)
+    folder, inventory = AuditFolder(tmp_path), make_stock(labels)
+    wanted = cells(inventory, flag(present))
+    write_plan(folder, inventory, [flag(present)], wanted)
     assert read_json(folder.plan / "plan.json")["weights_suffice"] is False
     assert next(cell for cell in wanted if cell.label == "nurse" and cell.present).add > 0
 
@@ -115,9 +117,9 @@ def test_cells_leave_unknown_images_out_and_end_evenly(skewed, tmp_path):
 
 def test_the_shopping_list_says_what_the_cells_say(skewed, tmp_path):
     labels, hair, _ = skewed
-    folder, stock = AuditFolder(tmp_path), make_stock(labels)
-    wanted = cells(stock, flag(hair))
-    write_plan(folder, stock, [flag(hair)], wanted)
+    folder, inventory = AuditFolder(tmp_path), make_stock(labels)
+    wanted = cells(inventory, flag(hair))
+    write_plan(folder, inventory, [flag(hair)], wanted)
     with (folder.plan / "shopping-list.csv").open(newline="") as handle:
         header, *rows = list(csv.reader(handle))
     assert header[:6] == ["list", "class", "cue state", "have", "need", "add"] and len(header) == 9
@@ -152,9 +154,9 @@ def test_hostile_names_stay_in_their_cells(tmp_path):
     paths = [f"{prefix}{number}.jpg" for number, prefix in enumerate((*FORMULAS, *evil))]
     labels = np.array([0, 1] * 4)
     present = np.array([1, 1, 0, 0, 1, 0, 1, 0], bool)
-    stock = replace(make_stock(labels, paths, classes=evil), least=1)
+    inventory = replace(make_stock(labels, paths, classes=evil), least=1)
     folder, flagged = AuditFolder(tmp_path), Flagged("F1", "x", '=cmd|"/c calc"', present, np.ones(8, bool))
-    write_plan(folder, stock, [flagged], cells(stock, flagged))
+    write_plan(folder, inventory, [flagged], cells(inventory, flagged))
     for name, rows, columns in (("weights.csv", 9, 2), ("drop.csv", 3, 3), ("shopping-list.csv", 9, 9)):
         with (folder.plan / name).open(newline="", encoding="utf-8") as handle:
             table = list(csv.reader(handle))
@@ -183,22 +185,22 @@ def test_copies_go_first_then_what_the_model_is_surest_of(skewed):
     labels, hair, _ = skewed
     groups = np.arange(80)
     groups[[7, 9]] = groups[2]
-    stock = make_stock(labels, groups=groups)
-    _, left_out = drop(stock, [flag(hair)])
+    inventory = make_stock(labels, groups=groups)
+    _, left_out = drop(inventory, [flag(hair)])
     reasons = dict(left_out)
     copies = [image for image in reasons if "a copy of doctor/002.jpg" in reasons[image]]
     assert copies == [7, 9] and 2 not in reasons
     for label, state in ((0, True), (1, False)):
         cell = np.flatnonzero((labels == label) & (hair == state) & ~np.isin(np.arange(80), (7, 9)))
         out = np.isin(cell, list(reasons))
-        assert stock.trust[cell[out]].min() > stock.trust[cell[~out]].max()
+        assert inventory.trust[cell[out]].min() > inventory.trust[cell[~out]].max()
     assert all("too common: “" in reason for image, reason in left_out if image not in (7, 9))
 
 
 def test_drop_csv_names_what_to_leave_out(skewed, tmp_path):
     labels, hair, _ = skewed
-    folder, stock = AuditFolder(tmp_path), make_stock(labels)
-    write_plan(folder, stock, [flag(hair)], [])
+    folder, inventory = AuditFolder(tmp_path), make_stock(labels)
+    write_plan(folder, inventory, [flag(hair)], [])
     table = pd.read_csv(folder.plan / "drop.csv")
     assert list(table) == ["path", "class", "reason"]
     way = read_json(folder.plan / "plan.json")["ways"]["drop"]
@@ -209,13 +211,13 @@ def test_drop_csv_names_what_to_leave_out(skewed, tmp_path):
 
 def test_a_class_without_the_cue_is_said_in_words():
     labels, present = np.repeat([0, 1], 20), np.arange(40) < 20
-    stock, flagged = make_stock(labels), flag(present)
-    dropping, left_out = drop(stock, [flagged])
+    inventory, flagged = make_stock(labels), flag(present)
+    dropping, left_out = drop(inventory, [flagged])
     assert not dropping["possible"] and left_out == [] and dropping["images"] == 0
     assert "every “doctor” photograph shows the hair" in dropping["sentence"]
-    weighting, _ = weight(stock, [flagged])
+    weighting, _ = weight(inventory, [flagged])
     assert not weighting["possible"] and "every “doctor” photograph shows the hair" in weighting["sentence"]
-    collecting, _ = collect(stock, [flagged])
+    collecting, _ = collect(inventory, [flagged])
     assert collecting["possible"] and collecting["images"] == 40
 
 
@@ -232,14 +234,14 @@ def test_findings_that_contradict_each_other_are_said_to():
 
 def test_collecting_for_several_findings_says_what_is_wanted(skewed):
     labels, hair, gender = skewed
-    stock = make_stock(labels)
-    way, wanted = collect(stock, [flag(hair), flag(gender, name="gender")])
+    inventory = make_stock(labels)
+    way, wanted = collect(inventory, [flag(hair), flag(gender, name="gender")])
     assert way["images"] == sum(cell.add for cell in wanted) and way["unknown"] == 0
     final = {(cell.label, *(present for _, present in cell.states)): cell.need for cell in wanted}
     for cue in (0, 1):
         counts = np.zeros((2, 2), int)
         for (label, *states), need in final.items():
-            counts[stock.dataset.classes.index(label), int(states[cue])] += need
+            counts[inventory.dataset.classes.index(label), int(states[cue])] += need
         assert same_shares(counts)
     for cell in wanted:
         shows = [present for _, present in cell.states]
@@ -251,9 +253,9 @@ def test_collecting_for_several_findings_says_what_is_wanted(skewed):
 def test_examples_are_of_the_class_where_it_has_any_and_no_copies():
     labels, present = np.repeat([0, 1], 10), np.arange(20) < 10
     present[18:] = True
-    stock = make_stock(labels, groups=np.append(np.arange(18), [18, 18]))
-    assert stock.examples(1, present) == ("nurse/019.jpg", "doctor/009.jpg", "doctor/008.jpg")
-    assert stock.examples(1, present & (labels == 0))[0] == "doctor/009.jpg"
+    inventory = make_stock(labels, groups=np.append(np.arange(18), [18, 18]))
+    assert inventory.examples(1, present) == ("nurse/019.jpg", "doctor/009.jpg", "doctor/008.jpg")
+    assert inventory.examples(1, present & (labels == 0))[0] == "doctor/009.jpg"
 
 
 def test_a_mirror_image_costs_no_place_among_the_four(skewed):

@@ -171,7 +171,7 @@ def test_says_all_that_it_promises(page):
         "What the photographs should contain", "plan/weights.csv", "Since the last audit", "Where the model looks",
         "What is taken for what", "Where it is confidently wrong", "What was looked for", "2,140 MB", "2.14.1",
         "its end is missing", "The same photograph under different labels", "effect_images", "ab" * 32,
-        "What this result does not say", "did not measure its own false-alarm rate", "Grad-CAM map", REASON, "n = 60",
+        "What this result does not say", "1 of 40 verdicts came out high", "Grad-CAM map", REASON, "n = 60",
         "p < 0.001", "AUC 0.", "Strong in one of the two.",
     ):  # fmt: skip
         assert words in page.text.replace("\N{NO-BREAK SPACE}", " "), words
@@ -208,6 +208,27 @@ def test_looks_are_cut_to_where_the_content_is(page):
     crops = [[float(number) for number in view] for view in views if len({*view[2:]}) == 1 and view[:2] != ["0", "0"]]
     # Detections are drawn as squares of 20 of 56 cells: 80 of 224 pixels, and 100 with their margin.
     assert len(crops) == 12 and all(side == pytest.approx(100, abs=2) for _, _, side, _ in crops)
+
+
+def test_the_self_audit_shows_what_was_noticed_missed_and_not_tried(page):
+    text = " ".join(page.text.replace("\N{NO-BREAK SPACE}", " ").split())
+    assert re.search(r"Verdicts that are high 2 % .*? 1 of 40 verdicts", text)
+    assert re.search(r"Audits with a high verdict 20 % .*? 1 of five audits", text)
+    assert "in 95 % and 5 % in 80 % and 20 % in 70 % and 30 % A tint missed not tried not tried A white frame" in text
+    assert re.search(r"A white frame High a border High a border missed", text)
+    assert "Marks were put on 40 photographs of the 60" in text
+
+
+def test_an_audit_without_a_self_audit_says_so(small):
+    nothing = {"status": "not_run", "sentence": "This audit did not measure its own rate of false alarms."}
+    text = page_of(changed(small, lambda record: record.update(self_audit=nothing))).text
+    assert nothing["sentence"] in text and "cry wolf" not in text
+
+
+@pytest.mark.parametrize("part", ["null", "power"])
+def test_half_a_self_audit_is_shown(small, part):
+    text = page_of(changed(small, lambda record: record["self_audit"].update({part: None}))).text
+    assert ("cry wolf" in text, "What would it have noticed" in text) == (part != "null", part != "power")
 
 
 def test_corrected_p_is_shown(small):
