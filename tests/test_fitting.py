@@ -175,7 +175,7 @@ def test_the_validation_loss_is_balanced_whatever_the_batches(batch_size, tmp_pa
 def test_the_weights_of_the_classes_are_inverse_to_their_frequency(tmp_path):
     labels = np.repeat([0, 1, 2], [12, 4, 8])
     fitting = make(tmp_path, settings(), labels, split=Split(np.arange(24), np.arange(24)))
-    np.testing.assert_allclose(fitting.loss.weight.numpy(), [24 / 36, 24 / 12, 24 / 24])
+    np.testing.assert_allclose(fitting.balance.numpy(), [24 / 36, 24 / 12, 24 / 24])
 
 
 def test_learns_a_planted_difference_and_nothing_from_noise(tmp_path):

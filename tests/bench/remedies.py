@@ -1,0 +1,237 @@
+"""Does a remedy help? Training on biased photographs, under each remedy, and on balanced ones, seen by an even test set.
+
+    python -m tests.bench.remedies --data ../shared/data --work /tmp/remedies --search    settings, by the training side
+    python -m tests.bench.remedies --data ../shared/data --work /tmp/remedies             every condition, table, JSON
+
+The trunk's activations of every photograph are kept in ``--work``, and every training's answers: an interrupted run goes
+on where it was. The settings were chosen by ``--search`` on photographs of the training side; the test set was used for
+nothing but the table.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from audit.attention import mass_on
+from audit.config import Config
+from audit.evidence.paired import Change, Draws, compare
+from audit.features import read_pooled
+from audit.fitting import Fitting, Inputs, PooledInputs
+from audit.folder import write_json
+from audit.held_out import Sight, ask
+from audit.localisation import pointing_game
+from audit.models import Network
+from audit.pixels import Images
+from audit.training import divide
+from audit.weighting import effective_n
+from tests.bench.remedy_sets import STUDIES, Condition, Study
+
+SEEDS = 10
+DEPTHS = ("conv5", "head")
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "conv5": {"epochs": 10, "patience": 4, "tail_learning_rate": 1e-4, "head_learning_rate": 1e-3},
+    "head": {"epochs": 30, "patience": 5, "head_learning_rate": 3e-3},
+}
+GRID: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    "conv5": [
+        {**SETTINGS["conv5"], "tail_learning_rate": tail, "flips": flips}
+        for tail, flips in ((2e-5, True), (5e-5, True), (1e-4, True), (2e-4, True), (1e-4, False))
+    ],
+    "head": [
+        {"epochs": epochs, "patience": 5, "head_learning_rate": rate, "weight_decay": decay}
+        for rate, epochs, decay in product((3e-4, 1e-3, 3e-3, 1e-2), (10, 40), (0.01, 0.3))
+    ],
+}
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What one training gave: right or wrong, attention on the cue and on the subject, by test image; its own size."""
+
+    n: int
+    effective_n: float
+    epochs: int
+    correct: list[bool]
+    attention: list[float]
+    pointing: list[bool]
+
+
+def main() -> None:
+    """Read the command line and do what it asks."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="the folder of development photographs")
+    parser.add_argument("--work", type=Path, default=Path("/tmp/remedies"), help="where everything is kept")
+    parser.add_argument("--study", choices=STUDIES, default="doctor-nurse")
+    parser.add_argument("--depth", choices=DEPTHS, default="conv5", help="how much of the network is trained")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--search", action="store_true", help="compare settings instead")
+    options = parser.parse_args()
+    study = STUDIES[options.study](options.data, options.work)
+    if options.search:
+        search(study, options.depth)
+    else:
+        out = options.work / "results" / study.name / options.depth
+        run_all(study, options.depth, options.seeds, out)
+        report(study, options.depth, options.seeds, out)
+
+
+def run_all(study: Study, depth: str, seeds: int, out: Path) -> None:
+    """Train under every condition with every seed, seed by seed, and keep the answers."""
+    for seed in range(seeds):
+        for name, condition in study.conditions(seed).items():
+            path = out / f"{name.replace(' ', '-').replace('%', '')}-{seed}.json"
+            if not path.exists():
+                trained = run_one(study, condition, configured(study.store.config, depth, SETTINGS[depth]), seed)
+                write_json(path, asdict(trained))
+                print(f"{depth} {name} seed {seed}: {np.mean(trained.correct):.3f}", flush=True)
+
+
+def run_one(study: Study, condition: Condition, config: Config, seed: int) -> Trained:
+    """One training and its answers about the test set."""
+    fitting = fit(study, condition, config, seed)
+    sight = ask(study.store, whole(study, fitting.network), study.test)
+    weights = np.ones(len(condition.images)) if condition.weights is None else condition.weights[condition.images]
+    return Trained(
+        len(condition.images),
+        effective_n(weights),
+        len(fitting.history),
+        (sight.probabilities.argmax(1) == study.dataset.labels[study.test]).tolist(),
+        np.nan_to_num(mass_on(sight.maps, study.watched[study.test, None])[:, 0]).round(4).tolist(),
+        [] if study.objects is None else _on_object(sight, study.objects[study.test]),
+    )
+
+
+def fit(study: Study, condition: Condition, config: Config, seed: int) -> Fitting:
+    """Train one network on a condition's images, some of them set aside to decide when to stop."""
+    store, pooled = study.store, read_pooled(study.store.folder)
+    split = divide(store.dataset, condition.images, config.training.validation_share, np.random.default_rng((seed, 3)))
+    split = split.counting(condition.weights)
+    frozen = config.model.fine_tune == "head"
+    torch.manual_seed(seed)
+    network = store.backbone.network(config, len(store.dataset.classes), store.runtime)
+    network.head.standardise(store.runtime.to_device(pooled[split.fit]))
+    inputs: Inputs = PooledInputs(pooled, store.runtime) if frozen else store
+    if frozen:
+        network = Network(store.backbone.trunk, nn.Sequential(), network.head)
+    fitting = Fitting(
+        network, inputs, split, store.dataset.labels, config, store.runtime, seed, weights=condition.weights
+    )
+    fitting.run(lambda count: None)
+    return fitting
+
+
+def whole(study: Study, network: Network) -> Network:
+    """The network with the tail that its inputs were pooled behind, where it was trained on pooled ones."""
+    return network if len(network.tail) else Network(network.trunk, study.store.backbone.tail, network.head)
+
+
+def configured(config: Config, depth: str, training: Mapping[str, Any]) -> Config:
+    """The settings with another depth and other settings of the training."""
+    model = config.model.model_copy(update={"fine_tune": depth})
+    return config.model_copy(update={"model": model, "training": config.training.model_copy(update=training)})
+
+
+def _on_object(sight: Sight, objects: NDArray[np.bool_]) -> list[bool]:
+    """Whether each map's maximum lies on the subject."""
+    pairs = zip(torch.from_numpy(sight.maps[:, None]), torch.from_numpy(objects[:, None]), strict=True)
+    return [bool(pointing_game(one[None].float(), mask[None]).hits) for one, mask in pairs]
+
+
+def search(study: Study, depth: str, draws: Sequence[int] = (100, 101)) -> None:
+    """Print how settings do on photographs of the training side that a draw left over, all cells counting the same."""
+    for training in GRID[depth]:
+        config = configured(study.store.config, depth, training)
+        scores = {name: [_left_over(study, name, config, seed) for seed in draws] for name in ("biased", "balanced")}
+        shown = ", ".join(f"{name} {np.mean(values):.3f}" for name, values in scores.items())
+        print(f"{shown}, both {np.mean(list(scores.values())):.3f}  {dict(training)}", flush=True)
+
+
+def _left_over(study: Study, name: str, config: Config, seed: int) -> float:
+    condition = study.conditions(seed)[name]
+    images = study.pool[~np.isin(study.groups[study.pool], study.groups[condition.images])]
+    sight = ask(study.store, whole(study, fit(study, condition, config, seed).network), images)
+    correct = sight.probabilities.argmax(1) == study.dataset.labels[images]
+    return float(np.mean(_by_cell(study, correct, images)))
+
+
+def _by_cell(study: Study, values: NDArray[np.generic], images: Images) -> NDArray[np.float64]:
+    cells = study.cell_of(images)
+    return np.array([values[..., cells == cell].mean(-1) for cell in np.unique(cells)]).T
+
+
+def report(study: Study, depth: str, seeds: int, out: Path) -> None:
+    """Print the table, and write it with all figures to ``summary.json``."""
+    loaded = {name: _load(out, name, seeds) for name in study.conditions(0)}
+    rows = list(summarise(study, loaded))
+    write_json(out / "summary.json", {"settings": dict(SETTINGS[depth]), "test": len(study.test), "rows": rows})
+    print(f"\n{study.name}, {depth}: {len(study.test)} test images, {seeds} seeds")
+    print("| training | photographs | right | worst group | attention on the cue | on the animal | beside biased |")
+    print("|---|---|---|---|---|---|---|")
+    for row in rows:
+        print(_line(row))
+
+
+def _load(out: Path, name: str, seeds: int) -> list[Trained]:
+    stem = name.replace(" ", "-").replace("%", "")
+    return [Trained(**json.loads((out / f"{stem}-{seed}.json").read_text())) for seed in range(seeds)]
+
+
+def summarise(study: Study, loaded: Mapping[str, Sequence[Trained]]) -> Iterator[dict[str, Any]]:
+    """Mean and spread over seeds of every figure of every condition, and the change beside the biased training."""
+    seeds = len(loaded["biased"])
+    draws = Draws.of(study.groups[study.test], seeds, _RESAMPLES, 0)
+    cells = study.cell_of(study.test)
+    by_cell = (cells[:, None] == np.unique(cells)).astype(float)
+    everything = np.ones((len(study.test), 1))
+    base = {key: _array(loaded["biased"], key) for key in ("correct", "attention", "pointing")}
+    for name, trained in loaded.items():
+        own = {key: _array(trained, key) for key in base}
+        found: dict[str, Change] = {
+            "accuracy": compare(base["correct"], own["correct"], everything, draws),
+            "worst_cell": compare(base["correct"], own["correct"], by_cell, draws, lambda means: means.min(-1)),
+            "attention": compare(base["attention"], own["attention"], everything, draws),
+        }
+        if study.objects is not None:
+            found["pointing"] = compare(base["pointing"], own["pointing"], everything, draws)
+        of_seeds = _by_cell(study, own["correct"], study.test)
+        yield {
+            "condition": name,
+            "n": trained[0].n,
+            "effective_n": float(np.mean([one.effective_n for one in trained])),
+            "epochs": float(np.mean([one.epochs for one in trained])),
+            "accuracy_sd": float(own["correct"].mean(1).std(ddof=1)),
+            "worst_of_seed": float(of_seeds.min(1).mean()),
+            "worst_of_seed_sd": float(of_seeds.min(1).std(ddof=1)),
+            "cells": of_seeds.mean(0).tolist(),
+            **{key: change.as_json() for key, change in found.items()},
+        }
+
+
+def _array(trained: Sequence[Trained], key: str) -> NDArray[np.float64]:
+    return np.array([getattr(one, key) for one in trained], float)
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    change = row["accuracy"]
+    pointing = f"{row['pointing']['after']:.1%}" if "pointing" in row else ""
+    beside = f"{100 * change['difference']:+.1f} [{100 * change['low']:+.1f}, {100 * change['high']:+.1f}]"
+    return (
+        f"| {row['condition']} | {row['n']} (worth {row['effective_n']:.0f}) "
+        f"| {change['after']:.1%} ± {row['accuracy_sd']:.1%} | {row['worst_cell']['after']:.1%} "
+        f"(per seed {row['worst_of_seed']:.1%}) | {row['attention']['after']:.1%} | {pointing} "
+        f"| {beside if row['condition'] != 'biased' else ''} |"
+    )
+
+
+if __name__ == "__main__":
+    main()
