@@ -1,11 +1,11 @@
-"""Does a remedy help? Training on biased photographs, under each remedy, and on balanced ones, seen by an even test set.
+"""Does a remedy help? Training on biased photographs, under each remedy, and on balanced ones, beside an even test set.
 
-    python -m tests.bench.remedies --data ../shared/data --work /tmp/remedies --search    settings, by the training side
-    python -m tests.bench.remedies --data ../shared/data --work /tmp/remedies             every condition, table, JSON
+    python -m tests.bench.remedies --data ../shared/data --search    settings, by the training side alone
+    python -m tests.bench.remedies --data ../shared/data             every condition: a table, and JSON
 
-The trunk's activations of every photograph are kept in ``--work``, and every training's answers: an interrupted run goes
-on where it was. The settings were chosen by ``--search`` on photographs of the training side; the test set was used for
-nothing but the table.
+The trunk's activations of every photograph are kept in ``--work``, and every training's answers: an interrupted run
+goes on where it was. The settings were chosen by ``--search`` on photographs of the training side; the test set was
+used for nothing but the table.
 """
 
 import argparse
