@@ -13,8 +13,8 @@ from audit.dataset import Dataset, read_files
 from audit.duplicates import duplicate_groups, fingerprint
 from audit.errors import DatasetError
 from audit.folder import AuditFolder, read_json, read_table, write_json, write_table
+from audit.folds import ADDED
 from audit.listing import at_most_ten, printable
-from audit.training import ADDED
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ STAGES = (
         ("expected_cues", "evidence", "report.exemplars"),
         version=2,
     ),
-    Stage("record", "audit.record:build", ("findings",), ("report",)),
+    Stage("record", "audit.record:build", ("findings",), ("report",), version=2),
 )
 
 

@@ -16,13 +16,11 @@ from audit.dataset import Dataset
 from audit.features import read_pooled
 from audit.fitting import Epoch, Fitting, Inputs, PooledInputs, Split
 from audit.folder import AuditFolder, read_json, value_digest, write_json, write_table
+from audit.folds import ADDED
 from audit.given import GivenHead
 from audit.models import GapHead, Network
 from audit.pixels import Images
 from audit.progress import track
-
-# The fold of an image that is never held out.
-ADDED = -1
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from audit.dataset import Dataset, load_dataset
 from audit.evidence.gap import CELLS, TOWARDS, cell_words
 from audit.evidence.measure import distinct
 from audit.evidence.paired import Change, Draws, compare
-from audit.folder import SCHEMA_VERSION, AuditFolder, read_json, write_json
+from audit.folder import SCHEMA_VERSION, AuditFolder, file_digest, read_json, write_json
 from audit.remedy import BASELINE, Strategy, flagged, require_verifiable, weights_under
 from audit.retraining import Outcome, Trial
 from audit.weighting import effective_n, rake
@@ -69,6 +69,7 @@ def conclude(audit: AuditFolder, work: AuditFolder, config: Config, strategy: St
     verdict, sentence = judge(overall["balanced"])
     found = {
         "schema_version": SCHEMA_VERSION,
+        "findings_sha256": file_digest(audit.findings),
         "strategy": strategy,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "seeds": seeds,

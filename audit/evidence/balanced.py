@@ -6,7 +6,7 @@ from audit.evidence.intervals import contrast_interval, effective_count, share_i
 from audit.evidence.measure import Bools, Ints, Measure, distinct, too_few, unmeasured
 
 
-def balanced_accuracy(correct: Bools, labels: Ints, state: Ints, groups: Ints, min_images: int = 5) -> Measure:
+def balanced_accuracy(correct: Bools, labels: Ints, state: Ints | Bools, groups: Ints, min_images: int = 5) -> Measure:
     """Accuracy as it would be on photographs of the same classes and cue states, were these independent; in [0, 1].
 
     ``correct``, ``labels`` y, cue ``state`` s and ``groups`` have shape (n,). Estimator: every image counts
