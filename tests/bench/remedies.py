@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from audit.attention import mass_on
 from audit.config import Config
@@ -29,7 +28,6 @@ from audit.fitting import Fitting, Inputs, PooledInputs
 from audit.folder import write_json
 from audit.held_out import Sight, ask
 from audit.localisation import pointing_game
-from audit.models import Network
 from audit.pixels import Images
 from audit.training import divide
 from audit.weighting import effective_n
@@ -76,7 +74,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--search", action="store_true", help="compare settings instead")
     options = parser.parse_args()
-    study = STUDIES[options.study](options.data, options.work)
+    study = STUDIES[options.study](options.data, options.work, options.depth)
     if options.search:
         search(study, options.depth)
     else:
@@ -91,7 +89,7 @@ def run_all(study: Study, depth: str, seeds: int, out: Path) -> None:
         for name, condition in study.conditions(seed).items():
             path = out / f"{name.replace(' ', '-').replace('%', '')}-{seed}.json"
             if not path.exists():
-                trained = run_one(study, condition, configured(study.store.config, depth, SETTINGS[depth]), seed)
+                trained = run_one(study, condition, configured(study.store.config, SETTINGS[depth]), seed)
                 write_json(path, asdict(trained))
                 print(f"{depth} {name} seed {seed}: {np.mean(trained.correct):.3f}", flush=True)
 
@@ -99,7 +97,7 @@ def run_all(study: Study, depth: str, seeds: int, out: Path) -> None:
 def run_one(study: Study, condition: Condition, config: Config, seed: int) -> Trained:
     """One training and its answers about the test set."""
     fitting = fit(study, condition, config, seed)
-    sight = ask(study.store, whole(study, fitting.network), study.test)
+    sight = ask(study.store, fitting.network, study.test)
     weights = np.ones(len(condition.images)) if condition.weights is None else condition.weights[condition.images]
     return Trained(
         len(condition.images),
@@ -116,13 +114,10 @@ def fit(study: Study, condition: Condition, config: Config, seed: int) -> Fittin
     store, pooled = study.store, read_pooled(study.store.folder)
     split = divide(store.dataset, condition.images, config.training.validation_share, np.random.default_rng((seed, 3)))
     split = split.counting(condition.weights)
-    frozen = config.model.fine_tune == "head"
     torch.manual_seed(seed)
     network = store.backbone.network(config, len(store.dataset.classes), store.runtime)
     network.head.standardise(store.runtime.to_device(pooled[split.fit]))
-    inputs: Inputs = PooledInputs(pooled, store.runtime) if frozen else store
-    if frozen:
-        network = Network(store.backbone.trunk, nn.Sequential(), network.head)
+    inputs: Inputs = PooledInputs(pooled, store.runtime) if config.model.fine_tune == "head" else store
     fitting = Fitting(
         network, inputs, split, store.dataset.labels, config, store.runtime, seed, weights=condition.weights
     )
@@ -130,15 +125,9 @@ def fit(study: Study, condition: Condition, config: Config, seed: int) -> Fittin
     return fitting
 
 
-def whole(study: Study, network: Network) -> Network:
-    """The network with the tail that its inputs were pooled behind, where it was trained on pooled ones."""
-    return network if len(network.tail) else Network(network.trunk, study.store.backbone.tail, network.head)
-
-
-def configured(config: Config, depth: str, training: Mapping[str, Any]) -> Config:
-    """The settings with another depth and other settings of the training."""
-    model = config.model.model_copy(update={"fine_tune": depth})
-    return config.model_copy(update={"model": model, "training": config.training.model_copy(update=training)})
+def configured(config: Config, training: Mapping[str, Any]) -> Config:
+    """The settings with others for the training."""
+    return config.model_copy(update={"training": config.training.model_copy(update=training)})
 
 
 def _on_object(sight: Sight, objects: NDArray[np.bool_]) -> list[bool]:
@@ -147,10 +136,10 @@ def _on_object(sight: Sight, objects: NDArray[np.bool_]) -> list[bool]:
     return [bool(pointing_game(one[None].float(), mask[None]).hits) for one, mask in pairs]
 
 
-def search(study: Study, depth: str, draws: Sequence[int] = (100, 101)) -> None:
+def search(study: Study, depth: str, draws: Sequence[int] = (100,)) -> None:
     """Print how settings do on photographs of the training side that a draw left over, all cells counting the same."""
     for training in GRID[depth]:
-        config = configured(study.store.config, depth, training)
+        config = configured(study.store.config, training)
         scores = {name: [_left_over(study, name, config, seed) for seed in draws] for name in ("biased", "balanced")}
         shown = ", ".join(f"{name} {np.mean(values):.3f}" for name, values in scores.items())
         print(f"{shown}, both {np.mean(list(scores.values())):.3f}  {dict(training)}", flush=True)
@@ -159,7 +148,7 @@ def search(study: Study, depth: str, draws: Sequence[int] = (100, 101)) -> None:
 def _left_over(study: Study, name: str, config: Config, seed: int) -> float:
     condition = study.conditions(seed)[name]
     images = study.pool[~np.isin(study.groups[study.pool], study.groups[condition.images])]
-    sight = ask(study.store, whole(study, fit(study, condition, config, seed).network), images)
+    sight = ask(study.store, fit(study, condition, config, seed).network, images)
     correct = sight.probabilities.argmax(1) == study.dataset.labels[images]
     return float(np.mean(_by_cell(study, correct, images)))
 

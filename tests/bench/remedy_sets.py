@@ -12,7 +12,7 @@ from PIL import Image
 
 from audit.activations import ActivationStore
 from audit.attention import cover
-from audit.config import Config, parse_config
+from audit.config import parse_config
 from audit.cues.appearance import find_looks
 from audit.cues.cue import GRID, Mask
 from audit.cues.detect import Detections, load_detections
@@ -189,11 +189,11 @@ def inside_path(store: ActivationStore) -> Path:
     return store.folder / "inside.npy"
 
 
-def doctors(data: Path, work: Path) -> Study:
+def doctors(data: Path, work: Path, depth: str) -> Study:
     """78 % of the doctors men, 93 % of the nurses women, 190 each, as in the paper; face and hair are watched."""
     manifest = data / "doctor-nurse" / "index.csv"
     tree = {"dataset": {"manifest": str(manifest), "attributes": ["gender", "skin"]}, "expected_cues": ["clothing"]}
-    store = _prepare(work / "doctor-nurse", parse_config(tree), ("dataset", "features", "detect"))
+    store = _prepare(work / f"doctor-nurse-{depth}", tree, depth, ("dataset", "features", "detect"))
     state = (store.dataset.images["attribute:gender"] == "female").to_numpy(np.int64)
     seen = load_detections(store.folder)
     masks = seen.masks(np.arange(len(state)))[:, [seen.place("face"), seen.place("hair")]].any(1)
@@ -212,15 +212,15 @@ def doctors(data: Path, work: Path) -> Study:
     )
 
 
-def animals(data: Path, work: Path) -> Study:
+def animals(data: Path, work: Path, depth: str) -> Study:
     """A watermark across 9 of 10 kangaroos and 1 of 10 raccoons, 66 each; the test has every animal with and without.
 
     Every photograph is there twice, as it is and with the mark; both are of one duplicate group.
     """
-    folder = work / "raccoon-kangaroo"
-    where = _plant(data / "raccoon-kangaroo", folder / "photos")
-    tree = {"dataset": {"manifest": str(folder / "photos" / "index.csv"), "attributes": ["marked"]}}
-    store = _prepare(folder, parse_config(tree), ("dataset", "features"))
+    photos = work / "raccoon-kangaroo-marked"
+    where = _plant(data / "raccoon-kangaroo", photos)
+    tree = {"dataset": {"manifest": str(photos / "index.csv"), "attributes": ["marked"]}}
+    store = _prepare(work / f"raccoon-kangaroo-{depth}", tree, depth, ("dataset", "features"))
     images = store.dataset.images
     state = (images["attribute:marked"] == "yes").to_numpy(np.int64)
     names = images["path"].map(_photo)
@@ -240,11 +240,11 @@ def animals(data: Path, work: Path) -> Study:
     )
 
 
-STUDIES: Mapping[str, Callable[[Path, Path], Study]] = {"doctor-nurse": doctors, "raccoon-kangaroo": animals}
+STUDIES: Mapping[str, Callable[[Path, Path, str], Study]] = {"doctor-nurse": doctors, "raccoon-kangaroo": animals}
 
 
-def _prepare(folder: Path, config: Config, stages: tuple[str, ...]) -> ActivationStore:
-    audit = AuditFolder(folder)
+def _prepare(folder: Path, tree: Mapping[str, object], depth: str, stages: tuple[str, ...]) -> ActivationStore:
+    audit, config = AuditFolder(folder), parse_config({**tree, "model": {"fine_tune": depth}})
     for name in stages:
         run_stage(next(stage for stage in STAGES if stage.name == name), audit, config)
     return ActivationStore.open(audit, config)
