@@ -1,20 +1,25 @@
 """Did it help? A planted shortcut is unlearned, nothing is claimed of nothing, and an interruption changes nothing."""
 
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from audit import checkpoints
 from audit.dataset import load_dataset
 from audit.errors import AuditFolderError, ConfigError
 from audit.evidence.paired import Change
-from audit.folder import AuditFolder, read_json, read_table
+from audit.folder import AuditFolder, file_digest, read_json, read_table
 from audit.progress import reporting_to
 from audit.remedy import BASELINE, require_verifiable, weights_under
 from audit.retraining import Trial, answers_path
 from audit.verification import conclude, judge, prepare
+from flows.cli import app
 from tests.planted import draw_dataset, draw_picture, finished_audit, tiny_config
 
 SEEDS = 3
@@ -120,6 +125,45 @@ def test_nothing_is_claimed_where_nothing_was_mended(manifest, audit):
         assert change["low"] <= 0 <= change["high"]
 
 
+def command(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    source = "from flows.cli import main; main()"
+    words = [sys.executable, "-c", source, "verify", *map(str, arguments)]
+    return subprocess.run(words, env=os.environ | environment, capture_output=True, text=True, timeout=240)
+
+
+def test_the_command_answers_and_writes_the_report_anew(audit, weighted, api_url):
+    done = command(audit.path, "--seeds", SEEDS, "--quiet", PREFECT_API_URL=api_url)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [weighted["sentence"], str(audit.report)]
+    page = audit.report.read_text(encoding="utf-8")
+    assert "Rare combinations count more" in page and "Nobody has tried yet" not in page
+    listed = {stage["name"]: stage["outputs"] for stage in read_json(audit.manifest)["stages"]}
+    assert listed["report"] == {"report.html": file_digest(audit.report)}
+    assert not list(audit.cache.glob("trunk-*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--strategy", "collect"], "--strategy collect and --with belong together"),
+        (["--strategy", "drop", "--with", "."], "--strategy collect and --with belong together"),
+        (["--strategy", "pray"], "pray"),
+        (["--seeds", "1"], "--seeds"),
+    ],
+)
+def test_bad_requests_are_told_in_a_sentence_with_exit_code_2(audit, arguments, told):
+    done = CliRunner().invoke(app, ["verify", str(audit.path), *arguments])
+    assert done.exit_code == 2
+    assert told in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_folder_without_new_photographs_is_told(audit, tmp_path, api_url):
+    (tmp_path / "empty").mkdir()
+    done = command(audit.path, "--with", tmp_path / "empty", "--quiet", PREFECT_API_URL=api_url)
+    assert done.returncode == 2
+    assert "no photograph to add" in done.stderr and "Traceback" not in done.stderr
+
+
 class Interrupted:
     """A listener that stops the work once so many folds are done."""
 
@@ -142,7 +186,7 @@ def test_an_interruption_leaves_equal_files(audit, manifest, weighted):
     before = [path.read_bytes() for path in files]
     for path in files[1:]:
         path.unlink()
-    trial = Trial.open(audit, audit, config)
+    trial = Trial.open(audit, prepare(audit, config, "weight", None), config)
     with reporting_to(Interrupted(2)), pytest.raises(KeyboardInterrupt):
         trial.train("weight", 0)
     kept = files[0].stat().st_mtime_ns, files[1].stat().st_mtime_ns

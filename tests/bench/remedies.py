@@ -36,19 +36,20 @@ from tests.bench.remedy_sets import STUDIES, Condition, Study
 SEEDS = 10
 DEPTHS = ("conv5", "head")
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "conv5": {"epochs": 10, "patience": 4, "tail_learning_rate": 1e-4, "head_learning_rate": 1e-3},
+    "conv5": {"epochs": 5, "patience": 5, "tail_learning_rate": 1e-4, "head_learning_rate": 1e-3},
     "head": {"epochs": 30, "patience": 5, "head_learning_rate": 3e-3},
 }
 GRID: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "conv5": [
         {**SETTINGS["conv5"], "tail_learning_rate": tail, "flips": flips}
-        for tail, flips in ((2e-5, True), (5e-5, True), (1e-4, True), (2e-4, True), (1e-4, False))
+        for tail, flips in ((5e-5, True), (1e-4, True), (2e-4, True))
     ],
     "head": [
         {"epochs": epochs, "patience": 5, "head_learning_rate": rate, "weight_decay": decay}
         for rate, epochs, decay in product((3e-4, 1e-3, 3e-3, 1e-2), (10, 40), (0.01, 0.3))
     ],
 }
+_FIGURES = ("correct", "attention", "pointing")
 _RESAMPLES = 2000
 
 
@@ -72,6 +73,7 @@ def main() -> None:
     parser.add_argument("--study", choices=STUDIES, default="doctor-nurse")
     parser.add_argument("--depth", choices=DEPTHS, default="conv5", help="how much of the network is trained")
     parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--only", nargs="*", default=(), metavar="CONDITION", help="some conditions only")
     parser.add_argument("--search", action="store_true", help="compare settings instead")
     options = parser.parse_args()
     study = STUDIES[options.study](options.data, options.work, options.depth)
@@ -79,19 +81,24 @@ def main() -> None:
         search(study, options.depth)
     else:
         out = options.work / "results" / study.name / options.depth
-        run_all(study, options.depth, options.seeds, out)
-        report(study, options.depth, options.seeds, out)
+        run_all(study, options.depth, range(options.seeds), options.only, out)
+        report(study, options.depth, out)
 
 
-def run_all(study: Study, depth: str, seeds: int, out: Path) -> None:
-    """Train under every condition with every seed, seed by seed, and keep the answers."""
-    for seed in range(seeds):
+def run_all(study: Study, depth: str, seeds: Sequence[int], only: Sequence[str], out: Path) -> None:
+    """Train under every condition (or ``only`` some) with every seed, seed by seed, and keep the answers."""
+    config = configured(study.store.config, SETTINGS[depth])
+    for seed in seeds:
         for name, condition in study.conditions(seed).items():
-            path = out / f"{name.replace(' ', '-').replace('%', '')}-{seed}.json"
-            if not path.exists():
-                trained = run_one(study, condition, configured(study.store.config, SETTINGS[depth]), seed)
+            path = _answers_path(out, name, seed)
+            if not path.exists() and (not only or name in only):
+                trained = run_one(study, condition, config, seed)
                 write_json(path, asdict(trained))
                 print(f"{depth} {name} seed {seed}: {np.mean(trained.correct):.3f}", flush=True)
+
+
+def _answers_path(out: Path, name: str, seed: int) -> Path:
+    return out / f"{name.replace(' ', '-').replace('%', '')}-{seed}.json"
 
 
 def run_one(study: Study, condition: Condition, config: Config, seed: int) -> Trained:
@@ -136,13 +143,19 @@ def _on_object(sight: Sight, objects: NDArray[np.bool_]) -> list[bool]:
     return [bool(pointing_game(one[None].float(), mask[None]).hits) for one, mask in pairs]
 
 
-def search(study: Study, depth: str, draws: Sequence[int] = (100,)) -> None:
-    """Print how settings do on photographs of the training side that a draw left over, all cells counting the same."""
+def search(study: Study, depth: str, draws: Sequence[int] = (100,)) -> Mapping[str, Any]:
+    """Print how settings do on photographs of the training side that a draw left over, all cells counting the same.
+
+    Returns the best.
+    """
+    found = []
     for training in GRID[depth]:
         config = configured(study.store.config, training)
         scores = {name: [_left_over(study, name, config, seed) for seed in draws] for name in ("biased", "balanced")}
         shown = ", ".join(f"{name} {np.mean(values):.3f}" for name, values in scores.items())
-        print(f"{shown}, both {np.mean(list(scores.values())):.3f}  {dict(training)}", flush=True)
+        found.append(float(np.mean(list(scores.values()))))
+        print(f"{shown}, both {found[-1]:.3f}  {dict(training)}", flush=True)
+    return GRID[depth][int(np.argmax(found))]
 
 
 def _left_over(study: Study, name: str, config: Config, seed: int) -> float:
@@ -158,56 +171,60 @@ def _by_cell(study: Study, values: NDArray[np.generic], images: Images) -> NDArr
     return np.array([values[..., cells == cell].mean(-1) for cell in np.unique(cells)]).T
 
 
-def report(study: Study, depth: str, seeds: int, out: Path) -> None:
+def report(study: Study, depth: str, out: Path) -> None:
     """Print the table, and write it with all figures to ``summary.json``."""
-    loaded = {name: _load(out, name, seeds) for name in study.conditions(0)}
+    names = list(study.conditions(0))
+    found = {
+        name: {seed: path for seed in range(100) if (path := _answers_path(out, name, seed)).exists()} for name in names
+    }
+    loaded = {
+        name: {seed: Trained(**json.loads(path.read_text())) for seed, path in paths.items()}
+        for name, paths in found.items()
+        if paths
+    }
     rows = list(summarise(study, loaded))
     write_json(out / "summary.json", {"settings": dict(SETTINGS[depth]), "test": len(study.test), "rows": rows})
-    print(f"\n{study.name}, {depth}: {len(study.test)} test images, {seeds} seeds")
-    print("| training | photographs | right | worst group | attention on the cue | on the animal | beside biased |")
-    print("|---|---|---|---|---|---|---|")
+    print(f"\n{study.name}, {depth}: {len(study.test)} test images")
+    print("| training | photographs | seeds | right | worst group | attention on cue | on subject | beside biased |")
+    print("|---|---|---|---|---|---|---|---|")
     for row in rows:
         print(_line(row))
 
 
-def _load(out: Path, name: str, seeds: int) -> list[Trained]:
-    stem = name.replace(" ", "-").replace("%", "")
-    return [Trained(**json.loads((out / f"{stem}-{seed}.json").read_text())) for seed in range(seeds)]
-
-
-def summarise(study: Study, loaded: Mapping[str, Sequence[Trained]]) -> Iterator[dict[str, Any]]:
-    """Mean and spread over seeds of every figure of every condition, and the change beside the biased training."""
-    seeds = len(loaded["biased"])
-    draws = Draws.of(study.groups[study.test], seeds, _RESAMPLES, 0)
+def summarise(study: Study, loaded: Mapping[str, Mapping[int, Trained]]) -> Iterator[dict[str, Any]]:
+    """Mean and spread over seeds of every figure of every condition, and the change beside the biased training with
+    the same seeds."""
     cells = study.cell_of(study.test)
     by_cell = (cells[:, None] == np.unique(cells)).astype(float)
     everything = np.ones((len(study.test), 1))
-    base = {key: _array(loaded["biased"], key) for key in ("correct", "attention", "pointing")}
-    for name, trained in loaded.items():
-        own = {key: _array(trained, key) for key in base}
+    for name, of_seed in loaded.items():
+        seeds = sorted(of_seed.keys() & loaded["biased"].keys())
+        draws = Draws.of(study.groups[study.test], len(seeds), _RESAMPLES, 0)
+        trained = [of_seed[seed] for seed in seeds]
+        before, after = (
+            {key: np.array([getattr(one[seed], key) for seed in seeds], float) for key in _FIGURES}
+            for one in (loaded["biased"], of_seed)
+        )
         found: dict[str, Change] = {
-            "accuracy": compare(base["correct"], own["correct"], everything, draws),
-            "worst_cell": compare(base["correct"], own["correct"], by_cell, draws, lambda means: means.min(-1)),
-            "attention": compare(base["attention"], own["attention"], everything, draws),
+            "accuracy": compare(before["correct"], after["correct"], everything, draws),
+            "worst_cell": compare(before["correct"], after["correct"], by_cell, draws, lambda means: means.min(-1)),
+            "attention": compare(before["attention"], after["attention"], everything, draws),
         }
         if study.objects is not None:
-            found["pointing"] = compare(base["pointing"], own["pointing"], everything, draws)
-        of_seeds = _by_cell(study, own["correct"], study.test)
+            found["pointing"] = compare(before["pointing"], after["pointing"], everything, draws)
+        of_cells = _by_cell(study, after["correct"], study.test)
         yield {
             "condition": name,
+            "seeds": len(seeds),
             "n": trained[0].n,
             "effective_n": float(np.mean([one.effective_n for one in trained])),
             "epochs": float(np.mean([one.epochs for one in trained])),
-            "accuracy_sd": float(own["correct"].mean(1).std(ddof=1)),
-            "worst_of_seed": float(of_seeds.min(1).mean()),
-            "worst_of_seed_sd": float(of_seeds.min(1).std(ddof=1)),
-            "cells": of_seeds.mean(0).tolist(),
+            "accuracy_sd": float(after["correct"].mean(1).std(ddof=1)),
+            "worst_of_seed": float(of_cells.min(1).mean()),
+            "worst_of_seed_sd": float(of_cells.min(1).std(ddof=1)),
+            "cells": of_cells.mean(0).tolist(),
             **{key: change.as_json() for key, change in found.items()},
         }
-
-
-def _array(trained: Sequence[Trained], key: str) -> NDArray[np.float64]:
-    return np.array([getattr(one, key) for one in trained], float)
 
 
 def _line(row: Mapping[str, Any]) -> str:
@@ -215,7 +232,7 @@ def _line(row: Mapping[str, Any]) -> str:
     pointing = f"{row['pointing']['after']:.1%}" if "pointing" in row else ""
     beside = f"{100 * change['difference']:+.1f} [{100 * change['low']:+.1f}, {100 * change['high']:+.1f}]"
     return (
-        f"| {row['condition']} | {row['n']} (worth {row['effective_n']:.0f}) "
+        f"| {row['condition']} | {row['n']} (worth {row['effective_n']:.0f}) | {row['seeds']} "
         f"| {change['after']:.1%} ± {row['accuracy_sd']:.1%} | {row['worst_cell']['after']:.1%} "
         f"(per seed {row['worst_of_seed']:.1%}) | {row['attention']['after']:.1%} | {pointing} "
         f"| {beside if row['condition'] != 'biased' else ''} |"
