@@ -13,6 +13,7 @@ from audit import checkpoints
 from audit.activations import ActivationStore
 from audit.config import Config
 from audit.dataset import Dataset
+from audit.errors import DatasetError
 from audit.features import read_pooled
 from audit.fitting import Epoch, Fitting, Inputs, PooledInputs, Split
 from audit.folder import AuditFolder, read_json, value_digest, write_json, write_table
@@ -95,11 +96,14 @@ def fit_fold(
 ) -> Fitting:
     """Train a new network without the images of a fold; resumable from ``checkpoint``, which is left behind.
 
-    The network, the order of images and their flips depend on the recipe's seed, the fold and the epoch alone.
+    The network, the order of images and their flips depend on the recipe's seed, the fold and the epoch alone. Raises
+    DatasetError when the recipe leaves too few images.
     """
     folder, config, dataset = store.folder, store.config, store.dataset
     pooled = read_pooled(folder)
     split = split_fold(dataset, fold, config.training.validation_share, recipe.seed).counting(recipe.weights)
+    if not len(split.fit) or not len(split.validation):
+        raise DatasetError("Too few photographs are left to train on; collect new ones, or give them weights instead.")
     fitting = Fitting(
         network=_fresh_network(store, pooled[split.fit], recipe.seed * 1000 + fold),
         inputs=_inputs(store, pooled),

@@ -23,12 +23,13 @@ from audit.evidence.paired import Change, Draws, compare
 from audit.folder import SCHEMA_VERSION, AuditFolder, file_digest, read_json, write_json
 from audit.remedy import BASELINE, Strategy, flagged, require_verifiable, weights_under
 from audit.retraining import Outcome, Trial
-from audit.weighting import effective_n, rake
+from audit.sentences import percent
+from audit.weighting import Raking, effective_n, rake
 
 # One value per seed and image, (S, n).
 Values = NDArray[np.float64]
-LEAST_SEEDS = 2
 _LEAST_CELL = 5
+_PART = 512
 _PICTURED = 8
 _PER_FINDING = 3
 
@@ -79,6 +80,7 @@ def conclude(audit: AuditFolder, work: AuditFolder, config: Config, strategy: St
         "verdict": verdict,
         "sentence": sentence,
         "overall": {name: change.as_json() for name, change in overall.items()},
+        "balanced_fully": comparison.even.converged,
         "findings": list(comparison.findings()),
         "pictures": paths,
     }
@@ -93,18 +95,20 @@ def judge(balanced: Change) -> tuple[str, str]:
     """
     if not np.isfinite([balanced.difference, balanced.low, balanced.high]).all():
         return "unclear", "Too few photographs part from the shortcut to tell whether it helped."
-    before, after = (f"{share:.0%}" for share in (balanced.before, balanced.after))
-    of = "of photographs in which no flagged cue went with a class"
-    interval = f"(difference {100 * balanced.difference:+.0f} points, 95 % interval {100 * balanced.low:+.0f} to "
-    interval += f"{100 * balanced.high:+.0f})"
-    if balanced.low > 0:
-        return "helped", f"It helped: the model would be right for {after} instead of {before} {of} {interval}."
-    if balanced.high < 0:
-        return "harmed", f"It did harm: the model would be right for {after} instead of {before} {of} {interval}."
-    return "unclear", (
-        f"It cannot be told that it helped: the model would be right for {after} instead of {before} {of}, and "
-        f"that may be chance {interval}."
+    figures = (
+        f"of photographs in which nothing that was flagged goes with a class, the model would be right for "
+        f"{percent(balanced.after)} instead of {percent(balanced.before)} (difference {_points(balanced.difference)} "
+        f"points, 95 % interval {_points(balanced.low)} to {_points(balanced.high)})"
     )
+    if balanced.low > 0:
+        return "helped", f"It helped: {figures}."
+    if balanced.high < 0:
+        return "harmed", f"It did harm: {figures}."
+    return "unclear", f"It cannot be told that it helped: {figures}, which may be chance."
+
+
+def _points(difference: float) -> str:
+    return f"{100 * difference:+.0f}".replace("-", "\N{MINUS SIGN}")
 
 
 @dataclass(frozen=True)
@@ -129,14 +133,18 @@ class Comparison:
     def _correct(self) -> tuple[Values, Values]:
         return self._both(lambda outcome: (outcome.probabilities.argmax(2) == self.dataset.labels).astype(float))
 
+    @cached_property
+    def even(self) -> Raking:
+        """Weights under which no flagged cue says anything about the class, as far as weights can do that."""
+        states = [self._state(self.trial.cues.named(finding["cue"])) for finding in flagged(self.trial.audit)]
+        return rake(self.dataset.labels, np.stack(states, 1))
+
     def overall(self) -> dict[str, Change]:
         """Accuracy as it is, and as it would be if no flagged cue said anything about the class."""
-        states = [self._state(self.trial.cues.named(finding["cue"])) for finding in flagged(self.trial.audit)]
-        even = rake(self.dataset.labels, np.stack(states, 1)).weights
-        everything = np.ones((len(even), 1))
+        weights = self.even.weights[:, None]
         return {
-            "accuracy": compare(*self._correct, everything, self.draws),
-            "balanced": compare(*self._correct, even[:, None], self.draws),
+            "accuracy": compare(*self._correct, np.ones_like(weights), self.draws),
+            "balanced": compare(*self._correct, weights, self.draws),
         }
 
     def findings(self) -> Iterator[dict[str, Any]]:
@@ -196,7 +204,9 @@ class Comparison:
         if cue.kind == "attribute" or not present.any():
             return None
         images = np.flatnonzero(present)
-        coverage = cover(self.trial.cues.masks(cue, images)[:, None], self.before.maps.shape[2:])
+        parts = np.split(images, range(_PART, len(images), _PART))
+        shape = self.before.maps.shape[2:]
+        coverage = np.concatenate([cover(self.trial.cues.masks(cue, part)[:, None], shape) for part in parts])
 
         def shares(outcome: Outcome) -> Values:
             values = np.full(outcome.maps.shape[:2], np.nan)

@@ -281,6 +281,7 @@ def _write_verification(folder: AuditFolder, strategy: str, record: dict[str, An
         "verdict": "helped" if helped else "unclear",
         "sentence": "It helped: 68 % instead of 61 %." if helped else "It cannot be told that it helped.",
         "overall": {"accuracy": change, "balanced": change},
+        "balanced_fully": helped,
         "findings": [
             {key: finding[key] for key in ("id", "cue", "words", "class", "severity")}
             | changes

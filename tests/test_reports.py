@@ -456,6 +456,7 @@ def test_every_verified_strategy_is_answered_for_also_when_it_did_not_help(small
     assert "New photographs added Not certain 61 % → 68 % +7 points [−3, +12]" in told
     assert "60 weighted photographs are worth about 37" in told
     assert "60 new photographs joined the training: 30 of “doctor”, 30 of “nurse”. One file could not be added." in told
+    assert "so even there the content still says a little about the class" in told
     assert "not measured" in told and "5 × 3 folds" in told
     labels = page.values("aria-label")
     assert sum(label.startswith("Before: attention") for label in labels) == 2

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from audit import checkpoints
 from audit.dataset import load_dataset
-from audit.errors import AuditFolderError, ConfigError
+from audit.errors import AuditFolderError, ConfigError, DatasetError
 from audit.evidence.paired import Change
 from audit.folder import AuditFolder, file_digest, read_json, read_table
 from audit.progress import reporting_to
@@ -229,6 +229,12 @@ def test_a_spoiled_plan_is_told(audit, rows, complaint, tmp_path):
         csv.writer(handle).writerows([("path", "weight"), *rows])
     with pytest.raises(AuditFolderError, match=complaint):
         weights_under("weight", plan, load_dataset(audit))
+
+
+def test_a_plan_that_leaves_too_few_photographs_is_told(audit, manifest):
+    write_drop(audit, [str(path) for path in read_table(audit.images)["path"]][2:])
+    with pytest.raises(DatasetError, match="Too few photographs are left"):
+        verified(audit, tiny_config(manifest), "drop")
 
 
 def test_a_plan_without_drop_list_is_told(audit, tmp_path):
