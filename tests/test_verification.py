@@ -81,6 +81,15 @@ def test_without_a_remedy_the_models_are_the_audit_s_own(audit, weighted):
     np.testing.assert_allclose(found, np.stack(read_table(audit.predictions)["probabilities"]), atol=1e-6)
 
 
+def test_what_is_hidden_is_what_the_audit_hid(audit, manifest, weighted):
+    """Without a remedy, and with the audit's own seed, hiding a cue does to the answers what it did in the audit."""
+    trial = Trial.open(audit, audit, tiny_config(manifest))
+    asked = trial.pairs.merge(read_table(audit.masking), on=["cue", "image", "filling"], how="left")
+    hidden = trial.outcome(BASELINE, 1).hidden[0]
+    assert len(asked) > 20 and asked["p_masked"].notna().all()
+    np.testing.assert_allclose(hidden, asked[["p_masked", "p_control"]].to_numpy(), atol=0.01)
+
+
 def test_pictures_are_the_first_examples_with_maps_before_and_after(audit, weighted):
     tensors, header = checkpoints.load_tensors(audit / "verification" / "weight" / "maps.safetensors")
     assert header["paths"] == weighted["pictures"]

@@ -2,6 +2,7 @@
 
     python -m tests.bench.remedies --data ../shared/data --search    settings, by the training side alone
     python -m tests.bench.remedies --data ../shared/data             every condition: a table, and JSON
+    python -m tests.bench.remedies --data ../shared/data --balanced  balanced accuracy beside the even test set
 
 The trunk's activations of every photograph are kept in ``--work``, and every training's answers: an interrupted run
 goes on where it was. The settings were chosen by ``--search`` on photographs of the training side; the test set was
@@ -22,12 +23,15 @@ from numpy.typing import NDArray
 
 from audit.attention import mass_on
 from audit.config import Config
+from audit.evidence.balanced import balanced_accuracy
 from audit.evidence.paired import Change, Draws, compare
 from audit.features import read_pooled
 from audit.fitting import Fitting, Inputs, PooledInputs
 from audit.folder import write_json
+from audit.folds import assign_folds
 from audit.held_out import Sight, ask
 from audit.localisation import pointing_game
+from audit.models import Network
 from audit.pixels import Images
 from audit.training import divide
 from audit.weighting import effective_n
@@ -75,12 +79,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--only", nargs="*", default=(), metavar="CONDITION", help="some conditions only")
     parser.add_argument("--search", action="store_true", help="compare settings instead")
+    parser.add_argument("--balanced", action="store_true", help="try balanced accuracy beside the even test instead")
     options = parser.parse_args()
     study = STUDIES[options.study](options.data, options.work, options.depth)
+    out = options.work / "results" / study.name / options.depth
     if options.search:
         search(study, options.depth)
+    elif options.balanced:
+        try_balanced(study, options.depth, options.seeds, out)
     else:
-        out = options.work / "results" / study.name / options.depth
         run_all(study, options.depth, range(options.seeds), options.only, out)
         report(study, options.depth, out)
 
@@ -161,14 +168,41 @@ def search(study: Study, depth: str, draws: Sequence[int] = (100,)) -> Mapping[s
 def _left_over(study: Study, name: str, config: Config, seed: int) -> float:
     condition = study.conditions(seed)[name]
     images = study.pool[~np.isin(study.groups[study.pool], study.groups[condition.images])]
-    sight = ask(study.store, fit(study, condition, config, seed).network, images)
-    correct = sight.probabilities.argmax(1) == study.dataset.labels[images]
+    correct = _right(study, fit(study, condition, config, seed).network, images)
     return float(np.mean(_by_cell(study, correct, images)))
 
 
 def _by_cell(study: Study, values: NDArray[np.generic], images: Images) -> NDArray[np.float64]:
     cells = study.cell_of(images)
     return np.array([values[..., cells == cell].mean(-1) for cell in np.unique(cells)]).T
+
+
+def try_balanced(study: Study, depth: str, seeds: int, out: Path) -> None:
+    """Print what balanced accuracy says of biased photographs, each held out from the model that answers, beside what
+    the same models score on the even test set, its groups counted by the same shares of class and state."""
+    config, rows = configured(study.store.config, SETTINGS[depth]), []
+    for seed in range(seeds):
+        images = study.conditions(seed)["biased"].images
+        folds = assign_folds(study.dataset.labels[images], study.groups[images], 3, seed)
+        correct, on_test = np.zeros(len(images), bool), []
+        for fold in range(3):
+            network = fit(study, Condition(images[folds != fold]), config, seed).network
+            correct[folds == fold] = _right(study, network, images[folds == fold])
+            on_test.append(_right(study, network, study.test))
+        labels, state = study.dataset.labels[images], study.state[images]
+        measure = balanced_accuracy(correct, labels, state, study.groups[images])
+        shares = np.outer(np.bincount(labels), np.bincount(state)).ravel() / len(images) ** 2
+        truth = float(np.mean([_by_cell(study, right, study.test) @ shares for right in on_test]))
+        rows.append({**measure.as_json(), "truth": truth, "seed": seed})
+        print(
+            f"seed {seed}: plain {correct.mean():.3f}, balanced {measure.value:.3f}, even test {truth:.3f}", flush=True
+        )
+    write_json(out / "balanced.json", rows)
+
+
+def _right(study: Study, network: Network, images: Images) -> NDArray[np.bool_]:
+    right: NDArray[np.bool_] = ask(study.store, network, images).probabilities.argmax(1) == study.dataset.labels[images]
+    return right
 
 
 def report(study: Study, depth: str, out: Path) -> None:

@@ -207,7 +207,7 @@ def doctors(data: Path, work: Path, depth: str) -> Study:
         None,
         {("doctor", 1): 42, ("doctor", 0): 148, ("nurse", 1): 177, ("nurse", 0): 13},
         {(label, state): 95 for label in ("doctor", "nurse") for state in (0, 1)},
-        _even_test(store.dataset, state, store.dataset.groups, 48),
+        _even_test(store.dataset, state, store.dataset.groups, 46),
         ("clothing",),
     )
 
