@@ -41,6 +41,8 @@ def view_activations(store: ActivationStore, cues: CueTable, pairs: pd.DataFrame
     tree = store.config.model_dump(mode="json")
     key = value_digest(pairs.to_dict("list"), store.backbone.origin.sha256, tree["model"], tree["seed"])
     path = store.folder.cache / f"trunk-views-{key[:16]}.npy"
+    if pairs.empty:
+        return np.zeros((0, 2, 1, 1, 1), np.float16)
     if not path.exists():
         views, parts = _views(store, cues, pairs), []
         while batch := list(islice(views, store.config.compute.batch_size)):

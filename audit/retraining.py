@@ -64,20 +64,17 @@ class Trial:
         return paths
 
     def _answers(self, recipe: Recipe, fold: int) -> dict[str, torch.Tensor]:
-        fitting = fit_fold(self.store, fold, recipe, None, lambda count: None)
-        dataset, network = self.store.dataset, fitting.network.eval().requires_grad_(False)
-        images = np.flatnonzero(dataset.folds == fold)
+        network = fit_fold(self.store, fold, recipe, None, lambda count: None).network.eval().requires_grad_(False)
+        images, rows = np.flatnonzero(self.store.dataset.folds == fold), self._pairs_of(fold)
         sight = ask(self.store, network, images)
-        rows = self._pairs_of(fold)
-        views = view_activations(self.store, self.cues, self.pairs)[rows] if len(rows) else np.zeros((0, 2, 1, 1, 1))
-        labels = dataset.labels[self.pairs["image"].to_numpy()[rows]]
+        views = view_activations(self.store, self.cues, self.pairs)[rows]
+        labels = self.store.dataset.labels[self.pairs["image"].to_numpy()[rows]]
         hidden = ask_hidden(self.store, network, views)[np.arange(len(rows)), :, labels]
         return {
             "image": torch.from_numpy(images),
             "probabilities": torch.from_numpy(sight.probabilities),
             "maps": torch.from_numpy(sight.maps),
             "hidden": torch.from_numpy(hidden),
-            "epochs": torch.tensor([len(fitting.history)]),
         }
 
     def _pairs_of(self, fold: int) -> NDArray[np.intp]:

@@ -40,13 +40,13 @@ from tests.bench.remedy_sets import STUDIES, Condition, Study
 SEEDS = 10
 DEPTHS = ("conv5", "head")
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "conv5": {"epochs": 5, "patience": 5, "tail_learning_rate": 1e-4, "head_learning_rate": 1e-3},
-    "head": {"epochs": 30, "patience": 5, "head_learning_rate": 3e-3},
+    "conv5": {"epochs": 5, "patience": 5, "tail_learning_rate": 2e-5, "head_learning_rate": 1e-3},
+    "head": {"epochs": 40, "patience": 5, "head_learning_rate": 3e-4, "weight_decay": 0.01},
 }
 GRID: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "conv5": [
-        {**SETTINGS["conv5"], "tail_learning_rate": tail, "flips": flips}
-        for tail, flips in ((5e-5, True), (1e-4, True), (2e-4, True))
+        {**SETTINGS["conv5"], "tail_learning_rate": tail, "head_learning_rate": head}
+        for tail, head in ((1e-5, 3e-4), (2e-5, 3e-4), (2e-5, 1e-3), (5e-5, 1e-3))
     ],
     "head": [
         {"epochs": epochs, "patience": 5, "head_learning_rate": rate, "weight_decay": decay}
