@@ -40,7 +40,7 @@ from tests.bench.remedy_sets import STUDIES, Condition, Study
 SEEDS = 10
 DEPTHS = ("conv5", "head")
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "conv5": {"epochs": 5, "patience": 5, "tail_learning_rate": 2e-5, "head_learning_rate": 1e-3},
+    "conv5": {"epochs": 5, "patience": 5, "tail_learning_rate": 1e-5, "head_learning_rate": 3e-4},
     "head": {"epochs": 40, "patience": 5, "head_learning_rate": 3e-4, "weight_decay": 0.01},
 }
 GRID: Mapping[str, Sequence[Mapping[str, Any]]] = {
