@@ -17,13 +17,13 @@ from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
 from audit.evidence.table import KINDS, read_evidence
 from audit.folder import AuditFolder, read_table, write_json
+from audit.inventory import Flagged, Inventory
 from audit.pixels import Images
 from audit.plan import write_plan
 from audit.progress import note
 from audit.retouch import way_to_mask
 from audit.sanity import maps_are_trusted
 from audit.severity import ORDER, Evidence, Severity, Strength, in_data, in_model, severity
-from audit.inventory import Flagged, Inventory
 from audit.ways import PlanCell, cells
 
 # What a verdict is worth when the maps failed their own checks: clearing a cue needs maps that can be trusted, too.

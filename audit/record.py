@@ -17,9 +17,11 @@ from audit.config import Config
 from audit.cues.detect import not_looked_for
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
+from audit.evidence.balanced import balanced_accuracy
 from audit.evidence.intervals import share_interval
 from audit.folder import SCHEMA_VERSION, AuditFolder, read_json, read_table, write_json, write_text
 from audit.history import changes
+from audit.remedy import flagged
 from audit.severity import RULES, STRENGTH_RULES
 from audit.stages import STAGES, finished_record
 
@@ -178,6 +180,7 @@ def _model(folder: AuditFolder, config: Config, dataset: Dataset) -> dict[str, A
         "confusion": _confusion(predictions, dataset),
         "per_class": {name: _accuracy(correct, dataset, dataset.labels == i) for i, name in enumerate(dataset.classes)},
         "worst_groups": _worst_groups(correct, dataset, load_cues(folder)),
+        "balanced": _balanced(folder, correct, dataset),
         "empty_maps": {"n": int(empty.sum()), "share": float(empty.mean())},
     }
 
@@ -207,6 +210,17 @@ def _worst_groups(correct: NDArray[np.bool_], dataset: Dataset, cues: CueTable) 
                         {"cue": cue.name, "words": cue.words, "class": name, "present": state, "accuracy": accuracy}
                     )
     return sorted(groups, key=lambda group: group["accuracy"]["high"])[:_WORST_GROUPS]
+
+
+def _balanced(folder: AuditFolder, correct: NDArray[np.bool_], dataset: Dataset) -> list[dict[str, Any]]:
+    """How often the model would be right if the cue of a flagged finding said nothing about the class."""
+    cues, found = load_cues(folder), []
+    for finding in flagged(folder):
+        cue = cues.named(finding["cue"])
+        rows = cues.known(cue)
+        measure = balanced_accuracy(correct[rows], dataset.labels[rows], cues.present(cue)[rows], dataset.groups[rows])
+        found.append({"finding": finding["id"], "cue": cue.name, "words": cue.words, **measure.as_json()})
+    return found
 
 
 def _failures(folder: AuditFolder, dataset: Dataset) -> list[dict[str, Any]]:

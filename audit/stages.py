@@ -78,7 +78,7 @@ STAGES = (
         ("dataset", "detect", "features", "masking", "findings"),
         ("self_audit", "model", "training", "attention", "evidence", "cues", "own_cues", "expected_cues", "seed"),
     ),
-    Stage("record", "audit.record:build", ("findings", "self-audit"), ("report",), version=2),
+    Stage("record", "audit.record:build", ("findings", "self-audit"), ("report",), version=3),
 )
 
 

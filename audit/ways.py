@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.balance import JointTable, fewest_to_add, fewest_to_drop
+from audit.inventory import Flagged, Inventory
 from audit.pixels import Images
 from audit.retouch import How
 from audit.sentences import percent
-from audit.inventory import Flagged, Inventory
 from audit.weighting import CLIP, effective_n, rake, shopping_list
 
 # More cues at once than this make a shopping list that nobody can read.

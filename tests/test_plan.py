@@ -10,14 +10,14 @@ import pytest
 
 from audit.dataset import Dataset
 from audit.folder import AuditFolder, read_json
-from audit.plan import safe_cell, safe_path, write_plan
 from audit.inventory import Flagged, Inventory
+from audit.plan import safe_cell, safe_path, write_plan
 from audit.ways import JointCell, PlanCell, cells, collect, drop, mask, together, weight
 
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx")
 
 
-def make_stock(
+def make_inventory(
     labels: np.ndarray, paths: list[str] | None = None, classes=("doctor", "nurse"), groups=None
 ) -> Inventory:
     """Photographs without files; the model is a little surer of each one than of the one before."""
@@ -54,7 +54,7 @@ def read_weights(folder: AuditFolder) -> np.ndarray:
 
 def test_weights_make_every_flagged_cue_independent_of_the_class(skewed, tmp_path):
     labels, hair, gender = skewed
-    folder, inventory = AuditFolder(tmp_path), make_stock(labels)
+    folder, inventory = AuditFolder(tmp_path), make_inventory(labels)
     write_plan(folder, inventory, [flag(hair), flag(gender, name="gender")], [])
     weights = read_weights(folder)
     assert weights.mean() == pytest.approx(1)
@@ -69,7 +69,7 @@ def test_weights_make_every_flagged_cue_independent_of_the_class(skewed, tmp_pat
 def test_one_cue_gives_kamiran_and_calders_weights(skewed, tmp_path):
     labels, hair, _ = skewed
     folder = AuditFolder(tmp_path)
-    write_plan(folder, make_stock(labels), [flag(hair)], [])
+    write_plan(folder, make_inventory(labels), [flag(hair)], [])
     cell = {(0, True): 30, (0, False): 10, (1, True): 10, (1, False): 30}
     expected = [40 * 40 / (80 * cell[c, s]) for c, s in zip(labels.tolist(), hair.tolist(), strict=True)]
     np.testing.assert_allclose(read_weights(folder), expected, atol=1e-4)
@@ -77,7 +77,7 @@ def test_one_cue_gives_kamiran_and_calders_weights(skewed, tmp_path):
 
 def test_nothing_flagged_weighs_everything_the_same(skewed, tmp_path):
     folder = AuditFolder(tmp_path)
-    write_plan(folder, make_stock(skewed[0]), [], [])
+    write_plan(folder, make_inventory(skewed[0]), [], [])
     assert (read_weights(folder) == 1).all()
     plan = read_json(folder.plan / "plan.json")
     assert plan["effective_n"] == 80 and plan["cells"] == [] and plan["weights_suffice"] is True
@@ -90,14 +90,14 @@ def test_unknown_is_a_state_of_its_own(skewed, tmp_path):
     folder = AuditFolder(tmp_path)
     flagged = flag(hair & known, known)
     assert flagged.state.tolist() == np.where(known, hair, 2).tolist()
-    write_plan(folder, make_stock(labels), [flagged], [])
+    write_plan(folder, make_inventory(labels), [flagged], [])
     shares = weighted_shares(read_weights(folder), labels, flagged.state)
     np.testing.assert_allclose(shares[0], shares[1], atol=1e-3)
 
 
 def test_a_class_that_never_shows_the_cue_needs_new_photographs(tmp_path):
     labels, present = np.repeat([0, 1], 20), np.arange(40) < 10
-    folder, inventory = AuditFolder(tmp_path), make_stock(labels)
+    folder, inventory = AuditFolder(tmp_path), make_inventory(labels)
     wanted = cells(inventory, flag(present))
     write_plan(folder, inventory, [flag(present)], wanted)
     assert read_json(folder.plan / "plan.json")["weights_suffice"] is False
@@ -107,7 +107,7 @@ def test_a_class_that_never_shows_the_cue_needs_new_photographs(tmp_path):
 def test_cells_leave_unknown_images_out_and_end_evenly(skewed, tmp_path):
     labels, hair, _ = skewed
     known = np.arange(80) % 40 != 39
-    found = {(cell.label, cell.present): cell for cell in cells(make_stock(labels), flag(hair, known))}
+    found = {(cell.label, cell.present): cell for cell in cells(make_inventory(labels), flag(hair, known))}
     assert [found[key].have for key in (("doctor", True), ("doctor", False))] == [30, 9]
     assert [found[key].have for key in (("nurse", True), ("nurse", False))] == [10, 29]
     assert all(cell.need == cell.have + cell.add and cell.add >= 0 for cell in found.values())
@@ -117,7 +117,7 @@ def test_cells_leave_unknown_images_out_and_end_evenly(skewed, tmp_path):
 
 def test_the_shopping_list_says_what_the_cells_say(skewed, tmp_path):
     labels, hair, _ = skewed
-    folder, inventory = AuditFolder(tmp_path), make_stock(labels)
+    folder, inventory = AuditFolder(tmp_path), make_inventory(labels)
     wanted = cells(inventory, flag(hair))
     write_plan(folder, inventory, [flag(hair)], wanted)
     with (folder.plan / "shopping-list.csv").open(newline="") as handle:
@@ -154,7 +154,7 @@ def test_hostile_names_stay_in_their_cells(tmp_path):
     paths = [f"{prefix}{number}.jpg" for number, prefix in enumerate((*FORMULAS, *evil))]
     labels = np.array([0, 1] * 4)
     present = np.array([1, 1, 0, 0, 1, 0, 1, 0], bool)
-    inventory = replace(make_stock(labels, paths, classes=evil), least=1)
+    inventory = replace(make_inventory(labels, paths, classes=evil), least=1)
     folder, flagged = AuditFolder(tmp_path), Flagged("F1", "x", '=cmd|"/c calc"', present, np.ones(8, bool))
     write_plan(folder, inventory, [flagged], cells(inventory, flagged))
     for name, rows, columns in (("weights.csv", 9, 2), ("drop.csv", 3, 3), ("shopping-list.csv", 9, 9)):
@@ -173,7 +173,7 @@ def same_shares(counts: np.ndarray) -> bool:
 
 def test_dropping_leaves_the_cue_equally_common(skewed):
     labels, hair, gender = skewed
-    way, left_out = drop(make_stock(labels), [flag(hair), flag(gender, name="gender")])
+    way, left_out = drop(make_inventory(labels), [flag(hair), flag(gender, name="gender")])
     kept = np.setdiff1d(np.arange(80), [image for image, _ in left_out])
     assert way["possible"] and way["images"] == len(left_out) == 80 - way["left_images"] == 80 - len(kept)
     for present in (hair, gender):
@@ -185,7 +185,7 @@ def test_copies_go_first_then_what_the_model_is_surest_of(skewed):
     labels, hair, _ = skewed
     groups = np.arange(80)
     groups[[7, 9]] = groups[2]
-    inventory = make_stock(labels, groups=groups)
+    inventory = make_inventory(labels, groups=groups)
     _, left_out = drop(inventory, [flag(hair)])
     reasons = dict(left_out)
     copies = [image for image in reasons if "a copy of doctor/002.jpg" in reasons[image]]
@@ -199,7 +199,7 @@ def test_copies_go_first_then_what_the_model_is_surest_of(skewed):
 
 def test_drop_csv_names_what_to_leave_out(skewed, tmp_path):
     labels, hair, _ = skewed
-    folder, inventory = AuditFolder(tmp_path), make_stock(labels)
+    folder, inventory = AuditFolder(tmp_path), make_inventory(labels)
     write_plan(folder, inventory, [flag(hair)], [])
     table = pd.read_csv(folder.plan / "drop.csv")
     assert list(table) == ["path", "class", "reason"]
@@ -211,7 +211,7 @@ def test_drop_csv_names_what_to_leave_out(skewed, tmp_path):
 
 def test_a_class_without_the_cue_is_said_in_words():
     labels, present = np.repeat([0, 1], 20), np.arange(40) < 20
-    inventory, flagged = make_stock(labels), flag(present)
+    inventory, flagged = make_inventory(labels), flag(present)
     dropping, left_out = drop(inventory, [flagged])
     assert not dropping["possible"] and left_out == [] and dropping["images"] == 0
     assert "every “doctor” photograph shows the hair" in dropping["sentence"]
@@ -227,14 +227,14 @@ def test_findings_that_contradict_each_other_are_said_to():
     first = np.arange(40) % 20 < np.where(labels == 0, 15, 5)
     second = np.where(labels == 0, first, ~first)
     flagged = [flag(first), flag(second, name="scrubs")]
-    assert all(weight(make_stock(labels), [one])[0]["possible"] for one in flagged)
-    way, _ = weight(make_stock(labels), flagged)
+    assert all(weight(make_inventory(labels), [one])[0]["possible"] for one in flagged)
+    way, _ = weight(make_inventory(labels), flagged)
     assert not way["possible"] and "contradict each other" in way["sentence"]
 
 
 def test_collecting_for_several_findings_says_what_is_wanted(skewed):
     labels, hair, gender = skewed
-    inventory = make_stock(labels)
+    inventory = make_inventory(labels)
     way, wanted = collect(inventory, [flag(hair), flag(gender, name="gender")])
     assert way["images"] == sum(cell.add for cell in wanted) and way["unknown"] == 0
     final = {(cell.label, *(present for _, present in cell.states)): cell.need for cell in wanted}
@@ -253,7 +253,7 @@ def test_collecting_for_several_findings_says_what_is_wanted(skewed):
 def test_examples_are_of_the_class_where_it_has_any_and_no_copies():
     labels, present = np.repeat([0, 1], 10), np.arange(20) < 10
     present[18:] = True
-    inventory = make_stock(labels, groups=np.append(np.arange(18), [18, 18]))
+    inventory = make_inventory(labels, groups=np.append(np.arange(18), [18, 18]))
     assert inventory.examples(1, present) == ("nurse/019.jpg", "doctor/009.jpg", "doctor/008.jpg")
     assert inventory.examples(1, present & (labels == 0))[0] == "doctor/009.jpg"
 
