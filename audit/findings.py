@@ -15,6 +15,7 @@ from audit.config import Config
 from audit.cues.cue import Cue
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
+from audit.evidence.balanced import beats_guessing
 from audit.evidence.table import KINDS, read_evidence
 from audit.folder import AuditFolder, read_table, write_json
 from audit.inventory import Flagged, Inventory
@@ -34,7 +35,8 @@ LOWERED: Mapping[Severity, Severity] = {
     "cleared": "not_enough_data",
 }
 _COMPLAINTS: tuple[Severity, ...] = ("high", "medium", "low")
-_LEVELS: dict[Strength, int] = {"strong": 3, "weak": 2, "unknown": 1, "none": 0}
+_LEVELS: dict[Strength, int] = {"strong": 2, "weak": 1, "unknown": 0, "none": 0}
+_UNMEASURED = Evidence(None, None, None, None)
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,13 @@ class Verdict:
     lowered: bool = False
 
     @property
-    def rank(self) -> tuple[int, float, str]:
-        """Sort key: gravest first, then strongest."""
+    def rank(self) -> tuple[int, int, bool, float, str]:
+        """Sort key: gravest first, then what is certain, what has a name, and what can be counted before what leaks."""
         leak, shown = self.figures["leakage"]["value"] or 0.5, abs(self.figures["prevalence"].get("difference") or 0)
         effect, gap = self.figures["effect"]["value"] or 0, self.figures["gap"]["value"] or 0
-        weight = max(2 * (leak - 0.5), shown) + max(effect, gap, 0) + _LEVELS[self.data] + _LEVELS[self.model]
-        return ORDER.index(self.severity), -weight, self.cue.name
+        certain = _LEVELS[self.data] + _LEVELS[self.model]
+        weight = shown + max(leak - 0.5, 0) + max(effect, gap, 0)
+        return ORDER.index(self.severity), -certain, self.cue.kind == "cluster", -weight, self.cue.name
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
@@ -96,14 +99,21 @@ def lower(verdict: Verdict) -> Verdict:
 
 
 def _verdicts(folder: AuditFolder, config: Config, dataset: Dataset, cues: CueTable) -> Iterator[Verdict]:
-    evidence = read_evidence(folder)
+    evidence, learned = read_evidence(folder), has_learned(folder, dataset)
     for name, of_cue in evidence.groupby("cue", sort=False):
         cue = cues.named(str(name))
-        found = [_verdict(cue, str(label), rows, config) for label, rows in of_cue.groupby("class", sort=False)]
+        by_class = of_cue.groupby("class", sort=False)
+        found = [_verdict(cue, str(label), rows, config, learned) for label, rows in by_class]
         yield from [min(found, key=lambda verdict: verdict.rank)] if len(dataset.classes) == 2 else found
 
 
-def _verdict(cue: Cue, label: str, rows: pd.DataFrame, config: Config) -> Verdict:
+def has_learned(folder: AuditFolder, dataset: Dataset) -> bool:
+    """Whether the model tells the classes apart better than by guessing; else what it leans on is chance."""
+    correct = read_table(folder.predictions)["correct"].to_numpy(bool)
+    return beats_guessing(correct, dataset.labels, dataset.groups)
+
+
+def _verdict(cue: Cue, label: str, rows: pd.DataFrame, config: Config, learned: bool) -> Verdict:
     figures = {row.kind: _figures(row) for row in rows.itertuples()}
     measures = {kind: _evidence(figures[kind]) for kind in KINDS}
     shown = figures["prevalence"]
@@ -113,7 +123,11 @@ def _verdict(cue: Cue, label: str, rows: pd.DataFrame, config: Config) -> Verdic
         # A leak all over the scene is the background's own.
         above, low, high = (figures["leakage"].get(f"above_control{end}") for end in ("", "_low", "_high"))
         measures["above_control"] = Evidence(above, low, high, None)
-    data, model = in_data(measures, cue.role), in_model(measures)
+    if cue.kind == "cluster":
+        # It was found as what the model looks at, so that it gets much attention is no news.
+        measures["attention"] = _UNMEASURED
+    data: Strength = in_data(measures, cue.role)
+    model: Strength = in_model(measures) if learned else "unknown"
     is_subject = cue.role == "subject" and data in ("none", "unknown")
     is_look_of = cue.within if cue.kind == "appearance" else ""
     expected = is_subject or bool({cue.name, is_look_of} & set(config.expected_cues))

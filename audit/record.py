@@ -19,6 +19,7 @@ from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
 from audit.evidence.balanced import balanced_accuracy
 from audit.evidence.intervals import share_interval
+from audit.findings import has_learned
 from audit.folder import SCHEMA_VERSION, AuditFolder, read_json, read_table, write_json, write_text
 from audit.history import changes
 from audit.remedy import flagged
@@ -57,6 +58,10 @@ LIMITS = (
 TEXT_READ = (
     "Text was read where its letters are clear in a picture of 512 pixels. Handwriting, logos, and very small or faint "
     "letters can go unread: where one matters it appears as something in a fixed place or as an unnamed cue."
+)
+GUESSES = (
+    "On photographs that it was not trained on, the model tells the classes apart no better than by guessing, so "
+    "nothing is concluded about what it uses."
 )
 TEXT_UNREAD = (
     "Text and watermarks were not read: where one matters it appears as something in a fixed place or as an unnamed "
@@ -128,7 +133,8 @@ def limits(folder: AuditFolder, config: Config) -> list[str]:
     missing = not_looked_for(folder)
     sentences = [f"The cue '{cue}' was not looked for: {reason}." for cue, reason in missing.items()]
     was_read = "text" in config.cues and "text" not in missing
-    return [*sentences, *_model_limits(config), *LIMITS, TEXT_READ if was_read else TEXT_UNREAD]
+    guesses = [] if has_learned(folder, load_dataset(folder)) else [GUESSES]
+    return [*sentences, *guesses, *_model_limits(config), *LIMITS, TEXT_READ if was_read else TEXT_UNREAD]
 
 
 def _with_paths(looks: dict[str, Any], dataset: Dataset) -> dict[str, Any]:

@@ -51,7 +51,8 @@ STRENGTH_RULES = (
     f"{GAP.strong:.0%} higher where cue and class go together (interval above 0); or the cue gets {LIFT.strong:.0f} "
     f"times the attention that its area explains (interval above {LIFT.strong_floor:.1f}) and hiding it costs "
     f"something (interval above 0, corrected p below {ALPHA}). Weak from {EFFECT.weak:.0%}, {GAP.weak:.0%}, or "
-    f"{LIFT.weak:.1f} times.",
+    f"{LIFT.weak:.1f} times. The attention on places that were found by it does not count, and of a model that tells "
+    "the classes apart no better than by guessing nothing is said.",
 )
 
 

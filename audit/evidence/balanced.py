@@ -35,3 +35,15 @@ def balanced_accuracy(correct: Bools, labels: Ints, state: Ints | Bools, groups:
     counts = np.array([effective_count(groups[cell]) for cell in cells])
     extra = {"plain": float(correct.mean()), "effective_n": float(1 / (shares**2 / counts).sum())}
     return Measure(float(shares @ accuracy), max(0.0, low), min(1.0, high), len(correct), extra=extra)
+
+
+def beats_guessing(correct: Bools, labels: Ints, groups: Ints) -> bool:
+    """Whether the mean of the classes' accuracies is surely above that of guessing, 1 by the number of classes.
+
+    ``correct``, ``labels`` and ``groups`` have shape (n,). The 95 % interval is that of a contrast of Wilson's.
+    """
+    classes = np.unique(labels)
+    accuracy = np.array([correct[labels == label].mean() for label in classes])
+    bounds = np.array([share_interval(correct[labels == label], groups[labels == label]) for label in classes])
+    low, _ = contrast_interval(np.full(len(classes), 1 / len(classes)), accuracy, bounds[:, 0], bounds[:, 1])
+    return low > 1 / len(classes)
