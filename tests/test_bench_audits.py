@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.metrics import adjusted_rand_score
 
 from audit.config import model_folder, parse_config
+from audit.dataset import Dataset
 from audit.errors import BiasAuditError
 from audit.modelfiles import CUE_MODEL_FILES, require
 from audit.planting import Bar, Frame, Letterbox, Sticker, Tint
@@ -34,6 +36,7 @@ from tests.bench.audit_scores import Match, overlaps, phi, ranked, score
 from tests.bench.audit_sets import write_case
 from tests.bench.audit_tables import report, subsample_report
 from tests.bench.audits import Bench, main, run_all
+from tests.bench.peers import cluster_maps, spray
 from tests.planted import draw_picture, tiny_config
 
 _DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -232,6 +235,38 @@ def test_subsamples_count_face_and_hair_with_their_looks_and_parts():
     lines = list(subsample_report([(cases[name], _result(cases[name], 1, *said)) for name, *said in told]))
     assert "| at the paper's bias | 3 | 2 | 1 | flagged ≥ 9 | **no** |" in lines
     assert "| as many men as women | 2 | 2 | 1 | high ≤ 1 | yes |" in lines
+
+
+def _maps(places: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A blob near each place (n, 2) of a grid of 14 x 14, the rest a little negative."""
+    y, x = (places + rng.normal(0, 0.7, places.shape)).T[..., None, None]
+    rows, columns = np.arange(14)[:, None], np.arange(14)
+    return (np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / 4) - 0.05).astype(np.float32)
+
+
+def test_spray_parts_maps_by_where_they_look_and_a_perfect_reader_needs_the_marks_to_part_alike():
+    rng = np.random.default_rng(0)
+    places = np.repeat([[3, 3], [10, 9], [2, 12]], 20, axis=0)
+    maps = _maps(places, rng)
+    assigned = cluster_maps(maps)
+    assert adjusted_rand_score(places[:, 0] * 14 + places[:, 1], assigned) == 1
+    dataset = Dataset("", Path(), ("cat",), (), pd.DataFrame({"label": ["cat"] * 60}), pd.DataFrame())
+    marked = np.arange(60) < 20
+    told = spray(maps, dataset, marked)
+    assert told["found"] and told["clusters"] == 3 and told["p"] < 1e-6
+    assert not spray(maps, dataset, rng.permutation(marked))["found"]
+    assert not spray(_maps(np.full((60, 2), 7), rng), dataset, marked)["found"]
+
+
+def test_peers_stand_beside_ours_where_every_case_has_them():
+    case, clean = _planted(Bar()), Case("clean", PLAIN, CATS, (40, 40))
+    peers = {"datalab": {"flagged": ["dark"], "found": True}, "spray": {"clusters": 4, "found": False}}
+    results = [(case, _result(case, 1, "high")), (clean, _result(clean, None, "nothing said"))]
+    assert not any("Datalab" in line for line in report(results))
+    lines = list(report([(one, {**found, "peers": peers}) for one, found in results]))
+    assert "| border | 1 of 1 | 1 of 1 | 0 of 1 |" in lines
+    assert "| clean audits with a high or an alarm | 0 of 1 | 1 of 1 | |" in lines
+    assert "| groups of maps to look at | | | 4.0 per audit |" in lines
 
 
 _EXCERPT = (

@@ -19,6 +19,9 @@ def report(results: Sequence[Result]) -> Iterator[str]:
     yield ""
     yield from _bars(planted, [result for result in results if result[0].is_clean])
     yield ""
+    if all("peers" in found for _, found in results):
+        yield from _peers(planted, [result for result in results if result[0].is_clean])
+        yield ""
     yield from _failures(results)
     seconds = sum(found["seconds"]["all"] for _, found in results)
     yield f"{len(results)} cases, {seconds / 60:.0f} minutes of audits."
@@ -67,6 +70,26 @@ def _bars(planted: Sequence[Result], clean: Sequence[Result]) -> Iterator[str]:
     yield _bar("60/40 not cleared", faint, lambda found: found["score"]["verdict"] != "cleared", 1.0)
     yield _bar("clean audits without a high", clean, lambda found: not found["score"]["highs"], 1 - MOST_ALARMED)
     yield _bar("clean audits without a medium or high", clean, lambda found: not _alarms(found), None)
+
+
+def _peers(planted: Sequence[Result], clean: Sequence[Result]) -> Iterator[str]:
+    """What the peers find of the strong cases; what counts as found is said in tests/bench/peers.py."""
+    strong = [result for result in planted if result[0].pair in STRONG]
+    yield "| found at 95/5, 90/10, 80/20 | ours | Datalab | SpRAy, read perfectly |"
+    yield "|---|---|---|---|"
+    for kind in (*KINDS, "all"):
+        of_kind = [result for result in strong if kind in ("all", result[0].kind)]
+        cells = (_count(of_kind, test) for test in (_found, _peer("datalab", "found"), _peer("spray", "found")))
+        yield f"| {kind} | {' | '.join(cells)} |"
+    alarmed = _count(clean, _peer("datalab", "flagged"))
+    clusters = [found["peers"]["spray"]["clusters"] for _, found in (*planted, *clean)]
+    ours = _count(clean, lambda found: bool(found["score"]["highs"]))
+    yield f"| clean audits with a high or an alarm | {ours} | {alarmed} | |"
+    yield f"| groups of maps to look at | | | {sum(clusters) / len(clusters):.1f} per audit |"
+
+
+def _peer(peer: str, answer: str) -> Callable[[Any], bool]:
+    return lambda found: bool(found["peers"][peer][answer])
 
 
 def _bar(words: str, results: Sequence[Result], test: Callable[[Any], bool], least: float | None) -> str:
