@@ -22,13 +22,14 @@ from typing import Any
 
 import torch
 
-from audit.config import parse_config
+from audit.config import Config, parse_config
 from audit.folder import AuditFolder, write_json
 from audit.stages import STAGES, run_stage
 from tests.bench.audit_cases import Case, benchmark, choose, subsamples
 from tests.bench.audit_scores import about, as_json, compare, pointing, score
 from tests.bench.audit_sets import settings, write_case
 from tests.bench.audit_tables import report, subsample_report
+from tests.bench.peers import compare_peers
 from tests.bench.trunk_store import prefill
 
 
@@ -46,42 +47,48 @@ class Bench:
         """Where the result of a case is kept."""
         return self.out / "results" / f"{case.name}.json"
 
+    def kept(self, case: Case) -> dict[str, Any]:
+        """The result of a case, empty before it is run."""
+        path = self.result(case)
+        return json.loads(path.read_text("utf-8")) if path.exists() else {}
+
     def is_done(self, case: Case) -> bool:
         """Whether the case need not be run: its result is there, with the peers' where they are asked for."""
-        path = self.result(case)
-        return path.exists() and (not self.peers or "peers" in json.loads(path.read_text("utf-8")))
+        wanted = {"score", "peers"} if self.peers else {"score"}
+        return wanted <= self.kept(case).keys()
 
     def run(self, case: Case) -> None:
-        """Audit one case and keep its result; its photographs and the audit's folder are deleted again."""
-        work = self.out / "work" / case.name
-        shutil.rmtree(work, ignore_errors=True)
-        started = time.perf_counter()
-        truth = write_case(case, self.data, work / "photos")
-        config = parse_config({**settings(case, work / "photos"), **self.overrides})
-        folder = AuditFolder(work / "audit")
-        with folder.locked():
-            seconds = {"photographs": round(time.perf_counter() - started, 1)}
-            for stage in STAGES:
-                began = time.perf_counter()
-                if stage.name == "features":
-                    prefill(folder, config, self.out / "trunk")
-                run_stage(stage, folder, config)
-                seconds[stage.name] = round(time.perf_counter() - began, 1)
-        matches = compare(folder, case, truth)
-        result = {
-            "case": case.name,
-            "score": asdict(score(matches, pointing(folder, case, truth))),
-            **about(folder),
-            "seconds": {**seconds, "all": round(time.perf_counter() - started, 1)},
-            "findings": as_json(matches),
-        }
-        if self.peers:
-            from tests.bench.peers import compare_peers
+        """Audit one case and keep its result; its photographs and the audit's folder are deleted again.
 
-            result["peers"] = compare_peers(folder, case, truth)
+        Where only the peers are missing, the audit goes as far as its maps, which is all that they need.
+        """
+        work, result = self.out / "work" / case.name, self.kept(case)
+        shutil.rmtree(work, ignore_errors=True)
+        truth, folder = write_case(case, self.data, work / "photos"), AuditFolder(work / "audit")
+        config = parse_config({**settings(case, work / "photos"), **self.overrides})
+        seconds = run_stages(folder, config, self.out / "trunk", until="explain" if result else "record")
+        if not result:
+            matches = compare(folder, case, truth)
+            said = asdict(score(matches, pointing(folder, case, truth)))
+            told = {"seconds": seconds, **about(folder), "findings": as_json(matches)}
+            result = {"case": case.name, "score": said, **told}
+        if self.peers:
+            result["peers"] = compare_peers(folder, truth)
         write_json(self.result(case), result)
         if not self.keep:
             shutil.rmtree(work)
+
+
+def run_stages(folder: AuditFolder, config: Config, trunk: Path, until: str) -> dict[str, float]:
+    """All stages of an audit up to one of them; the seconds of each, those of the kept trunk under "features"."""
+    seconds = {}
+    for stage in STAGES[: 1 + [stage.name for stage in STAGES].index(until)]:
+        began = time.perf_counter()
+        if stage.name == "features":
+            prefill(folder, config, trunk)
+        run_stage(stage, folder, config)
+        seconds[stage.name] = round(time.perf_counter() - began, 1)
+    return {**seconds, "all": round(sum(seconds.values()), 1)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -103,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     bench = Bench(options.data, options.out, peers=options.peers, keep=options.keep)
     run_all(bench, cases, options.workers)
-    results = [(case, json.loads(bench.result(case).read_text("utf-8"))) for case in cases]
+    results = [(case, bench.kept(case)) for case in cases]
     print(*(subsample_report(results) if options.subsamples else report(results)), sep="\n")
     if options.json:
         write_json(options.json, {"half": options.half, "results": [result for _, result in results]})
@@ -118,7 +125,7 @@ def run_all(bench: Bench, cases: Sequence[Case], workers: int) -> None:
     with pool or nullcontext():
         ended = _in_pool(pool, bench, waiting) if pool else _in_turn(bench, waiting)
         for number, case in enumerate(ended, 1):
-            found = json.loads(bench.result(case).read_text("utf-8"))
+            found = bench.kept(case)
             told = f"{found['score']['verdict']}, rank {found['score']['rank']}, {found['seconds']['all']:.0f} s"
             print(f"{number} of {len(waiting)}: {case.name}: {told}", file=sys.stderr, flush=True)
 
