@@ -33,7 +33,7 @@ from tests.bench.audit_cases import (
     choose,
     subsamples,
 )
-from tests.bench.audit_scores import Match, overlaps, phi, ranked, score
+from tests.bench.audit_scores import Match, agreement, overlaps, ranked, score
 from tests.bench.audit_sets import write_case
 from tests.bench.audit_tables import report, subsample_report
 from tests.bench.audits import Bench, main, run_all
@@ -164,7 +164,7 @@ def _match(rank: int, severity: str, **facts: object) -> Match:
 
 def test_a_finding_is_of_the_mark_by_name_or_by_presence_or_by_place():
     assert _match(1, "high", names_it=True).is_right
-    assert _match(1, "high", phi=0.5).is_right and not _match(1, "high", phi=0.49).is_right
+    assert _match(1, "high", agreement=0.5).is_right and not _match(1, "high", agreement=0.49).is_right
     assert _match(1, "high", overlap=0.2).is_right and not _match(1, "high", overlap=0.19).is_right
     assert not _match(1, "high", overlap=0.9, is_small=False).is_right
     other = _match(1, "high", names_it=True, right_class=False)
@@ -175,7 +175,7 @@ def test_found_needs_the_right_class_and_a_flag_and_the_first_right_finding_rank
     wrong = _match(1, "high", names_it=True, right_class=False)
     other, right, later = (
         _match(2, "medium"),
-        _match(3, "medium", phi=0.9, located=0.7),
+        _match(3, "medium", agreement=0.9, located=0.7),
         _match(4, "low", names_it=True),
     )
     said = score([wrong, other, right, later], 0.25)
@@ -188,8 +188,8 @@ def test_found_needs_the_right_class_and_a_flag_and_the_first_right_finding_rank
 
 
 def test_mirror_images_of_the_mark_take_no_rank_and_are_no_alarm():
-    mirror = _match(0, "high", phi=-0.8, right_class=False)
-    alarm, right = _match(0, "high", phi=0.1, right_class=False), _match(0, "medium", phi=0.9)
+    mirror = _match(0, "high", agreement=-0.8, right_class=False)
+    alarm, right = _match(0, "high", agreement=0.1, right_class=False), _match(0, "medium", agreement=0.9)
     matches = ranked([mirror, mirror, alarm, mirror, right])
     assert [match.rank for match in matches] == [1, 1, 1, 2, 2]
     said = score(matches, None)
@@ -198,9 +198,18 @@ def test_mirror_images_of_the_mark_take_no_rank_and_are_no_alarm():
     assert not replace(mirror, right_class=True).is_mirror
 
 
-def test_correlation_and_overlap_by_hand():
-    assert phi(np.array([1, 1, 0, 0], bool), np.array([1, 0, 0, 0], bool)) == pytest.approx(1 / 3**0.5)
-    assert phi(np.ones(4, bool), np.array([1, 0, 0, 0], bool)) is None
+def test_presence_agrees_within_the_classes_only():
+    labels = np.repeat([0, 1], 100)
+    marked = np.where(labels == 0, np.arange(200) % 10 != 0, np.arange(200) % 10 == 0)
+    assert agreement(marked, marked, labels) == 1 and agreement(~marked, marked, labels) == -1
+    assert agreement(labels == 0, marked, labels) == 0  # what tells the classes apart is not the mark
+    assert agreement(marked, labels == 0, labels) is None
+    present = np.array([1, 1, 0, 1, 0, 0, 0], bool)  # 2 of 3 against 1 of 1, and 0 of 1 against 0 of 2
+    found = agreement(present, np.array([1, 1, 1, 0, 1, 0, 0], bool), np.array([0, 0, 0, 0, 1, 1, 1]))
+    assert found == pytest.approx((-1 / 3 * 3 / 4 + 0 * 2 / 3) / (3 / 4 + 2 / 3))
+
+
+def test_overlap_by_hand():
     covers = np.zeros((2, 2, 2), np.float32)
     covers[0, 0] = covers[1, 0, 0] = 1
     covers[0, 1, 0] = 0.5
@@ -299,7 +308,7 @@ def test_a_planted_border_is_found_in_the_right_class(excerpt, name):
     assert said["found"] and said["rank"] == 1
     assert said["located"] >= 0.9 and said["overlap"] > 0.5
     border = excerpt[name]["findings"][0]
-    assert border["cue"] == "border" and border["phi"] > 0.9
+    assert border["cue"] == "border" and border["agreement"] > 0.9
     assert border["label"] == next(case.leaning for case in _EXCERPT if case.name == name)
 
 

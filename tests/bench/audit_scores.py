@@ -1,11 +1,11 @@
 """Whether an audit found what was planted: every finding beside the truth, and what follows for the case.
 
-A finding is of the planted cue if it names it, or if it agrees with it: its cue is present where the mark is (phi of
-at least 0.5 over all photographs), or lies where the mark lies (mean overlap of at least 0.2, for marks of less than
-30 % of the picture). It names the right class if that is the one with more marks. Where more than 90 % of the
+A finding is of the planted cue if it names it, or if it agrees with it: its cue is present where the mark is
+(``agreement`` of at least 0.5), or lies where the mark lies (mean overlap of at least 0.2, for marks of less than 30 %
+of the picture). It names the right class if that is the one with more marks. Where more than 90 % of the
 photographs of both classes show the cue, it leans by what it looks like, towards both classes, and either is right;
 so it is with men and women, each class having more of one. A cue of the other class that is present where the mark is
-not (phi of at most -0.5) is the mark's mirror image: neither right nor an alarm, and it takes no rank.
+not (agreement of at most -0.5) is the mark's mirror image: neither right nor an alarm, and it takes no rank.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ NAMES: Mapping[str, frozenset[str]] = {
     GENDER: frozenset({"face", "hair", "eyes", "glasses", "skin"}),
 }
 FLAGGED = ("high", "medium")
-LEAST_PHI, LEAST_OVERLAP, SMALL = 0.5, 0.2, 0.3
+LEAST_AGREEMENT, LEAST_OVERLAP, SMALL = 0.5, 0.2, 0.3
 _EVERYWHERE = 0.9
 _FIGURES = ("value", "low", "high", "p_adjusted", "n")
 _FURTHER = ("difference", "difference_low", "above_control", "above_control_low")
@@ -46,9 +46,9 @@ _FURTHER = ("difference", "difference_low", "above_control", "above_control_low"
 class Match:
     """A finding beside the truth; ``rank`` 1 is the first of the audit, mirror images of the mark left out.
 
-    ``phi`` is the correlation of the cue's presence with the mark's; ``overlap`` the mean of intersection over union
-    and ``located`` the share with at least half of the mark inside the cue, both over the marked photographs of the
-    leaning class that show the cue; None where that cannot be said.
+    ``agreement`` is how much more often the cue is present with the mark than without it, within the classes;
+    ``overlap`` the mean of intersection over union and ``located`` the share with at least half of the mark inside the
+    cue, both over the marked photographs of the leaning class that show the cue; None where that cannot be said.
     """
 
     rank: int
@@ -60,7 +60,7 @@ class Match:
     model: str
     figures: Mapping[str, Mapping[str, Any]]
     names_it: bool = False
-    phi: float | None = None
+    agreement: float | None = None
     overlap: float | None = None
     located: float | None = None
     is_small: bool = False
@@ -70,12 +70,12 @@ class Match:
     def is_of_the_mark(self) -> bool:
         """Whether it is about what was planted, whichever class it names."""
         in_place = self.is_small and self.overlap is not None and self.overlap >= LEAST_OVERLAP
-        return self.names_it or (self.phi is not None and self.phi >= LEAST_PHI) or in_place
+        return self.names_it or (self.agreement is not None and self.agreement >= LEAST_AGREEMENT) or in_place
 
     @property
     def is_mirror(self) -> bool:
         """Whether it is what the other class shows instead of the mark."""
-        return self.phi is not None and self.phi <= -LEAST_PHI and not self.right_class
+        return self.agreement is not None and self.agreement <= -LEAST_AGREEMENT and not self.right_class
 
     @property
     def is_right(self) -> bool:
@@ -154,11 +154,19 @@ def overlaps(covers: NDArray[np.floating], masks: NDArray[np.bool_]) -> NDArray[
     return both / np.maximum(either, 1e-9)
 
 
-def phi(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float | None:
-    """Correlation of two truth values, -1..1; None where one of them never changes."""
-    if min(len(set(first.tolist())), len(set(second.tolist()))) < 2:
-        return None
-    return float(np.corrcoef(first, second)[0, 1])
+def agreement(present: NDArray[np.bool_], marked: NDArray[np.bool_], labels: NDArray[np.int64]) -> float | None:
+    """Share of marked images that show a cue less that of unmarked ones, -1..1, within the classes; all of shape (n,).
+
+    Whatever tells the classes apart goes along with a mark that does, too. So they are compared class by class, and the
+    differences averaged with the weights of Mantel and Haenszel; None where no class has marked and unmarked images.
+    """
+    differences, weights = [], []
+    for label in np.unique(labels):
+        with_mark, without = (present[(labels == label) & (marked == side)] for side in (True, False))
+        if len(with_mark) and len(without):
+            differences.append(with_mark.mean() - without.mean())
+            weights.append(len(with_mark) * len(without) / (len(with_mark) + len(without)))
+    return float(np.average(differences, weights=weights)) if weights else None
 
 
 def about(folder: AuditFolder) -> dict[str, Any]:
@@ -204,7 +212,7 @@ class _Scene:
         return replace(
             match,
             names_it=cue.name in names or cue.within in names,
-            phi=phi(self.cues.present(cue)[known], self.marked[known]),
+            agreement=agreement(self.cues.present(cue)[known], self.marked[known], self.dataset.labels[known]),
             is_small=bool(len(self.covers)) and float(self.covers.mean()) < SMALL,
             right_class=right_class,
             **self._place(cue),
