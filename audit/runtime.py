@@ -1,8 +1,10 @@
 """Where the network runs and in which precision: the same code for a laptop's CPU and for a GPU."""
 
+import ctypes
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +17,10 @@ from audit.errors import ConfigError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+# malloc.h of the GNU C library.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES = 2**30
 
 
 @dataclass(frozen=True)
@@ -65,10 +71,25 @@ def choose_runtime(config: Config) -> Runtime:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise ConfigError("compute.device: cuda was asked for, but torch finds no GPU; use auto or cpu.")
     use_gpu = wanted == "cuda" or (wanted == "auto" and torch.cuda.is_available())
+    if not use_gpu:
+        keep_freed_memory()
     device = torch.device("cuda" if use_gpu else "cpu")
     if config.compute.precision == "auto":
         return Runtime(device, "bfloat16" if fast_bfloat16(device) else "float32")
     return Runtime(device, config.compute.precision)
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Let this process keep what it frees, up to 1 GiB at once, for its next activations.
+
+    By default the GNU C library gives buffers of 32 MiB and more back to the kernel, which hands them out again page by
+    page, zeroed: a third of the time of VGG-16's forward pass on a CPU. Other C libraries are left as they are.
+    """
+    library = ctypes.CDLL(None)
+    if hasattr(library, "gnu_get_libc_version"):
+        library.mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
+        library.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def fast_bfloat16(device: torch.device) -> bool:

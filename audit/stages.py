@@ -64,7 +64,7 @@ STAGES = (
         version=5,
     ),
     Stage("masking", "audit.masking:build", ("training", "cues"), ("evidence.effect_images", "seed"), version=2),
-    Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed"), version=5),
+    Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed"), version=6),
     Stage(
         "findings",
         "audit.findings:build",

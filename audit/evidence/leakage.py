@@ -65,19 +65,21 @@ def leakage(
     if not _pairs(labels[:, None], folds).sum():
         return unmeasured("No fold has images of the class and of the others that show the cue.", len(rows))
     tried = np.vstack([labels, permuted_labels(labels, groups, permutations, rng, strata=folds)]).T
+    few = tried[:, : 1 + REST_PERMUTATIONS]
     weights = cluster_bootstrap_weights(groups, resamples, rng)
-    aucs, low, high = _probed(inside[rows], tried, groups, folds, weights)
-    others, rest_low, rest_high = _probed(rest[rows], tried[:, : 1 + REST_PERMUTATIONS], groups, folds, weights)
+    scores = probe_scores(inside[rows], tried, folds)
+    aucs, low, high = _judged(scores, tried, groups, folds, weights)
+    others, rest_low, rest_high = _judged(probe_scores(rest[rows], few, folds), few, groups, folds, weights)
     extra = {"rest": float(others[0]), "rest_low": rest_low, "rest_high": rest_high}
     if control is not None:
-        few = tried[:, : 1 + REST_PERMUTATIONS]
-        extra |= _beside_control(inside[rows], control[rows], few, groups, folds, weights, min_images)
+        # Where every image has room for a control, the cue's probes need not be trained again.
+        known = scores[:, : few.shape[1]] if control[rows].any(axis=1).all() else None
+        extra |= _beside_control(inside[rows], known, control[rows], few, groups, folds, weights, min_images)
     return Measure(float(aucs[0]), low, high, len(rows), permutation_p(float(aucs[0]), aucs[1:]), extra=extra)
 
 
-def _probed(features: Floats, tried: Bools, groups: Ints, folds: Ints, weights: Ints) -> tuple[Floats, float, float]:
+def _judged(scores: Floats, tried: Bools, groups: Ints, folds: Ints, weights: Ints) -> tuple[Floats, float, float]:
     """AUC for the labels and for each permutation of them (1 + permutations,), and the interval of the first."""
-    scores = probe_scores(features, tried, folds)
     aucs = fold_auc(scores, tried, folds)
     as_trained = fold_auc(scores[:, :1], tried[:, 1:], folds)
     training = max(0.0, float(aucs[1:].var() - as_trained.var()))
@@ -85,17 +87,28 @@ def _probed(features: Floats, tried: Bools, groups: Ints, folds: Ints, weights: 
 
 
 def _beside_control(
-    inside: Floats, control: Floats, tried: Bools, groups: Ints, folds: Ints, weights: Ints, min_images: int
+    inside: Floats,
+    known: Floats | None,
+    control: Floats,
+    tried: Bools,
+    groups: Ints,
+    folds: Ints,
+    weights: Ints,
+    min_images: int,
 ) -> dict[str, float]:
-    """The control's AUC, and how far the cue's is above it, on the images that have room for a control."""
+    """The control's AUC, and how far the cue's is above it, on the images that have room for a control.
+
+    ``known`` are the scores of the cue's probes if these are all images.
+    """
     room = control.any(axis=1)
     tried, groups, folds, weights = tried[room], groups[room], folds[room], weights[:, room]
     smaller = min(distinct(groups[tried[:, 0] == side]) for side in (True, False))
     if smaller < min_images or not _pairs(tried[:, :1], folds).sum():
         return {}
-    aucs, low, high = _probed(control[room], tried, groups, folds, weights)
-    scores = [probe_scores(features[room], tried, folds) for features in (inside, control)]
-    above, above_low, above_high = _difference(scores[0], scores[1], tried, folds, weights, smaller)
+    ours = probe_scores(inside[room], tried, folds) if known is None else known
+    theirs = probe_scores(control[room], tried, folds)
+    aucs, low, high = _judged(theirs, tried, groups, folds, weights)
+    above, above_low, above_high = _difference(ours, theirs, tried, folds, weights, smaller)
     return {
         "control": float(aucs[0]),
         "control_low": low,

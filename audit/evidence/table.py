@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,6 +77,7 @@ class Measurer:
     correct: NDArray[np.bool_]
     masking: pd.DataFrame
     textures: dict[str, Views] = field(default_factory=dict)
+    leaks: dict[str, Measure] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: AuditFolder, config: Config) -> "Measurer":
@@ -133,6 +135,17 @@ class Measurer:
         if cue.kind == "appearance":
             told = "The looks were told apart by the very activations that this test would see."
             return unmeasured(told, int(present.sum()))
+        if cue.name in self.leaks:
+            return self.leaks[cue.name]
+        leak = self._measure_leakage(cue, label, in_class, present)
+        if len(self.dataset.classes) == 2 and leak.value is not None:
+            # What tells one of two classes from the other tells the other from it, just as well.
+            self.leaks[cue.name] = leak
+        return leak
+
+    def _measure_leakage(
+        self, cue: Cue, label: int, in_class: NDArray[np.bool_], present: NDArray[np.bool_]
+    ) -> Measure:
         # A cluster's place is looked at in every picture: whether it shows the cue there is part of what leaks.
         rows = np.ones_like(present) if cue.kind == "cluster" else present
         is_seen_as_pixels = cue.role in ("scene", "mark") and cue.kind == "detector"
@@ -157,16 +170,20 @@ class Measurer:
     def _textures(self, cue: Cue) -> Views:
         """Pixels of a scene or mark, for activations there would show the subject too; zeros where it is absent."""
         if cue.name not in self.textures:
-            images, views = np.flatnonzero(self.cues.present(cue)), []
-            for part in np.split(images, range(_PART, len(images), _PART)):
-                for image, mask in zip(part, self.cues.masks(cue, part), strict=True):
-                    pixels = read_pixels(self.dataset, int(image), self.config)
-                    control = control_masks(mask[None], int(image), self.config.seed)[0]
-                    views.append([texture(pixels, some) for some in (mask, ~mask, control)])
+            images = np.flatnonzero(self.cues.present(cue))
+            with ThreadPoolExecutor(max(1, self.config.compute.workers)) as pool:
+                parts = np.split(images, range(_PART, len(images), _PART))
+                views = [view for part in parts for view in pool.map(self._texture, part, self.cues.masks(cue, part))]
             described = np.zeros((3, len(self.dataset.images), DIMENSIONS), np.float32)
             described[:, images] = np.array(views, np.float32).reshape(-1, 3, DIMENSIONS).swapaxes(0, 1)
             self.textures[cue.name] = described[0], described[1], described[2]
         return self.textures[cue.name]
+
+    def _texture(self, image: int, mask: NDArray[np.bool_]) -> list[NDArray[np.float32]]:
+        """Inside, rest and control of one photograph."""
+        pixels = read_pixels(self.dataset, int(image), self.config)
+        control = control_masks(mask[None], int(image), self.config.seed)[0]
+        return [texture(pixels, some) for some in (mask, ~mask, control)]
 
     def _effect(self, cue: Cue, label: int, shown: NDArray[np.bool_]) -> Measure:
         asked_about = self.masking["cue"] == self.cues.place_of(cue)
