@@ -33,7 +33,7 @@ from tests.bench.audit_cases import (
     choose,
     subsamples,
 )
-from tests.bench.audit_scores import Match, agreement, overlaps, ranked, score
+from tests.bench.audit_scores import Match, agreement, meet, overlaps, ranked, score
 from tests.bench.audit_sets import write_case
 from tests.bench.audit_tables import report, subsample_report
 from tests.bench.audits import Bench, main, run_all
@@ -159,14 +159,17 @@ def test_shuffled_labels_say_nothing_about_the_pictures_and_uneven_cases_have_a_
 
 def _match(rank: int, severity: str, **facts: object) -> Match:
     match = Match(rank, f"cue {rank}", "detector", "dog", severity, "strong", "none", {})
-    return replace(match, **{"is_small": True, "right_class": True, **facts})
+    return replace(match, **{"right_class": True, **facts})
 
 
 def test_a_finding_is_of_the_mark_by_name_or_by_presence_or_by_place():
     assert _match(1, "high", names_it=True).is_right
     assert _match(1, "high", agreement=0.5).is_right and not _match(1, "high", agreement=0.49).is_right
-    assert _match(1, "high", overlap=0.2).is_right and not _match(1, "high", overlap=0.19).is_right
-    assert not _match(1, "high", overlap=0.9, is_small=False).is_right
+    place = {"agreement": 0.2, "located": 0.5, "area": 0.15, "overlap": 0.0}
+    assert _match(1, "high", **place).is_right
+    for changed in ({"agreement": 0.19}, {"located": 0.49}, {"area": 0.16}):
+        assert not _match(1, "high", **{**place, **changed}).is_right
+    assert _match(1, "high", **{**place, "area": 0.9, "overlap": 0.2}).is_right
     other = _match(1, "high", names_it=True, right_class=False)
     assert other.is_of_the_mark and not other.is_right
 
@@ -215,6 +218,16 @@ def test_overlap_by_hand():
     covers[0, 1, 0] = 0.5
     masks = np.array([[[1, 0], [1, 0]], [[0, 0], [0, 1]]], bool)
     np.testing.assert_allclose(overlaps(covers, masks), [1.5 / 3, 0])
+
+
+def test_mark_and_cue_meet_where_half_of_the_smaller_lies_in_the_other_one_cell_of_a_map_spared():
+    covers = np.zeros((1, 56, 56), np.float32)
+    covers[0, 8:16, 8:16] = 0.3
+    for rows, met in ((slice(8, 16), True), (slice(18, 20), True), (slice(18, 22), True), (slice(19, 24), False)):
+        masks = np.zeros((1, 56, 56), bool)
+        masks[0, rows, 8:16] = True
+        assert meet(covers, masks).tolist() == [met]
+    assert meet(covers, np.ones((1, 56, 56), bool)).all()
 
 
 def _result(case: Case, rank: int | None, verdict: str, cue: str = "text", highs: tuple[str, ...] = ()) -> dict:

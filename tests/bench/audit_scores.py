@@ -1,22 +1,24 @@
 """Whether an audit found what was planted: every finding beside the truth, and what follows for the case.
 
 A finding is of the planted cue if it names it, or if it agrees with it: its cue is present where the mark is
-(``agreement`` of at least 0.5), or lies where the mark lies (mean overlap of at least 0.2, for marks of less than 30 %
-of the picture). It names the right class if that is the one with more marks. Where more than 90 % of the
-photographs of both classes show the cue, it leans by what it looks like, towards both classes, and either is right;
-so it is with men and women, each class having more of one. A cue of the other class that is present where the mark is
-not (agreement of at most -0.5) is the mark's mirror image: neither right nor an alarm, and it takes no rank.
+(``agreement`` of at least 0.5), or lies where the mark lies and is at least somewhat more present with it (``located``
+at least 0.5, ``agreement`` 0.2, and the cue takes no more than 15 % of the picture or overlaps with the mark by 0.2).
+It names the right class if that is the one with more marks. Where more than 90 % of the photographs of both classes
+show the cue, it leans by what it looks like, towards both classes, and either is right; so it is with men and women,
+each class having more of one. A cue of the other class that is present where the mark is not (agreement of at most
+-0.5) is the mark's mirror image: neither right nor an alarm, and it takes no rank.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from audit.attention import cover
-from audit.cues.cue import Cue
+from audit.cues.cue import GRID, Cue
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
 from audit.folder import AuditFolder, read_json, read_table
@@ -36,8 +38,12 @@ NAMES: Mapping[str, frozenset[str]] = {
     GENDER: frozenset({"face", "hair", "eyes", "glasses", "skin"}),
 }
 FLAGGED = ("high", "medium")
-LEAST_AGREEMENT, LEAST_OVERLAP, SMALL = 0.5, 0.2, 0.3
+LEAST_AGREEMENT, SOME_AGREEMENT = 0.5, 0.2
+LEAST_LOCATED, LEAST_OVERLAP, SMALL_CUE = 0.5, 0.2, 0.15
+# A mark that covers more of the picture is everywhere: no place can point at it.
+_EVERYWHERE_AREA = 0.3
 _EVERYWHERE = 0.9
+_ONE_CELL = np.ones((2 * GRID // 14 + 1,) * 2, np.uint8)
 _FIGURES = ("value", "low", "high", "p_adjusted", "n")
 _FURTHER = ("difference", "difference_low", "above_control", "above_control_low")
 
@@ -47,8 +53,9 @@ class Match:
     """A finding beside the truth; ``rank`` 1 is the first of the audit, mirror images of the mark left out.
 
     ``agreement`` is how much more often the cue is present with the mark than without it, within the classes;
-    ``overlap`` the mean of intersection over union and ``located`` the share with at least half of the mark inside the
-    cue, both over the marked photographs of the leaning class that show the cue; None where that cannot be said.
+    ``located`` is the share of photographs in which the mark and the cue meet, ``overlap`` the mean of their
+    intersection over union and ``area`` that of the cue's share of the picture, all over the marked photographs of the
+    leaning class that show the cue; None where that cannot be said.
     """
 
     rank: int
@@ -63,14 +70,20 @@ class Match:
     agreement: float | None = None
     overlap: float | None = None
     located: float | None = None
-    is_small: bool = False
+    area: float | None = None
     right_class: bool = False
 
     @property
     def is_of_the_mark(self) -> bool:
         """Whether it is about what was planted, whichever class it names."""
-        in_place = self.is_small and self.overlap is not None and self.overlap >= LEAST_OVERLAP
-        return self.names_it or (self.agreement is not None and self.agreement >= LEAST_AGREEMENT) or in_place
+        agreement = -1.0 if self.agreement is None else self.agreement
+        return self.names_it or agreement >= LEAST_AGREEMENT or (agreement >= SOME_AGREEMENT and self._is_in_place)
+
+    @property
+    def _is_in_place(self) -> bool:
+        if self.located is None or self.area is None or self.overlap is None:
+            return False
+        return self.located >= LEAST_LOCATED and (self.area <= SMALL_CUE or self.overlap >= LEAST_OVERLAP)
 
     @property
     def is_mirror(self) -> bool:
@@ -140,7 +153,7 @@ def pointing(folder: AuditFolder, case: Case, truth: Truth) -> float | None:
     """
     dataset = load_dataset(folder)
     images, covers = _marked(dataset, case, truth)
-    if not len(images) or covers.mean() >= SMALL:
+    if not len(images) or covers.mean() >= _EVERYWHERE_AREA:
         return None
     maps = read_maps(folder, images)
     touched = cover(covers > 0, maps.shape[1:]).reshape(len(images), -1) > 0
@@ -152,6 +165,16 @@ def overlaps(covers: NDArray[np.floating], masks: NDArray[np.bool_]) -> NDArray[
     """Intersection over union of marks (n, h, w), shares of each cell, with masks (n, h, w): (n,), 0..1."""
     both, either = np.minimum(covers, masks).sum((1, 2)), np.maximum(covers, masks).sum((1, 2))
     return both / np.maximum(either, 1e-9)
+
+
+def meet(covers: NDArray[np.floating], masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether marks and masks (n, GRID, GRID), none empty, have half of the smaller of both in common: (n,).
+
+    Marks are grown by one cell of VGG-16's maps on each side: no map places anything more finely.
+    """
+    grown = np.array([cv2.dilate((one > 0).astype(np.uint8), _ONE_CELL) for one in covers])
+    smaller = np.minimum(grown.sum((1, 2)), masks.sum((1, 2)))
+    return (grown & masks).sum((1, 2)) >= 0.5 * smaller
 
 
 def agreement(present: NDArray[np.bool_], marked: NDArray[np.bool_], labels: NDArray[np.int64]) -> float | None:
@@ -213,7 +236,6 @@ class _Scene:
             match,
             names_it=cue.name in names or cue.within in names,
             agreement=agreement(self.cues.present(cue)[known], self.marked[known], self.dataset.labels[known]),
-            is_small=bool(len(self.covers)) and float(self.covers.mean()) < SMALL,
             right_class=right_class,
             **self._place(cue),
         )
@@ -222,13 +244,13 @@ class _Scene:
         present, labels = self.cues.present(cue), self.dataset.labels
         return all(present[labels == label].mean() > _EVERYWHERE for label in range(len(self.dataset.classes)))
 
-    def _place(self, cue: Cue) -> dict[str, float | None]:
+    def _place(self, cue: Cue) -> dict[str, float]:
         shown = self.cues.present(cue)[self.images]
         if cue.kind == "attribute" or not shown.any():
-            return {"overlap": None, "located": None}
+            return {}
         covers, masks = self.covers[shown], self.cues.masks(cue, self.images[shown])
-        inside = np.minimum(covers, masks).sum((1, 2)) >= 0.5 * covers.sum((1, 2))
-        return {"overlap": float(overlaps(covers, masks).mean()), "located": float(inside.sum() / len(shown))}
+        means = {"overlap": float(overlaps(covers, masks).mean()), "area": float(masks.mean())}
+        return {"located": float(meet(covers, masks).mean()), **means}
 
 
 def _figures(finding: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
