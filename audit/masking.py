@@ -20,6 +20,7 @@ from audit.leaning import leaning_classes
 from audit.models import Network
 from audit.pixels import Images, read_batches
 from audit.progress import track
+from audit.severity import EFFECT
 from audit.training import load_fold
 
 FILLINGS = ("blur", "mean")
@@ -33,22 +34,26 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     One row per cue, image and filling, with the label's probability (``p_``) and the predicted class (``predicted_``)
     ``before`` hiding, with the cue ``masked`` and with a ``control`` of equal area elsewhere masked. ``filling`` is
     what hides them: a "blur" of what surrounds them, or the "mean" colour of the dataset; the control lies at the same
-    place for both. Where the cue leaves no room for a control nothing is asked: NaN and -1.
+    place for both. Where the cue leaves no room for a control nothing is asked: NaN and -1. The weaker of the two
+    effects counts, so the second filling is tried only on cues and classes where the first one had an effect worth
+    reporting.
 
-    ``masking/fold-<f>-<n>.safetensors`` hold what other heads need to be asked the same without a pass through the
-    network: ``masked`` and ``control`` float16 (rows, C), the pretrained activations of these views averaged over
-    positions, NaN where nothing was asked. In the order of their names their rows are those of ``masking.parquet``
-    (``read_masked``).
+    ``masking/<filling>-fold-<f>-<n>.safetensors`` hold what other heads need to be asked the same without a pass
+    through the network: ``masked`` and ``control`` float16 (rows, C), the pretrained activations of these views
+    averaged over positions, NaN where nothing was asked. In the order of their names their rows are those of
+    ``masking.parquet`` (``read_masked``).
     """
     store = ActivationStore.open(folder, config)
     cues, before = load_cues(folder), read_table(folder.predictions)
     chosen = choose_images(cues, store)
     _forget_other_inputs(folder, chosen, config)
-    with track("hiding cues", len(chosen)) as advance:
-        colour = mean_colour(store.dataset, config)
-        for fold in range(config.training.folds):
-            pairs = chosen[store.dataset.folds[chosen["image"]] == fold]
-            _ask_fold(_Asker(store, load_fold(store, fold), cues, before, colour), pairs, fold, advance)
+    colour = mean_colour(store.dataset, config)
+    for filling, fill in zip(FILLINGS, (None, colour), strict=True):
+        pairs = chosen if filling == FILLINGS[0] else _had_effect(chosen, _gathered(folder), store.dataset.labels)
+        with track(f"hiding cues ({filling})", len(pairs)) as advance:
+            for fold in range(config.training.folds):
+                asker = _Asker(store, load_fold(store, fold), cues, before, filling, fill)
+                _ask_fold(asker, pairs[store.dataset.folds[pairs["image"]] == fold], fold, advance)
     write_table(folder.masking, _gathered(folder))
     return [folder.masking, *_shards(folder)]
 
@@ -80,9 +85,16 @@ def choose_images(cues: CueTable, store: ActivationStore) -> pd.DataFrame:
     return table.sort_values(["cue", "image"], ignore_index=True)
 
 
+def _had_effect(chosen: pd.DataFrame, asked: pd.DataFrame, labels: NDArray[np.int64]) -> pd.DataFrame:
+    """Those of the ``chosen`` pairs whose cue, in their class, has the least effect that a report would mention."""
+    drops = (asked["p_control"] - asked["p_masked"]).groupby([asked["cue"], labels[asked["image"]]]).mean()
+    worth = set(drops.index[drops >= EFFECT.weak])
+    return chosen[[pair in worth for pair in zip(chosen["cue"], labels[chosen["image"]], strict=True)]]
+
+
 def _ask_fold(asker: "_Asker", chosen: pd.DataFrame, fold: int, advance: Callable[[int], None]) -> None:
     for number, start in enumerate(range(0, len(chosen), _PART)):
-        path = asker.store.folder / "masking" / f"fold-{fold}-{number:05d}.parquet"
+        path = asker.store.folder / "masking" / f"{asker.filling}-fold-{fold}-{number:05d}.parquet"
         pairs = chosen.iloc[start : start + _PART]
         if not path.exists():
             asker.write(pairs, path)
@@ -91,13 +103,17 @@ def _ask_fold(asker: "_Asker", chosen: pd.DataFrame, fold: int, advance: Callabl
 
 @dataclass(frozen=True)
 class _Asker:
-    """Asks the network of one fold about that fold's images. ``before`` are the predictions, ``colour`` the mean."""
+    """Asks the network of one fold about that fold's images, ``before`` being what it said of them.
+
+    What is hidden is filled with ``colour``, or without it with a blur.
+    """
 
     store: ActivationStore
     network: Network
     cues: CueTable
     before: pd.DataFrame
-    colour: NDArray[np.float64]
+    filling: str
+    colour: NDArray[np.float64] | None
 
     def write(self, pairs: pd.DataFrame, path: Path) -> None:
         """Ask about some (cue, image) pairs; the table is written last, as a sign of being done."""
@@ -108,8 +124,7 @@ class _Asker:
         room = np.array(controls.any((1, 2)))
         views = self._views(images[room], masks[room], controls[room])
         probabilities, pooled = (self._spread(answers, room) for answers in self._predict(views))
-        rows = pooled.reshape(len(pairs) * len(FILLINGS), 2, -1)
-        tensors = {name: torch.from_numpy(rows[:, view].copy()) for view, name in enumerate(_VIEWS)}
+        tensors = {name: torch.from_numpy(pooled[:, view].copy()) for view, name in enumerate(_VIEWS)}
         checkpoints.save_tensors(path.with_suffix(".safetensors"), tensors, {})
         write_table(path, self._table(pairs, probabilities))
 
@@ -121,14 +136,13 @@ class _Asker:
     def _views(
         self, images: Images, masks: NDArray[np.bool_], controls: NDArray[np.bool_]
     ) -> Iterator[NDArray[np.uint8]]:
-        """For each image and filling the picture with the cue hidden, then with its control hidden."""
+        """For each image the picture with the cue hidden, then with its control hidden."""
         settings = self.store.config
         batches = read_batches(self.store.dataset, images, settings, settings.compute.batch_size)
         pictures = (pixels for _, batch in batches for pixels in batch)
         for pixels, mask, control in zip(pictures, masks, controls, strict=True):
-            for colour in (None, self.colour):
-                yield hide(pixels, mask, colour)
-                yield hide(pixels, control, colour)
+            yield hide(pixels, mask, self.colour)
+            yield hide(pixels, control, self.colour)
 
     def _predict(self, views: Iterator[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
         """Class probabilities (views, classes) and pooled pretrained activations (views, C), in full batches."""
@@ -144,25 +158,22 @@ class _Asker:
         return np.concatenate(probabilities), np.concatenate(pooled)
 
     def _spread(self, answers: NDArray[np.floating], room: NDArray[np.bool_]) -> NDArray[np.floating]:
-        """Answers about the views (views, d) by pair, filling and what is hidden (pairs, fillings, 2, d), else NaN."""
-        spread = np.full((len(room), len(FILLINGS), 2, answers.shape[1]), np.nan, answers.dtype)
+        """Answers about the views (views, d) by pair and what is hidden (pairs, 2, d), else NaN."""
+        spread = np.full((len(room), 2, answers.shape[1]), np.nan, answers.dtype)
         spread[room] = answers.reshape(-1, *spread.shape[1:])
         return spread
 
     def _table(self, pairs: pd.DataFrame, probabilities: NDArray[np.floating]) -> pd.DataFrame:
         images = pairs["image"].to_numpy()
         labels, before = self.store.dataset.labels[images], self.before.loc[images]
-        p = probabilities[np.arange(len(pairs)), :, :, labels].reshape(-1, 2)
-        asked = np.isfinite(p[:, 0])
-        predicted = np.where(asked[:, None], probabilities.argmax(3).reshape(-1, 2), -1)
-        first = np.stack(before["probabilities"]).argmax(1)
-        table = pairs.loc[pairs.index.repeat(len(FILLINGS))].reset_index(drop=True)
-        return table.assign(
-            filling=np.tile(FILLINGS, len(pairs)),
-            p_before=before["p_label"].to_numpy(np.float64).repeat(len(FILLINGS)),
+        p = probabilities[np.arange(len(pairs)), :, labels]
+        predicted = np.where(np.isfinite(p[:, :1]), probabilities.argmax(2), -1)
+        return pairs.reset_index(drop=True).assign(
+            filling=self.filling,
+            p_before=before["p_label"].to_numpy(np.float64),
             p_masked=p[:, 0].astype(np.float64),
             p_control=p[:, 1].astype(np.float64),
-            predicted_before=first.repeat(len(FILLINGS)),
+            predicted_before=np.stack(before["probabilities"]).argmax(1),
             predicted_masked=predicted[:, 0],
             predicted_control=predicted[:, 1],
         )
@@ -180,7 +191,7 @@ def _gathered(folder: AuditFolder) -> pd.DataFrame:
 
 
 def _shards(folder: AuditFolder) -> list[Path]:
-    return sorted((folder / "masking").glob("fold-*.safetensors"))
+    return sorted((folder / "masking").glob("*-fold-*.safetensors"))
 
 
 def _forget_other_inputs(folder: AuditFolder, chosen: pd.DataFrame, config: Config) -> None:
@@ -190,6 +201,6 @@ def _forget_other_inputs(folder: AuditFolder, chosen: pd.DataFrame, config: Conf
     marker = folder / "masking" / "key"
     if marker.exists() and marker.read_text(encoding="utf-8") == key:
         return
-    for stale in (folder / "masking").glob("fold-*"):
+    for stale in (folder / "masking").glob("*fold-*"):
         stale.unlink()
     write_text(marker, key)

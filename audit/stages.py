@@ -63,7 +63,7 @@ STAGES = (
         ("attention", "evidence", "seed"),
         version=5,
     ),
-    Stage("masking", "audit.masking:build", ("training", "cues"), ("evidence.effect_images", "seed"), version=2),
+    Stage("masking", "audit.masking:build", ("training", "cues"), ("evidence.effect_images", "seed"), version=3),
     Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed"), version=6),
     Stage(
         "findings",

@@ -17,6 +17,7 @@ from audit.masking import FILLINGS, read_masked
 from audit.models import load_backbone
 from audit.pixels import read_pixels
 from audit.runtime import choose_runtime
+from audit.severity import EFFECT
 from audit.stages import STAGES, run_stage
 from audit.training import load_fold
 from tests.planted import SIDE, draw_dataset, run_audit, tiny_config
@@ -42,12 +43,17 @@ def audit(config, tmp_path_factory) -> AuditFolder:
     return run_audit(tmp_path_factory.mktemp("audit"), config, until="masking")
 
 
-def test_every_pair_is_asked_under_both_fillings(audit):
-    table = read_table(audit.masking)
-    assert (table.groupby(["cue", "image"])["filling"].agg(tuple) == FILLINGS).all()
-    outside = table[table["cue"] == "outside_nearly_all"]
-    assert len(outside) == 2 * 2 * 16 and outside["p_masked"].notna().all()
-    assert (outside.groupby("image")["p_before"].nunique() == 1).all()
+def test_every_pair_is_asked_with_a_blur_and_again_only_where_that_had_an_effect(audit):
+    table, labels = read_table(audit.masking), load_dataset(audit).labels
+    table["label"], table["effect"] = labels[table["image"]], table["p_control"] - table["p_masked"]
+    blurred, filled = (table[table["filling"] == filling] for filling in FILLINGS)
+    outside = blurred[blurred["cue"] == "outside_nearly_all"]
+    assert len(outside) == 2 * 16 and outside["p_masked"].notna().all()
+    worth = blurred.groupby(["cue", "label"]).filter(lambda pairs: pairs["effect"].mean() >= EFFECT.weak)
+    assert 0 < len(worth) < len(blurred)
+    once, again = (set(map(tuple, rows[["cue", "image"]].to_numpy().tolist())) for rows in (worth, filled))
+    assert again == once
+    assert (table[table["p_masked"].notna()].groupby("image")["p_before"].nunique() == 1).all()
 
 
 def test_nothing_is_asked_where_there_is_no_room_for_a_control(audit):
@@ -91,7 +97,7 @@ def test_batches_are_filled_across_cues(audit, config, tmp_path, monkeypatch):
     assert read_table(audit.masking).equals(table)
     parts = len(list((audit / "masking").glob("*.parquet")))
     assert sum(sizes) == 2 * table["p_masked"].notna().sum()
-    assert len(sizes) - sizes.count(7) <= parts < len(sizes) / 4
+    assert len(sizes) - sizes.count(7) <= parts < len(sizes) / 3
 
 
 def _forgotten(folder: AuditFolder) -> AuditFolder:

@@ -182,6 +182,15 @@ def test_both_fillings_are_shown(page):
     assert re.search(r"with a blur \+34 \(\+30 to \+38\) ?, with the dataset's mean colour \+2\d \(", text)
 
 
+def test_a_second_filling_that_was_not_tried_is_not_shown(small):
+    def forget(record):
+        for finding in record["findings"]:
+            finding["evidence"].get("effect", {}).pop("mean", None)
+
+    text = page_of(changed(small, forget)).text
+    assert "too little to try a second way of covering it" in text and "the dataset's mean colour" not in text
+
+
 def test_the_control_of_the_leakage_is_shown(page):
     assert "a place of the same size elsewhere 0.66 (0.60 to 0.72)" in page.text
 

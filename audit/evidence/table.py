@@ -192,8 +192,9 @@ class Measurer:
         asked, left = rows["image"].nunique(), comparable["image"].nunique()
         if asked >= self.config.evidence.min_images > left:
             return unmeasured("It covers too much of the pictures: there is no equal area left to compare with.", asked)
+        tried = [name for name in FILLINGS if name == FILLINGS[0] or (rows["filling"] == name).any()]
         return weaker(
-            {name: self._under(comparable[comparable["filling"] == name], cue, label, name) for name in FILLINGS}
+            {name: self._under(comparable[comparable["filling"] == name], cue, label, name) for name in tried}
         )
 
     def _under(self, rows: pd.DataFrame, cue: Cue, label: int, filling: str) -> Measure:
