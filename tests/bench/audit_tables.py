@@ -5,6 +5,7 @@ from typing import Any
 
 from audit.evidence.intervals import wilson
 from tests.bench.audit_cases import GENDER, KINDS, PAIRS, Case
+from tests.bench.audit_scores import FLAGGED, NAMES
 
 Result = tuple[Case, Mapping[str, Any]]
 STRONG = (95, 90, 80)
@@ -29,8 +30,6 @@ def report(results: Sequence[Result]) -> Iterator[str]:
 
 def subsample_report(results: Sequence[Result]) -> Iterator[str]:
     """In how many draws face or hair, or a look or part of them, are flagged, at the paper's bias and at balance."""
-    from tests.bench.audit_scores import FLAGGED, NAMES
-
     yield "| draws | n | flagged | high | bar | met |"
     yield "|---|---|---|---|---|---|"
     for words, biased in (("at the paper's bias", True), ("as many men as women", False)):
