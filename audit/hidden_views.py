@@ -16,6 +16,7 @@ from audit.folder import AuditFolder, read_table, value_digest
 from audit.hiding import control_masks, hide, mean_colour
 from audit.models import Network
 from audit.pixels import read_pixels
+from audit.progress import track
 
 _FILLINGS = ("blur", "mean")
 
@@ -45,8 +46,10 @@ def view_activations(store: ActivationStore, cues: CueTable, pairs: pd.DataFrame
         return np.zeros((0, 2, 1, 1, 1), np.float16)
     if not path.exists():
         views, parts = _views(store, cues, pairs), []
-        while batch := list(islice(views, store.config.compute.batch_size)):
-            parts.append(to_half(store.compute(np.stack(batch))))
+        with track("hiding cues", 2 * len(pairs), "views") as advance:
+            while batch := list(islice(views, store.config.compute.batch_size)):
+                parts.append(to_half(store.compute(np.stack(batch))))
+                advance(len(batch))
         activations = np.concatenate(parts)
         save_array(path, activations.reshape(-1, 2, *activations.shape[1:]))
     kept: NDArray[np.float16] = np.load(path, mmap_mode="r", allow_pickle=False)
