@@ -192,10 +192,17 @@ class Config(Section):
     ]
     own_cues: list[OwnCueConfig] = []
     expected_cues: list[str] = []
+    irrelevant_cues: list[str] = []
     evidence: EvidenceConfig = EvidenceConfig()
     self_audit: SelfAuditConfig = SelfAuditConfig()
     report: ReportConfig = ReportConfig()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+    @model_validator(mode="after")
+    def _one_opinion(self) -> Self:
+        if both := set(self.expected_cues) & set(self.irrelevant_cues):
+            raise ValueError(f"'{min(both)}' is among both expected_cues and irrelevant_cues; decide on one")
+        return self
 
 
 def load_config(path: Path | None = None, overrides: Sequence[str] = (), **dataset: Path | None) -> Config:

@@ -29,7 +29,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
                 _fill(store, images, flipped, keep=bool(orientations))
                 advance(len(images))
     summary = folder.cache / "features.json"
-    write_json(summary, {"key": _key(store), "images": len(store.dataset.images), "cached": len(orientations)})
+    write_json(summary, {"key": cache_key(store), "images": len(store.dataset.images), "cached": len(orientations)})
     return [summary, *sorted(folder.cache.glob("pooled-*.npy"))]
 
 
@@ -93,14 +93,15 @@ def _pool(store: ActivationStore, trunk: torch.Tensor) -> NDArray[np.float32]:
 def _forget_other_inputs(store: ActivationStore) -> None:
     """Drop shards of other photographs, weights or settings that an earlier run left in the cache."""
     marker = store.folder.cache / "key"
-    if marker.exists() and marker.read_text(encoding="utf-8") == _key(store):
+    if marker.exists() and marker.read_text(encoding="utf-8") == cache_key(store):
         return
     for stale in store.folder.cache.glob("*.npy"):
         stale.unlink()
-    write_text(marker, _key(store))
+    write_text(marker, cache_key(store))
 
 
-def _key(store: ActivationStore) -> str:
+def cache_key(store: ActivationStore) -> str:
+    """Digest of all that the cached activations depend on; ``cache/key`` holds that of the shards beside it."""
     model = store.config.model.model_dump(mode="json")
     photographs = store.dataset.images["sha256"].tolist()
     return value_digest(photographs, model, store.backbone.origin.sha256, store.config.seed)

@@ -200,6 +200,32 @@ class SoftBackground:
         return Planted(np.rint(mixed).astype(np.uint8), share > 0)
 
 
+@dataclass(frozen=True)
+class Logo:
+    """A pale emblem, a ring around a triangle, in one corner of every picture that has it.
+
+    ``side`` in shares of the shorter side; ``opacity`` in (0, 1]; ``corner`` is (column, row), 0 for left and top.
+    """
+
+    side: float = 0.18
+    opacity: float = 0.4
+    corner: tuple[int, int] = (1, 1)
+    cue: str = "patch"
+
+    def __call__(self, pixels: Pixels, rng: np.random.Generator) -> Planted:
+        """The mask is the disc that the ring encloses; nothing is left to chance."""
+        height, width = pixels.shape[:2]
+        radius = max(3.0, self.side * min(height, width) / 2)
+        margin = 1.3 * radius
+        cx, cy = (width - margin if self.corner[0] else margin, height - margin if self.corner[1] else margin)
+        y, x = (np.arange(height)[:, None] + 0.5 - cy) / radius, (np.arange(width) + 0.5 - cx) / radius
+        distance = np.hypot(x, y)
+        ring = (distance < 1) & (distance > 0.8)
+        triangle = (y < 0.4) & (y > 2 * np.abs(x) - 0.6)
+        mixed = pixels + (ring | triangle)[..., None] * (255.0 - pixels) * self.opacity
+        return Planted(np.rint(mixed).astype(np.uint8), distance < 1)
+
+
 # One of each kind of mark that a detector should see.
 MARKS: dict[str, Mark] = {
     "corner tag": Tag(),

@@ -35,6 +35,7 @@ app = typer.Typer(
     "bias-audit fetch                     brings the model files (once)\n\n"
     "bias-audit check photos/             are these photographs fit for an audit? (seconds)\n\n"
     "bias-audit run photos/               the audit itself (minutes)\n\n"
+    "bias-audit verify audits/photos-...  does the plan help? (minutes)\n\n"
     "Exit codes: 0 done, 1 failed, 2 bad input or settings, 3 findings at or above --fail-on, 130 interrupted.",
 )
 
@@ -45,6 +46,14 @@ class Severity(StrEnum):
     HIGH = "high"
     MEDIUM = "medium"
     LOW = "low"
+
+
+class Remedy(StrEnum):
+    """A way of mending that the plan offers."""
+
+    WEIGHT = "weight"
+    DROP = "drop"
+    COLLECT = "collect"
 
 
 class Method(StrEnum):
@@ -305,6 +314,64 @@ def report(audit: Annotated[Path, typer.Argument(help="An audit folder, as `run`
 
 
 @app.command()
+def verify(
+    audit: Annotated[Path, typer.Argument(help="The folder of a finished audit, as `run` leaves it.")],
+    strategy: Annotated[
+        Remedy | None,
+        typer.Option(
+            help="weight: rare combinations count more (plan/weights.csv). drop: some photographs are left out "
+            "(plan/drop.csv). collect: new photographs, given by --with, join the training. Weight if nothing is "
+            "given, collect with --with.",
+            show_default=False,
+        ),
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--with",
+            metavar="NEW_PHOTOS",
+            help="New photographs: a folder with one subfolder per class, or a CSV file with the columns path and "
+            "label. They join the training only; copies of photographs in the audit are refused.",
+            show_default=False,
+        ),
+    ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=2, help="How often everything is trained, each time from another start. Fewer than 5 tell little."
+        ),
+    ] = 5,
+    quiet: Quiet = False,
+) -> None:
+    """Did it help? Train an audit's models again under its plan and compare them on the same photographs.
+
+    Every model is tested on the photographs that it was not trained on, before and after. The report gets the section
+    "Did it help?", also when it did not. An interrupted verification goes on where it stopped.
+
+    [bold]Examples[/bold]
+
+    bias-audit verify audits/photos-20260102-030405
+
+    bias-audit verify audits/photos-20260102-030405 --strategy drop
+
+    bias-audit verify audits/photos-20260102-030405 --with new-photos/
+    """
+    from flows.interrupt import interruptible
+
+    with interruptible(FAREWELL), told_errors():
+        from audit.folder import read_json
+        from audit.progress import reporting_to
+        from flows.run import verify_audit
+        from flows.terminal import reporter, say
+
+        remedy = strategy or (Remedy.WEIGHT if source is None else Remedy.COLLECT)
+        with reporter(quiet) as listener, reporting_to(listener):
+            folder = verify_audit(audit, remedy.value, source, seeds)
+        say(read_json(folder / "verification" / remedy / "verification.json")["sentence"])
+        say(_short(folder.report))
+
+
+@app.command()
 def explain(
     image: Annotated[Path, typer.Argument(help="A photograph, of the dataset or not.")],
     audit: Annotated[Path, typer.Option(help="The folder of a finished audit, as `run` leaves it.")],
@@ -341,6 +408,42 @@ def explain(
         save_picture(sight.image, out)
         say(f"The model answers {printable(sight.predicted)}; {sight.confidence:.0%} sure of {printable(sight.label)}.")
         say(str(out))
+
+
+@app.command()
+def mask(
+    audit: Annotated[Path, typer.Argument(help="The folder of a finished audit, as `run` leaves it.")],
+    cue: Annotated[
+        str, typer.Option(help="What to take out of the photographs, by its name in the audit: text, border ...")
+    ],
+    out: Annotated[Path, typer.Option(help="The folder to write: one subfolder per class.")],
+    irrelevant: Annotated[
+        bool,
+        typer.Option("--irrelevant", help="You know that the cue, though no mark, has nothing to do with the classes."),
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write an audit's photographs again without a cue: borders cut off, marks painted over, anything else blurred.
+
+    The photographs themselves are not touched.
+
+    [bold]Examples[/bold]
+
+    bias-audit mask audits/photos-20260102-030405 --cue text --out masked/
+
+    bias-audit mask audits/photos-20260102-030405 --cue face --irrelevant --out masked/
+    """
+    with told_errors():
+        from audit.folder import AuditFolder
+        from audit.masked import write_masked
+        from audit.progress import reporting_to
+        from flows.terminal import reporter, say
+
+        with reporter(quiet) as listener, reporting_to(listener):
+            written, changed = write_masked(AuditFolder(audit), cue, out, irrelevant)
+        say(
+            f"{written} photographs written, {changed} of them changed: audit them with 'bias-audit run {_short(out)}'."
+        )
 
 
 def _settings(

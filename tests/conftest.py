@@ -1,12 +1,16 @@
 """One Prefect server for all tests that need one; nothing is written into the user's own folders."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from audit.cues import answers
 from flows.server import EmbeddedServer
+
+# Doctests are looked for in every module, and this one imports packages that only the extra `bench` brings.
+collect_ignore = [] if find_spec("torchcam") else ["bench/speed.py"]
 
 
 @pytest.fixture(autouse=True)

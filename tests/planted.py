@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from audit.config import Config, parse_config
-from audit.folder import AuditFolder
+from audit.config import Config, dump_config, parse_config
+from audit.folder import AuditFolder, write_text
 from audit.stages import STAGES, run_stage
+from flows.manifest import write_manifest
 
 SIDE = 64
 STICKER = (40, 60, 230)
@@ -69,3 +70,11 @@ def run_audit(folder: Path, config: Config, until: str = "record") -> AuditFolde
         if stage.name == until:
             return audit
     raise ValueError(until)
+
+
+def finished_audit(folder: Path, config: Config) -> AuditFolder:
+    """All stages done, settings and manifest written: what ``bias-audit run`` leaves, but for the report."""
+    audit = run_audit(folder, config)
+    write_text(audit.config, dump_config(config))
+    write_manifest(audit, STAGES)
+    return audit

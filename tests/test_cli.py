@@ -168,7 +168,7 @@ def plain(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", source, *arguments], env=environment, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("name", ["run", "check", "fetch", "demo", "report"])
+@pytest.mark.parametrize("name", ["run", "check", "fetch", "demo", "report", "verify"])
 def test_every_command_has_a_help_with_an_example(name):
     done = plain(name, "--help")
     assert done.returncode == 0

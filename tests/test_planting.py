@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.cues.border import border_mask, find_border
-from audit.planting import MARKS, Bar, Caption, Frame, Letterbox, SoftBackground, Sticker, Tag, Tint, Watermark
+from audit.planting import MARKS, Bar, Caption, Frame, Letterbox, Logo, SoftBackground, Sticker, Tag, Tint, Watermark
 
 
 def _noise(height: int = 150, width: int = 200, seed: int = 0) -> np.ndarray:
@@ -115,3 +115,17 @@ def test_a_soft_background_leaves_the_middle_sharp():
     np.testing.assert_array_equal(planted.pixels[~planted.mask], pixels[~planted.mask])
     edges = np.abs(np.diff(planted.pixels[:20].astype(int), axis=1)).mean()
     assert edges < 0.2 * np.abs(np.diff(pixels[:20].astype(int), axis=1)).mean()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(20, 260), st.integers(20, 260), st.sampled_from([(0, 0), (1, 0), (0, 1), (1, 1)]))
+def test_a_logo_keeps_to_its_corner_and_lets_the_picture_through(height, width, corner):
+    pixels = _noise(height, width)
+    planted = Logo(opacity=0.3, corner=corner)(pixels, np.random.default_rng(0))
+    np.testing.assert_array_equal(planted.pixels[~planted.mask], pixels[~planted.mask])
+    changed = _changed(pixels, planted.pixels)
+    assert 0.3 < changed[planted.mask].mean() < 0.9
+    expected = np.rint(pixels[changed] + 0.3 * (255.0 - pixels[changed]))
+    np.testing.assert_array_equal(planted.pixels[changed], expected)
+    rows, columns = (np.flatnonzero(planted.mask.any(axis)).mean() + 0.5 for axis in (1, 0))
+    assert (columns > width / 2, rows > height / 2) == (corner[0] == 1, corner[1] == 1)

@@ -1,0 +1,141 @@
+"""The benchmark's tables: how much of what was planted is found, by kind and by pair, beside the bars."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from audit.evidence.intervals import wilson
+from tests.bench.audit_cases import GENDER, KINDS, PAIRS, Case
+from tests.bench.audit_scores import FLAGGED, NAMES
+
+Result = tuple[Case, Mapping[str, Any]]
+STRONG = (95, 90, 80)
+LEAST_FOUND, LEAST_FIRST, MOST_ALARMED = 0.95, 0.85, 0.05
+_BIASED_AT_LEAST, _BALANCED_AT_MOST = 9, 1
+
+
+def report(results: Sequence[Result]) -> Iterator[str]:
+    """Lines of Markdown: a table by kind and pair, the figures beside their bars, and every miss and false high."""
+    planted = [result for result in results if not result[0].is_clean]
+    yield from _crossed(planted)
+    yield ""
+    yield from _bars(planted, [result for result in results if result[0].is_clean])
+    yield ""
+    if all("peers" in found for _, found in results):
+        yield from _peers(planted, [result for result in results if result[0].is_clean])
+        yield ""
+    yield from _failures(results)
+    seconds = sum(found["seconds"]["all"] for _, found in results)
+    yield f"{len(results)} cases, {seconds / 60:.0f} minutes of audits."
+
+
+def subsample_report(results: Sequence[Result]) -> Iterator[str]:
+    """In how many draws face or hair, or a look or part of them, are flagged, at the paper's bias and at balance."""
+    yield "| draws | n | flagged | high | bar | met |"
+    yield "|---|---|---|---|---|---|"
+    for words, biased in (("at the paper's bias", True), ("as many men as women", False)):
+        counts = {"flagged": 0, "high": 0}
+        chosen = [found for case, found in results if case.is_clean != biased]
+        for found in chosen:
+            graded = {one["severity"] for one in found["findings"] if _is_within(one["cue"], NAMES[GENDER])}
+            counts["flagged"] += bool(graded & set(FLAGGED))
+            counts["high"] += "high" in graded
+        met = counts["flagged"] >= _BIASED_AT_LEAST if biased else counts["high"] <= _BALANCED_AT_MOST
+        bar = f"flagged ≥ {_BIASED_AT_LEAST}" if biased else f"high ≤ {_BALANCED_AT_MOST}"
+        yield f"| {words} | {len(chosen)} | {counts['flagged']} | {counts['high']} | {bar} | {_yes(met)} |"
+
+
+def _is_within(cue: str, names: frozenset[str]) -> bool:
+    return cue.split(" look ")[0] in names
+
+
+def _crossed(planted: Sequence[Result]) -> Iterator[str]:
+    yield f"| found | {' | '.join(f'{pair}/{100 - pair}' for pair in PAIRS)} | first | maps point | cue located |"
+    yield "|---|" + "---|" * (len(PAIRS) + 3)
+    for kind in (*KINDS, "all"):
+        of_kind = [result for result in planted if kind in ("all", result[0].kind)]
+        cells = [_count([r for r in of_kind if r[0].pair == pair], _found) for pair in PAIRS]
+        strong = [result for result in of_kind if result[0].pair in STRONG]
+        means = (_mean(strong, "pointing"), _mean(strong, "located"))
+        yield f"| {' | '.join((kind, *cells, _count(strong, _first), *means))} |"
+
+
+def _bars(planted: Sequence[Result], clean: Sequence[Result]) -> Iterator[str]:
+    strong = [result for result in planted if result[0].pair in STRONG]
+    faint = [result for result in planted if result[0].pair == min(PAIRS)]
+    yield "| figure | share | 95 % interval | bar | met |"
+    yield "|---|---|---|---|---|"
+    yield _bar("found at 95/5, 90/10, 80/20", strong, _found, LEAST_FOUND)
+    yield _bar("true cue first, at these", strong, _first, LEAST_FIRST)
+    yield _bar("60/40 not cleared", faint, lambda found: found["score"]["verdict"] != "cleared", 1.0)
+    yield _bar("clean audits without a high", clean, lambda found: not found["score"]["highs"], 1 - MOST_ALARMED)
+    yield _bar("clean audits without a medium or high", clean, lambda found: not _alarms(found), None)
+
+
+def _peers(planted: Sequence[Result], clean: Sequence[Result]) -> Iterator[str]:
+    """What the peers find of the strong cases; what counts as found is said in tests/bench/peers.py."""
+    strong = [result for result in planted if result[0].pair in STRONG]
+    yield "| found at 95/5, 90/10, 80/20 | ours | Datalab | SpRAy, read perfectly |"
+    yield "|---|---|---|---|"
+    for kind in (*KINDS, "all"):
+        of_kind = [result for result in strong if kind in ("all", result[0].kind)]
+        cells = (_count(of_kind, test) for test in (_found, _peer("datalab", "found"), _peer("spray", "found")))
+        yield f"| {kind} | {' | '.join(cells)} |"
+    alarmed = _count(clean, _peer("datalab", "flagged"))
+    clusters = [found["peers"]["spray"]["clusters"] for _, found in (*planted, *clean)]
+    ours = _count(clean, lambda found: bool(found["score"]["highs"]))
+    yield f"| clean audits with a high or an alarm | {ours} | {alarmed} | |"
+    yield f"| groups of maps to look at | | | {sum(clusters) / len(clusters):.1f} per audit |"
+
+
+def _peer(peer: str, answer: str) -> Callable[[Any], bool]:
+    return lambda found: bool(found["peers"][peer][answer])
+
+
+def _bar(words: str, results: Sequence[Result], test: Callable[[Any], bool], least: float | None) -> str:
+    if not results:
+        return f"| {words} | | | | |"
+    hits = sum(map(test, (found for _, found in results)))
+    low, high = wilson(float(hits), len(results))
+    shown = f"{hits} of {len(results)} = {hits / len(results):.2f} | {low:.2f} to {high:.2f}"
+    met = ("", "") if least is None else (f"≥ {least:.2f}", _yes(hits >= least * len(results)))
+    return f"| {words} | {shown} | {' | '.join(met)} |"
+
+
+def _failures(results: Sequence[Result]) -> Iterator[str]:
+    for case, found in results:
+        said = found["score"]
+        if case.is_clean and _alarms(found):
+            high, medium = (", ".join(said[name]) or "none" for name in ("highs", "mediums"))
+            yield f"- {case.name}: high {high}; medium {medium}"
+        elif not case.is_clean and case.pair in STRONG and said["rank"] != 1:
+            yield f"- {case.name}: {said['verdict']}, rank {said['rank']}; before it {', '.join(_before(found))}"
+
+
+def _before(found: Mapping[str, Any]) -> list[str]:
+    rank = found["score"]["rank"] or 4
+    return [f"{one['cue']} ({one['severity']})" for one in found["findings"] if one["rank"] < rank][:4]
+
+
+def _alarms(found: Mapping[str, Any]) -> list[str]:
+    return [*found["score"]["highs"], *found["score"]["mediums"]]
+
+
+def _found(found: Mapping[str, Any]) -> bool:
+    return bool(found["score"]["found"])
+
+
+def _first(found: Mapping[str, Any]) -> bool:
+    return found["score"]["rank"] == 1
+
+
+def _count(results: Sequence[Result], test: Callable[[Any], bool]) -> str:
+    return f"{sum(test(found) for _, found in results)} of {len(results)}" if results else ""
+
+
+def _mean(results: Sequence[Result], name: str) -> str:
+    values = [found["score"][name] for _, found in results if found["score"][name] is not None]
+    return f"{sum(values) / len(values):.2f}" if values else ""
+
+
+def _yes(met: bool) -> str:
+    return "yes" if met else "**no**"
