@@ -13,6 +13,7 @@ from audit.errors import ConfigError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+MarkKind = Literal["text", "sticker", "border", "tint", "blur"]
 
 
 class Section(BaseModel):
@@ -128,6 +129,21 @@ class EvidenceConfig(Section):
     effect_images: Count = 15
 
 
+class SelfAuditConfig(Section):
+    """How thoroughly the audit measures its own false alarms and what it would miss; 0 leaves either out."""
+
+    permutations: Annotated[int, Field(ge=0)] = 5
+    null_images: Annotated[int, Field(ge=20)] = 200
+    power_images: Annotated[int, Field(ge=0)] = 40
+    kinds: list[MarkKind] = ["text", "sticker", "blur"]
+
+    @model_validator(mode="after")
+    def _enough_or_none(self) -> Self:
+        if 0 < self.power_images < 20:
+            raise ValueError("power_images: fewer than 20 photographs show nothing; give 0 to leave this out")
+        return self
+
+
 class ReportConfig(Section):
     """What the HTML shows."""
 
@@ -176,9 +192,17 @@ class Config(Section):
     ]
     own_cues: list[OwnCueConfig] = []
     expected_cues: list[str] = []
+    irrelevant_cues: list[str] = []
     evidence: EvidenceConfig = EvidenceConfig()
+    self_audit: SelfAuditConfig = SelfAuditConfig()
     report: ReportConfig = ReportConfig()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+    @model_validator(mode="after")
+    def _one_opinion(self) -> Self:
+        if both := set(self.expected_cues) & set(self.irrelevant_cues):
+            raise ValueError(f"'{min(both)}' is among both expected_cues and irrelevant_cues; decide on one")
+        return self
 
 
 def load_config(path: Path | None = None, overrides: Sequence[str] = (), **dataset: Path | None) -> Config:

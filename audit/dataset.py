@@ -86,7 +86,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
 
     Raises DatasetError, one sentence per line, when the dataset cannot be audited.
     """
-    listing, table = _read(config)
+    listing, table = read_files(config)
     inspection = _inspect(listing, table, config)
     if inspection.problems:
         raise DatasetError("\n".join(inspection.problems))
@@ -100,7 +100,7 @@ def inspect(config: Config) -> Inspection:
 
     Raises DatasetError only where there is nothing to judge: no photographs given, folder or manifest not readable.
     """
-    listing, table = _read(config)
+    listing, table = read_files(config)
     return _inspect(listing, table, config)
 
 
@@ -118,7 +118,7 @@ def load_dataset(folder: AuditFolder) -> Dataset:
     )
 
 
-def _read(config: Config) -> tuple[Listing, pd.DataFrame]:
+def read_files(config: Config) -> tuple[Listing, pd.DataFrame]:
     """List and read all files; the table is that of ``images.parquet``."""
     listing = list_files(config.dataset)
     unread = iter(_fingerprints([listing.root / file.path for file in listing.files if not file.reason], config))

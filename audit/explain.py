@@ -38,7 +38,12 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     inside the control of equal size and shape elsewhere (``hiding.control_mask``; zeros where there is no room).
     A killed run goes on at the shard it was in.
     """
-    store = ActivationStore.open(folder, config)
+    return explain(ActivationStore.open(folder, config))
+
+
+def explain(store: ActivationStore) -> list[Path]:
+    """As ``build``, from a store that is open."""
+    folder, config = store.folder, store.config
     detections = load_detections(folder)
     with track("explaining", len(store.dataset.images)) as advance:
         written = [_explain_fold(store, detections, fold, advance) for fold in range(config.training.folds)]

@@ -15,13 +15,17 @@ from audit.config import Config
 from audit.cues.cue import Cue
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
+from audit.evidence.balanced import beats_guessing
 from audit.evidence.table import KINDS, read_evidence
 from audit.folder import AuditFolder, read_table, write_json
+from audit.inventory import Flagged, Inventory
 from audit.pixels import Images
-from audit.plan import Flagged, PlanCell, cells, write_plan
+from audit.plan import write_plan
 from audit.progress import note
+from audit.retouch import way_to_mask
 from audit.sanity import maps_are_trusted
 from audit.severity import ORDER, Evidence, Severity, Strength, in_data, in_model, severity
+from audit.ways import PlanCell, cells
 
 # What a verdict is worth when the maps failed their own checks: clearing a cue needs maps that can be trusted, too.
 LOWERED: Mapping[Severity, Severity] = {
@@ -30,7 +34,9 @@ LOWERED: Mapping[Severity, Severity] = {
     "low": "not_enough_data",
     "cleared": "not_enough_data",
 }
-_LEVELS: dict[Strength, int] = {"strong": 3, "weak": 2, "unknown": 1, "none": 0}
+_COMPLAINTS: tuple[Severity, ...] = ("high", "medium", "low")
+_LEVELS: dict[Strength, int] = {"strong": 2, "weak": 1, "unknown": 0, "none": 0}
+_UNMEASURED = Evidence(None, None, None, None)
 
 
 @dataclass(frozen=True)
@@ -46,12 +52,13 @@ class Verdict:
     lowered: bool = False
 
     @property
-    def rank(self) -> tuple[int, float, str]:
-        """Sort key: gravest first, then strongest."""
+    def rank(self) -> tuple[int, int, bool, float, str]:
+        """Sort key: gravest first, then what is certain, what has a name, and what can be counted before what leaks."""
         leak, shown = self.figures["leakage"]["value"] or 0.5, abs(self.figures["prevalence"].get("difference") or 0)
         effect, gap = self.figures["effect"]["value"] or 0, self.figures["gap"]["value"] or 0
-        weight = max(2 * (leak - 0.5), shown) + max(effect, gap, 0) + _LEVELS[self.data] + _LEVELS[self.model]
-        return ORDER.index(self.severity), -weight, self.cue.name
+        certain = _LEVELS[self.data] + _LEVELS[self.model]
+        weight = shown + max(leak - 0.5, 0) + max(effect, gap, 0)
+        return ORDER.index(self.severity), -certain, self.cue.kind == "cluster", -weight, self.cue.name
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
@@ -61,24 +68,28 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     image, and one finding per class otherwise.
     """
     dataset, cues = load_dataset(folder), load_cues(folder)
-    for name in sorted(set(config.expected_cues) - {cue.name for cue in cues.cues}):
-        note(f"expected_cues names '{name}', which was not looked for; the cues are listed in cues.json.")
+    _note_unknown(config, {cue.name for cue in cues.cues})
     judged: Iterable[Verdict] = _verdicts(folder, config, dataset, cues)
     if not maps_are_trusted(folder):
         judged = map(lower, judged)
     verdicts = sorted(judged, key=lambda verdict: verdict.rank)
-    chooser = _Exemplars(folder, config, dataset, cues)
+    trust = read_table(folder.predictions)["p_label"].to_numpy(np.float64)
+    inventory = Inventory(dataset, trust, config.dataset.min_images_per_class)
+    chooser = _Exemplars(folder, config, dataset, cues, trust)
     entries, flagged, wanted = [], [], []
+    marks: dict[str, Flagged] = {}
     for number, verdict in enumerate(verdicts, 1):
         cue = verdict.cue
         one = Flagged(f"F{number}", cue.name, cue.words, cues.present(cue), cues.known(cue))
-        needed = cells(dataset, one) if _is_uneven(verdict) else []
+        needed = cells(inventory, one) if _is_uneven(verdict) else []
         wanted += needed
         flagged += [one] if verdict.severity in ("high", "medium") and needed else []
+        if verdict.severity in _COMPLAINTS:
+            place = cues.named(cues.place_of(cue))
+            marks.setdefault(place.name, _mark(one.finding, place, config, cues))
         entries.append(_entry(one.finding, verdict, needed, chooser))
     write_json(folder.findings, entries)
-    plan = write_plan(folder, dataset, flagged, wanted)
-    return [folder.findings, plan, folder.plan / "weights.csv", folder.plan / "shopping-list.csv"]
+    return [folder.findings, *write_plan(folder, inventory, flagged, wanted, list(marks.values()))]
 
 
 def lower(verdict: Verdict) -> Verdict:
@@ -88,14 +99,21 @@ def lower(verdict: Verdict) -> Verdict:
 
 
 def _verdicts(folder: AuditFolder, config: Config, dataset: Dataset, cues: CueTable) -> Iterator[Verdict]:
-    evidence = read_evidence(folder)
+    evidence, learned = read_evidence(folder), has_learned(folder, dataset)
     for name, of_cue in evidence.groupby("cue", sort=False):
         cue = cues.named(str(name))
-        found = [_verdict(cue, str(label), rows, config) for label, rows in of_cue.groupby("class", sort=False)]
+        by_class = of_cue.groupby("class", sort=False)
+        found = [_verdict(cue, str(label), rows, config, learned) for label, rows in by_class]
         yield from [min(found, key=lambda verdict: verdict.rank)] if len(dataset.classes) == 2 else found
 
 
-def _verdict(cue: Cue, label: str, rows: pd.DataFrame, config: Config) -> Verdict:
+def has_learned(folder: AuditFolder, dataset: Dataset) -> bool:
+    """Whether the model tells the classes apart better than by guessing; else what it leans on is chance."""
+    correct = read_table(folder.predictions)["correct"].to_numpy(bool)
+    return beats_guessing(correct, dataset.labels, dataset.groups)
+
+
+def _verdict(cue: Cue, label: str, rows: pd.DataFrame, config: Config, learned: bool) -> Verdict:
     figures = {row.kind: _figures(row) for row in rows.itertuples()}
     measures = {kind: _evidence(figures[kind]) for kind in KINDS}
     shown = figures["prevalence"]
@@ -105,7 +123,11 @@ def _verdict(cue: Cue, label: str, rows: pd.DataFrame, config: Config) -> Verdic
         # A leak all over the scene is the background's own.
         above, low, high = (figures["leakage"].get(f"above_control{end}") for end in ("", "_low", "_high"))
         measures["above_control"] = Evidence(above, low, high, None)
-    data, model = in_data(measures, cue.role), in_model(measures)
+    if cue.kind == "cluster":
+        # It was found as what the model looks at, so that it gets much attention is no news.
+        measures["attention"] = _UNMEASURED
+    data: Strength = in_data(measures, cue.role)
+    model: Strength = in_model(measures) if learned else "unknown"
     is_subject = cue.role == "subject" and data in ("none", "unknown")
     is_look_of = cue.within if cue.kind == "appearance" else ""
     expected = is_subject or bool({cue.name, is_look_of} & set(config.expected_cues))
@@ -125,9 +147,20 @@ def _evidence(figures: Mapping[str, Any]) -> Evidence:
     return Evidence(figures["value"], figures["low"], figures["high"], figures["p_adjusted"])
 
 
+def _note_unknown(config: Config, known: set[str]) -> None:
+    for setting in ("expected_cues", "irrelevant_cues"):
+        for name in sorted(set(getattr(config, setting)) - known):
+            note(f"{setting} names '{name}', which was not looked for; the cues are listed in cues.json.")
+
+
+def _mark(finding: str, cue: Cue, config: Config, cues: CueTable) -> Flagged:
+    how = way_to_mask(cue, config.irrelevant_cues)
+    return Flagged(finding, cue.name, cue.words, cues.present(cue), cues.known(cue), how)
+
+
 def _is_uneven(verdict: Verdict) -> bool:
     difference = verdict.figures["prevalence"].get("difference")
-    return verdict.severity in ("high", "medium", "low") and difference is not None and abs(difference) >= 0.1
+    return verdict.severity in _COMPLAINTS and difference is not None and abs(difference) >= 0.1
 
 
 def _entry(identifier: str, verdict: Verdict, needed: list[PlanCell], chooser: "_Exemplars") -> dict[str, Any]:
@@ -156,9 +189,10 @@ def _entry(identifier: str, verdict: Verdict, needed: list[PlanCell], chooser: "
 class _Exemplars:
     """Picks photographs that show a finding, and others that part from it."""
 
-    def __init__(self, folder: AuditFolder, config: Config, dataset: Dataset, cues: CueTable) -> None:
-        self.dataset, self.cues, self.count = dataset, cues, config.report.exemplars
-        self.trust = read_table(folder.predictions)["p_label"].to_numpy(np.float64)
+    def __init__(
+        self, folder: AuditFolder, config: Config, dataset: Dataset, cues: CueTable, trust: NDArray[np.float64]
+    ) -> None:
+        self.dataset, self.cues, self.count, self.trust = dataset, cues, config.report.exemplars, trust
         self.clusters = load_clusters(folder)
 
     def showing(self, verdict: Verdict) -> list[str]:

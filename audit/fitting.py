@@ -1,4 +1,4 @@
-"""Fitting one network: class-balanced loss, flips, early stopping, and a checkpoint after every epoch."""
+"""Fitting one network: balanced classes, weighted images, flips, early stopping, and a checkpoint after every epoch."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -8,7 +8,8 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from audit import checkpoints
 from audit.config import Config
@@ -54,6 +55,12 @@ class Split:
     fit: Images
     validation: Images
 
+    def counting(self, weights: NDArray[np.floating] | None) -> "Split":
+        """The same without the images whose weight (n,) is 0."""
+        if weights is None:
+            return self
+        return Split(self.fit[weights[self.fit] > 0], self.validation[weights[self.validation] > 0])
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -67,7 +74,14 @@ class Epoch:
 
 @dataclass
 class Fitting:
-    """The fitting of one network, resumable from ``checkpoint``, a file that belongs to ``key``."""
+    """The fitting of one network, resumable from ``checkpoint`` (None: not kept), a file that belongs to ``key``.
+
+    ``weights`` (n,), above 0 for the images of the split, say how often each image counts (None: once). An epoch shows
+    an image as often as its weight says (``draw``) rather than multiplying its loss: a network that fits every image
+    ends up the same whatever the losses were multiplied by (Byrd & Lipton 2019), and of repeated pictures half come
+    mirrored. The validation loss is multiplied, since nothing is learned there. The classes are balanced by their
+    weighted counts, so that weights which even them out already are left alone.
+    """
 
     network: Network
     inputs: Inputs
@@ -76,17 +90,20 @@ class Fitting:
     config: Config
     runtime: Runtime
     seed: int
-    checkpoint: Path
-    key: str
+    checkpoint: Path | None = None
+    key: str = ""
+    weights: NDArray[np.floating] | None = None
     history: list[Epoch] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         settings = self.config.training
-        counts = np.bincount(self.labels[self.split.fit], minlength=self.labels.max() + 1)
-        balance = counts.sum() / (len(counts) * np.maximum(counts, 1))
+        self.once = np.ones(len(self.labels))
+        self.counted = self.once if self.weights is None else np.asarray(self.weights, np.float64)
+        fit = self.split.fit
+        counts = np.bincount(self.labels[fit], self.counted[fit], minlength=self.labels.max() + 1)
+        balance = counts.sum() / (len(counts) * np.where(counts > 0, counts, 1))
         self.balance = self.runtime.to_device(balance.astype(np.float32))
-        self.loss = nn.CrossEntropyLoss(self.balance)
         groups = [
             {"params": list(self.network.head.parameters()), "lr": settings.head_learning_rate},
             {"params": list(self.network.tail.parameters()), "lr": settings.tail_learning_rate},
@@ -128,11 +145,14 @@ class Fitting:
     def _fit_epoch(self, epoch: int) -> tuple[float, float]:
         rng = np.random.default_rng((self.seed, epoch))
         torch.manual_seed(int(rng.integers(2**31)))  # dropout of an fc head
-        images = rng.permutation(self.split.fit)
+        images = self.split.fit
+        if self.weights is not None:
+            images = draw(images, self.counted, np.random.default_rng((self.seed, epoch, 1)))
+        images = rng.permutation(images)
         flipped = rng.random(len(images)) < (0.5 if self._flips() else 0.0)
         self.network.tail.train()
         self.network.head.train()
-        return self._pass(images, flipped, self._step)
+        return self._pass(images, flipped, self.once, self._step)
 
     def _flips(self) -> bool:
         return self.config.training.flips and self.config.model.fine_tune != "head"
@@ -145,26 +165,35 @@ class Fitting:
     def _evaluate(self, images: Images) -> tuple[float, float]:
         self.network.eval()
         with torch.no_grad():
-            return self._pass(images, None, lambda loss: None)
+            return self._pass(images, None, self.counted, lambda loss: None)
 
     def _pass(
-        self, images: Images, flipped: NDArray[np.bool_] | None, step: Callable[[Tensor], None]
+        self,
+        images: Images,
+        flipped: NDArray[np.bool_] | None,
+        counted: NDArray[np.float64],
+        step: Callable[[Tensor], None],
     ) -> tuple[float, float]:
-        total, weight, correct = 0.0, 0.0, 0
+        """Loss and accuracy over some images, image i counting ``counted[i]`` times."""
+        total, weight, correct = 0.0, 0.0, 0.0
         for batch, tensor in self.inputs.batches(images, self.config.training.batch_size, flipped):
             labels = self.runtime.to_device(self.labels[batch])
+            times = self.runtime.to_device(counted[batch].astype(np.float32))
             with self.runtime.autocast():
                 activations = self.network.tail(tensor)
             scores = self.network.head(activations.float())
-            loss = self.loss(scores, labels)
+            weights = self.balance[labels] * times
+            loss = (weights * cross_entropy(scores, labels, reduction="none")).sum() / weights.sum()
             step(loss)
             # A batch's loss is divided by the weight of its own images, which differs where classes come in blocks.
-            of_batch = float(self.balance[labels].sum())
+            of_batch = float(weights.sum())
             total, weight = total + float(loss.detach()) * of_batch, weight + of_batch
-            correct += int((scores.argmax(1) == labels).sum())
-        return total / weight, correct / len(images)
+            correct += float((times * (scores.argmax(1) == labels)).sum())
+        return total / weight, correct / float(counted[images].sum())
 
     def _save(self) -> None:
+        if self.checkpoint is None:
+            return
         tensors = {
             **checkpoints.with_prefix("network.", self.network.trained_state()),
             **checkpoints.with_prefix("best.", self.best),
@@ -174,10 +203,28 @@ class Fitting:
         checkpoints.save_tensors(self.checkpoint, tensors, header)
 
     def _resume(self) -> None:
-        if checkpoints.load_header(self.checkpoint).get("key") != self.key:
+        if self.checkpoint is None or checkpoints.load_header(self.checkpoint).get("key") != self.key:
             return
         tensors, header = checkpoints.load_tensors(self.checkpoint)
         self.history = [Epoch(**epoch) for epoch in header["history"]]
         self.network.load_trained_state(checkpoints.only_prefix("network.", tensors))
         self.best = checkpoints.only_prefix("best.", tensors)
         checkpoints.restore_optimizer(self.optimizer, checkpoints.only_prefix("optimizer.", tensors))
+
+
+def draw(images: Images, weights: NDArray[np.floating], rng: np.random.Generator) -> Images:
+    """Images in ascending order, image i about ``weights[i]`` times: systematic sampling (Madow 1949).
+
+    As many are drawn as their weights sum up to, rounded. None comes more than once more or less often than its share
+    of them, so weights of 1 give every image once.
+
+    >>> draw(np.arange(4), np.array([1.0, 0.0, 2.0, 1.0]), np.random.default_rng(0)).tolist()
+    [0, 2, 2, 3]
+    """
+    shuffled = rng.permutation(images)
+    ends = np.cumsum(weights[shuffled])
+    count = max(1, round(ends[-1]))
+    points = (rng.random() + np.arange(count)) * ends[-1] / count
+    places = np.searchsorted(ends, points, side="right").clip(max=len(shuffled) - 1)
+    drawn: Images = np.sort(shuffled[places])
+    return drawn

@@ -55,6 +55,7 @@ class AuditFolder:
     masking = _Inside("masking.parquet")
     evidence = _Inside("evidence.parquet")
     findings = _Inside("findings.json")
+    self_audit = _Inside("self-audit.json")
     plan = _Inside("plan")
     record = _Inside("audit.json")
     report = _Inside("report.html")

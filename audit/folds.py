@@ -3,6 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+# The fold of an image that is never held out.
+ADDED = -1
+
 
 def assign_folds(
     labels: NDArray[np.integer], groups: NDArray[np.integer], folds: int, seed: int = 0

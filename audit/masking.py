@@ -89,7 +89,8 @@ def _had_effect(chosen: pd.DataFrame, asked: pd.DataFrame, labels: NDArray[np.in
     """Those of the ``chosen`` pairs whose cue, in their class, has the least effect that a report would mention."""
     drops = (asked["p_control"] - asked["p_masked"]).groupby([asked["cue"], labels[asked["image"]]]).mean()
     worth = set(drops.index[drops >= EFFECT.weak])
-    return chosen[[pair in worth for pair in zip(chosen["cue"], labels[chosen["image"]], strict=True)]]
+    wanted = [pair in worth for pair in zip(chosen["cue"], labels[chosen["image"]], strict=True)]
+    return chosen[np.array(wanted, bool)]
 
 
 def _ask_fold(asker: "_Asker", chosen: pd.DataFrame, fold: int, advance: Callable[[int], None]) -> None:
@@ -179,15 +180,17 @@ class _Asker:
         )
 
 
+def no_answers() -> pd.DataFrame:
+    """``masking.parquet`` where nothing was hidden."""
+    types = {"cue": "object", "image": "int64", "filling": "object"}
+    views = ("before", *_VIEWS)
+    types |= {f"p_{view}": "float64" for view in views} | {f"predicted_{view}": "int64" for view in views}
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})
+
+
 def _gathered(folder: AuditFolder) -> pd.DataFrame:
     parts = [read_table(path.with_suffix(".parquet")) for path in _shards(folder)]
-    columns = [
-        "cue",
-        "image",
-        "filling",
-        *(f"{what}_{view}" for what in ("p", "predicted") for view in ("before", *_VIEWS)),
-    ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    return pd.concat(parts, ignore_index=True) if parts else no_answers()
 
 
 def _shards(folder: AuditFolder) -> list[Path]:

@@ -1,98 +1,57 @@
-"""What to change in the dataset so that no flagged cue predicts the class any more."""
+"""The plan's files: what to collect, to leave out, to weight and to mask, so that no flagged cue predicts the class."""
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from audit.dataset import Dataset
 from audit.folder import AuditFolder, write_json, write_text
-from audit.weighting import effective_n, rake, shopping_list
+from audit.inventory import EXAMPLES, Flagged, Inventory
+from audit.ways import JointCell, PlanCell, collect, drop, mask, weight
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_SHOPPING_HEADER = ("list", "class", "cue state", "have", "need", "add", *(f"example {n + 1}" for n in range(EXAMPLES)))
 
 
-@dataclass(frozen=True)
-class PlanCell:
-    """Photographs of one class with or without one cue: how many there are, should be, and are to be collected."""
+def write_plan(
+    folder: AuditFolder,
+    inventory: Inventory,
+    flagged: Sequence[Flagged],
+    wanted: Sequence[PlanCell],
+    marks: Sequence[Flagged] = (),
+) -> list[Path]:
+    """Write ``plan/`` and return its files.
 
-    finding: str
-    cue: str
-    words: str
-    label: str
-    present: bool
-    have: int
-    need: int
-    add: int
-
-    def as_json(self) -> dict[str, object]:
-        """The cell as audit.json holds it."""
-        return {("class" if key == "label" else key): value for key, value in asdict(self).items()}
-
-    def sentence(self) -> str:
-        """What to collect, to be copied into an order."""
-        state = "with" if self.present else "without"
-        return f"Collect {self.add} more “{self.label}” photographs {state} {self.words} (there are {self.have})."
-
-
-@dataclass(frozen=True)
-class Flagged:
-    """A finding that the plan is to mend; ``present`` and ``known`` (n,) are the cue's state in every image."""
-
-    finding: str
-    cue: str
-    words: str
-    present: NDArray[np.bool_]
-    known: NDArray[np.bool_]
-
-    @property
-    def state(self) -> NDArray[np.int64]:
-        """0 without the cue, 1 with it, 2 unknown."""
-        return np.where(self.known, self.present.astype(np.int64), 2)
-
-
-def cells(dataset: Dataset, flagged: Flagged) -> list[PlanCell]:
-    """The fewest photographs to collect so that the cue is equally common in every class, two cells per class."""
-    return [
-        PlanCell(
-            flagged.finding,
-            flagged.cue,
-            flagged.words,
-            dataset.classes[cell.label],
-            cell.present,
-            cell.have,
-            cell.need,
-            cell.add,
-        )
-        for cell in shopping_list(dataset.labels[flagged.known], flagged.state[flagged.known], len(dataset.classes))
-    ]
-
-
-def write_plan(folder: AuditFolder, dataset: Dataset, flagged: Sequence[Flagged], wanted: Sequence[PlanCell]) -> Path:
-    """Write ``plan/weights.csv`` (path, weight), ``plan/shopping-list.csv`` and ``plan/plan.json``; return the last.
-
-    The weights are Kamiran and Calders' for one cue, and their generalisation by raking for several at once.
+    ``weights.csv`` has path and weight, ``drop.csv`` path, class and reason, ``shopping-list.csv`` what to collect, and
+    ``plan.json`` all of it with what each way costs. ``flagged`` are the findings to mend, gravest first, ``wanted``
+    the cells of each finding alone, ``marks`` the findings whose cue might be masked.
     """
-    states = np.stack([one.state for one in flagged], 1) if flagged else np.zeros((len(dataset.images), 0), np.int64)
-    raking = rake(dataset.labels, states)
-    paths = [safe_path(path) for path in dataset.images["path"]]
-    _write_csv(folder.plan / "weights.csv", ("path", "weight"), zip(paths, raking.weights.round(6), strict=True))
-    rows = [(c.finding, c.label, c.words, "yes" if c.present else "no", c.have, c.need, c.add) for c in wanted]
-    header = ("finding", "class", "cue", "shows the cue", "have", "need", "add")
-    _write_csv(folder.plan / "shopping-list.csv", header, [tuple(map(safe_cell, row)) for row in rows])
+    collecting, joint = collect(inventory, flagged)
+    dropping, left_out = drop(inventory, flagged)
+    weighting, weights = weight(inventory, flagged)
+    paths, labels = ([str(value) for value in inventory.dataset.images[name]] for name in ("path", "label"))
+    safe_paths = [safe_path(path) for path in paths]
+    files = {
+        "weights.csv": (("path", "weight"), zip(safe_paths, weights.round(6), strict=True)),
+        "drop.csv": (
+            ("path", "class", "reason"),
+            [(safe_paths[image], safe_cell(labels[image]), safe_cell(reason)) for image, reason in left_out],
+        ),
+        "shopping-list.csv": (_SHOPPING_HEADER, _shopping_rows(joint, wanted)),
+    }
+    for name, (header, rows) in files.items():
+        _write_csv(folder.plan / name, header, rows)
+    written = [*(folder.plan / name for name in files), folder.plan / "plan.json"]
     plan = {
         "cells": [cell.as_json() for cell in wanted],
         "weights": "plan/weights.csv",
-        "effective_n": round(effective_n(raking.weights), 1),
-        "weights_suffice": raking.converged,
-        "files": ["plan/weights.csv", "plan/shopping-list.csv", "plan/plan.json"],
+        "effective_n": weighting["effective_n"],
+        "weights_suffice": weighting["possible"],
+        "ways": {"collect": collecting, "drop": dropping, "weight": weighting, "mask": mask(marks)},
+        "files": [folder.relative(path) for path in written],
     }
     write_json(folder.plan / "plan.json", plan)
-    return folder.plan / "plan.json"
+    return written
 
 
 def safe_path(path: str) -> str:
@@ -107,6 +66,17 @@ def safe_path(path: str) -> str:
 def safe_cell(value: object) -> object:
     """Text that a spreadsheet might take for a formula, with an apostrophe before it; anything else as it is."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+
+
+def _shopping_rows(joint: Sequence[JointCell], wanted: Sequence[PlanCell]) -> Iterator[tuple[object, ...]]:
+    """The list for all findings together, then one for each finding alone."""
+    listed: list[tuple[str, JointCell | PlanCell]] = [
+        *(("together", cell) for cell in joint),
+        *((cell.finding, cell) for cell in wanted),
+    ]
+    for name, cell in listed:
+        examples = [safe_path(path) for path in cell.examples] + [""] * (EXAMPLES - len(cell.examples))
+        yield name, safe_cell(cell.label), safe_cell(cell.state), cell.have, cell.need, cell.add, *examples
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Iterable[object]]) -> None:

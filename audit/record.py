@@ -17,8 +17,12 @@ from audit.config import Config
 from audit.cues.detect import not_looked_for
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
+from audit.evidence.balanced import balanced_accuracy
 from audit.evidence.intervals import share_interval
+from audit.findings import has_learned
 from audit.folder import SCHEMA_VERSION, AuditFolder, read_json, read_table, write_json, write_text
+from audit.history import changes
+from audit.remedy import flagged
 from audit.severity import RULES, STRENGTH_RULES
 from audit.stages import STAGES, finished_record
 
@@ -55,6 +59,10 @@ TEXT_READ = (
     "Text was read where its letters are clear in a picture of 512 pixels. Handwriting, logos, and very small or faint "
     "letters can go unread: where one matters it appears as something in a fixed place or as an unnamed cue."
 )
+GUESSES = (
+    "On photographs that it was not trained on, the model tells the classes apart no better than by guessing, so "
+    "nothing is concluded about what it uses."
+)
 TEXT_UNREAD = (
     "Text and watermarks were not read: where one matters it appears as something in a fixed place or as an unnamed "
     "cue."
@@ -70,16 +78,12 @@ GIVEN_MODEL = (
     "its own activations, can be too high, and its gaps too small.",
     "Answers of the given model for classes that are not in this dataset are left out.",
 )
-NO_SELF_AUDIT = {
-    "status": "not_run",
-    "sentence": "This audit did not measure its own rate of false alarms, nor the weakest shortcut it would notice.",
-}
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
     """Stage: gather every table into ``audit.json`` and put ``audit.schema.json`` beside it."""
-    dataset = load_dataset(folder)
-    write_json(folder.record, describe(folder, config, dataset))
+    record = describe(folder, config, load_dataset(folder))
+    write_json(folder.record, record | {"former": changes(folder, record)})
     schema = folder / "audit.schema.json"
     write_text(schema, schema_text())
     return [folder.record, schema]
@@ -119,7 +123,7 @@ def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> dict[str,
         ],
         "failures": _failures(folder, dataset),
         "plan": read_json(folder.plan / "plan.json"),
-        "self_audit": NO_SELF_AUDIT,
+        "self_audit": read_json(folder.self_audit),
         "limits": limits(folder, config),
     }
 
@@ -129,7 +133,8 @@ def limits(folder: AuditFolder, config: Config) -> list[str]:
     missing = not_looked_for(folder)
     sentences = [f"The cue '{cue}' was not looked for: {reason}." for cue, reason in missing.items()]
     was_read = "text" in config.cues and "text" not in missing
-    return [*sentences, *_model_limits(config), *LIMITS, TEXT_READ if was_read else TEXT_UNREAD]
+    guesses = [] if has_learned(folder, load_dataset(folder)) else [GUESSES]
+    return [*sentences, *guesses, *_model_limits(config), *LIMITS, TEXT_READ if was_read else TEXT_UNREAD]
 
 
 def _with_paths(looks: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
@@ -181,6 +186,7 @@ def _model(folder: AuditFolder, config: Config, dataset: Dataset) -> dict[str, A
         "confusion": _confusion(predictions, dataset),
         "per_class": {name: _accuracy(correct, dataset, dataset.labels == i) for i, name in enumerate(dataset.classes)},
         "worst_groups": _worst_groups(correct, dataset, load_cues(folder)),
+        "balanced": _balanced(folder, correct, dataset),
         "empty_maps": {"n": int(empty.sum()), "share": float(empty.mean())},
     }
 
@@ -210,6 +216,17 @@ def _worst_groups(correct: NDArray[np.bool_], dataset: Dataset, cues: CueTable) 
                         {"cue": cue.name, "words": cue.words, "class": name, "present": state, "accuracy": accuracy}
                     )
     return sorted(groups, key=lambda group: group["accuracy"]["high"])[:_WORST_GROUPS]
+
+
+def _balanced(folder: AuditFolder, correct: NDArray[np.bool_], dataset: Dataset) -> list[dict[str, Any]]:
+    """How often the model would be right if the cue of a flagged finding said nothing about the class."""
+    cues, found = load_cues(folder), []
+    for finding in flagged(folder):
+        cue = cues.named(finding["cue"])
+        rows = cues.known(cue)
+        measure = balanced_accuracy(correct[rows], dataset.labels[rows], cues.present(cue)[rows], dataset.groups[rows])
+        found.append({"finding": finding["id"], "cue": cue.name, "words": cue.words, **measure.as_json()})
+    return found
 
 
 def _failures(folder: AuditFolder, dataset: Dataset) -> list[dict[str, Any]]:

@@ -29,13 +29,15 @@ LIFT = Limit(strong=2.0, strong_floor=1.5, weak=1.5, weak_floor=1.2)
 # By how much a leak must exceed that of a place of the same size elsewhere to be the cue's own, as value and floor.
 OWN_LEAK, OWN_LEAK_FLOOR = 0.05, -0.05
 
+_RISING: tuple[Strength, ...] = ("none", "unknown", "weak", "strong")
+
 RULES: tuple[tuple[Severity, str], ...] = (
     ("high", "Both are strong: the data give the class away through the cue, and the model uses it."),
     ("medium", "One of the two is strong: either only the data or only this model."),
     ("low", "Neither is strong, at least one is weak."),
-    ("not_enough_data", "Nothing was found, but the intervals are too wide to rule it out."),
+    ("not_enough_data", "Nothing is certain, but a value would be weak if it were, or its interval reaches strong."),
     ("expected", "The owner of the dataset declared the cue relevant, or it is the photographed subject itself."),
-    ("cleared", "Neither is there, and the intervals are narrow enough to rule out a strong one."),
+    ("cleared", "Neither is there: every value is below weak, and its interval rules out a strong one."),
 )
 STRENGTH_RULES = (
     f"In the data, strong: the shares differ by {DIFFERENCE.strong:.0%} or more (interval above "
@@ -49,7 +51,8 @@ STRENGTH_RULES = (
     f"{GAP.strong:.0%} higher where cue and class go together (interval above 0); or the cue gets {LIFT.strong:.0f} "
     f"times the attention that its area explains (interval above {LIFT.strong_floor:.1f}) and hiding it costs "
     f"something (interval above 0, corrected p below {ALPHA}). Weak from {EFFECT.weak:.0%}, {GAP.weak:.0%}, or "
-    f"{LIFT.weak:.1f} times.",
+    f"{LIFT.weak:.1f} times. The attention on places that were found by it does not count, and of a model that tells "
+    "the classes apart no better than by guessing nothing is said.",
 )
 
 
@@ -64,7 +67,9 @@ class Evidence:
 
 
 def strength(measure: Evidence, limit: Limit, tested: bool) -> Strength | None:
-    """How strong one measure is; None if it was not measured, unknown if it is weak but its interval reaches strong.
+    """How strong one measure is; None if it was not measured.
+
+    Unknown if it would be weak were it certain, or if its interval reaches strong.
 
     >>> strength(Evidence(0.8, 0.7, 0.9, 0.001), LEAKAGE, True)
     'strong'
@@ -76,7 +81,7 @@ def strength(measure: Evidence, limit: Limit, tested: bool) -> Strength | None:
         return "strong"
     if significant and measure.value >= limit.weak and measure.low > limit.weak_floor:
         return "weak"
-    return "unknown" if measure.high >= limit.strong else "none"
+    return "unknown" if measure.value >= limit.weak or measure.high >= limit.strong else "none"
 
 
 def first_told(direct: Strength | None, indirect: Strength | None) -> Strength:
@@ -101,7 +106,8 @@ def in_data(measures: Mapping[str, Evidence], role: str) -> Strength:
     leaks = None if role == "subject" else strength(measures["leakage"], LEAKAGE, tested=True)
     if leaks == "strong" and not _is_own(measures.get("above_control")):
         leaks = "weak"
-    return first_told(leaks, shown)
+    told = [level for level in (leaks, shown) if level]
+    return max(told, key=_RISING.index, default="unknown")
 
 
 def _is_own(above: Evidence | None) -> bool:

@@ -69,10 +69,16 @@ STAGES = (
         "findings",
         "audit.findings:build",
         ("sanity", "evidence"),
-        ("expected_cues", "evidence", "report.exemplars"),
-        version=2,
+        ("expected_cues", "irrelevant_cues", "dataset.min_images_per_class", "evidence", "report.exemplars"),
+        version=5,
     ),
-    Stage("record", "audit.record:build", ("findings",), ("report",)),
+    Stage(
+        "self-audit",
+        "audit.selfaudit:build",
+        ("dataset", "detect", "features", "masking", "findings"),
+        ("self_audit", "model", "training", "attention", "evidence", "cues", "own_cues", "expected_cues", "seed"),
+    ),
+    Stage("record", "audit.record:build", ("findings", "self-audit"), ("report",), version=4),
 )
 
 

@@ -1,7 +1,7 @@
 """Fine-tuning with cross-fitting: one model per fold, each trained without the images it will explain."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,23 @@ from audit import checkpoints
 from audit.activations import ActivationStore
 from audit.config import Config
 from audit.dataset import Dataset
+from audit.errors import DatasetError
 from audit.features import read_pooled
 from audit.fitting import Epoch, Fitting, Inputs, PooledInputs, Split
 from audit.folder import AuditFolder, read_json, value_digest, write_json, write_table
+from audit.folds import ADDED
 from audit.given import GivenHead
 from audit.models import GapHead, Network
+from audit.pixels import Images
 from audit.progress import track
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What trainings on one dataset and under the same settings may differ in; ``weights`` as in ``Fitting``."""
+
+    seed: int
+    weights: NDArray[np.float64] | None = None
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
@@ -29,7 +40,12 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     A killed run goes on at the epoch it was in and ends with the same weights: the order of images and their flips
     depend on seed, fold and epoch alone.
     """
-    store = ActivationStore.open(folder, config)
+    return train(ActivationStore.open(folder, config))
+
+
+def train(store: ActivationStore) -> list[Path]:
+    """As ``build``, from a store that is open."""
+    folder, config = store.folder, store.config
     rows: list[dict[str, object]] = []
     with track("training", config.training.folds * config.training.epochs, "epochs") as advance:
         for fold in range(config.training.folds):
@@ -58,44 +74,72 @@ def split_fold(dataset: Dataset, fold: int, share: float, seed: int) -> Split:
     """Divide the images outside a fold: about ``share`` of every class decides when to stop, the rest is fitted.
 
     Duplicate groups stay together. Every class keeps at least one image on each side unless it has only one group.
+    Images that are in no fold at all (``ADDED``) are divided by themselves: the others fall as they would without them.
     """
-    outside = np.flatnonzero(dataset.folds != fold)
     rng = np.random.default_rng((seed, fold))
+    outside = (dataset.folds != fold) & (dataset.folds != ADDED), dataset.folds == ADDED
+    parts = [divide(dataset, np.flatnonzero(images), share, rng) for images in outside]
+    return Split(np.concatenate([part.fit for part in parts]), np.concatenate([part.validation for part in parts]))
+
+
+def divide(dataset: Dataset, images: Images, share: float, rng: np.random.Generator) -> Split:
+    """Divide some images, class by class and group by group, as ``split_fold`` does."""
     chosen: set[int] = set()
     for label in range(len(dataset.classes)):
-        groups = rng.permutation(np.unique(dataset.groups[outside[dataset.labels[outside] == label]]))
+        groups = rng.permutation(np.unique(dataset.groups[images[dataset.labels[images] == label]]))
         chosen.update(groups[: max(1, round(share * len(groups)))] if len(groups) > 1 else [])
-    validating = np.isin(dataset.groups[outside], list(chosen))
-    return Split(outside[~validating], outside[validating])
+    validating = np.isin(dataset.groups[images], list(chosen))
+    return Split(images[~validating], images[validating])
+
+
+def fit_fold(
+    store: ActivationStore,
+    fold: int,
+    recipe: Recipe,
+    checkpoint: Path | None,
+    advance: Callable[[int], None],
+) -> Fitting:
+    """Train a new network without the images of a fold; resumable from ``checkpoint``, which is left behind.
+
+    The network, the order of images and their flips depend on the recipe's seed, the fold and the epoch alone. Raises
+    DatasetError when the recipe leaves too few images.
+    """
+    folder, config, dataset = store.folder, store.config, store.dataset
+    pooled = read_pooled(folder)
+    split = split_fold(dataset, fold, config.training.validation_share, recipe.seed).counting(recipe.weights)
+    if not len(split.fit) or not len(split.validation):
+        raise DatasetError("Too few photographs are left to train on; collect new ones, or give them weights instead.")
+    fitting = Fitting(
+        network=_fresh_network(store, pooled[split.fit], recipe.seed * 1000 + fold),
+        inputs=_inputs(store, pooled),
+        split=split,
+        labels=dataset.labels,
+        config=config,
+        runtime=store.runtime,
+        seed=recipe.seed * 1000 + fold,
+        checkpoint=checkpoint,
+        key=training_key(store, fold, recipe),
+        weights=recipe.weights,
+    )
+    fitting.run(advance)
+    return fitting
 
 
 def _train_fold(store: ActivationStore, fold: int, advance: Callable[[int], None]) -> list[Epoch]:
-    folder, config, dataset = store.folder, store.config, store.dataset
-    key = _key(store, fold)
-    header = checkpoints.load_header(fold_path(folder, fold))
+    recipe = Recipe(store.config.seed)
+    key = training_key(store, fold, recipe)
+    header = checkpoints.load_header(fold_path(store.folder, fold))
     if header.get("key") == key:
         advance(len(header["history"]))
         return [Epoch(**epoch) for epoch in header["history"]]
     if store.backbone.given is not None:
         _save(store, fold, _given_network(store), [], key)
         return []
-    pooled = read_pooled(folder)
-    split = split_fold(dataset, fold, config.training.validation_share, config.seed)
-    fitting = Fitting(
-        network=_fresh_network(store, pooled[split.fit], fold),
-        inputs=_inputs(store, pooled),
-        split=split,
-        labels=dataset.labels,
-        config=config,
-        runtime=store.runtime,
-        seed=config.seed * 1000 + fold,
-        checkpoint=folder.cache / f"fold-{fold}.safetensors",
-        key=key,
-    )
-    history = fitting.run(advance)
-    _save(store, fold, fitting.network, history, key)
-    fitting.checkpoint.unlink(missing_ok=True)
-    return history
+    checkpoint = store.folder.cache / f"fold-{fold}.safetensors"
+    fitting = fit_fold(store, fold, recipe, checkpoint, advance)
+    _save(store, fold, fitting.network, fitting.history, key)
+    checkpoint.unlink(missing_ok=True)
+    return fitting.history
 
 
 def _save(store: ActivationStore, fold: int, network: Network, history: list[Epoch], key: str) -> None:
@@ -110,8 +154,8 @@ def _given_network(store: ActivationStore) -> Network:
     return network
 
 
-def _fresh_network(store: ActivationStore, pooled: NDArray[np.float32], fold: int) -> Network:
-    torch.manual_seed(store.config.seed * 1000 + fold)  # a fresh fc8 is drawn at random
+def _fresh_network(store: ActivationStore, pooled: NDArray[np.float32], seed: int) -> Network:
+    torch.manual_seed(seed)  # a fresh fc8 is drawn at random
     network = store.backbone.network(store.config, len(store.dataset.classes), store.runtime)
     if isinstance(network.head, GapHead):
         network.head.standardise(store.runtime.to_device(pooled))
@@ -123,11 +167,14 @@ def _inputs(store: ActivationStore, pooled: NDArray[np.float32]) -> Inputs:
     return PooledInputs(pooled, store.runtime) if frozen else store
 
 
-def _key(store: ActivationStore, fold: int) -> str:
+def training_key(store: ActivationStore, fold: int, recipe: Recipe) -> str:
+    """Digest of all that a fold's training depends on."""
     tree, dataset = store.config.model_dump(mode="json"), store.dataset
     features = read_json(store.folder.cache / "features.json")["key"]
     given = [column.tolist() for column in (dataset.labels, dataset.groups, dataset.folds)]
-    return value_digest(features, given, tree["model"], tree["training"], tree["seed"], fold, store.runtime.precision)
+    weights = None if recipe.weights is None else recipe.weights.tolist()
+    settings = tree["model"], tree["training"], recipe.seed, weights
+    return value_digest(features, given, *settings, fold, store.runtime.precision)
 
 
 def _table(rows: list[dict[str, object]]) -> pd.DataFrame:

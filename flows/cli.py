@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # What a command needs is imported when it runs: PyTorch and Prefect take seconds, --help must not.
 
 FAREWELL = "Interrupted; run the same command to resume."
+# What `selfcheck` does beyond a run, besides more of the same.
+THOROUGH = ("self_audit.null_images=1000", "self_audit.kinds=[text, sticker, border, tint, blur]")
 
 app = typer.Typer(
     name="bias-audit",
@@ -33,6 +35,7 @@ app = typer.Typer(
     "bias-audit fetch                     brings the model files (once)\n\n"
     "bias-audit check photos/             are these photographs fit for an audit? (seconds)\n\n"
     "bias-audit run photos/               the audit itself (minutes)\n\n"
+    "bias-audit verify audits/photos-...  does the plan help? (minutes)\n\n"
     "Exit codes: 0 done, 1 failed, 2 bad input or settings, 3 findings at or above --fail-on, 130 interrupted.",
 )
 
@@ -43,6 +46,14 @@ class Severity(StrEnum):
     HIGH = "high"
     MEDIUM = "medium"
     LOW = "low"
+
+
+class Remedy(StrEnum):
+    """A way of mending that the plan offers."""
+
+    WEIGHT = "weight"
+    DROP = "drop"
+    COLLECT = "collect"
 
 
 class Method(StrEnum):
@@ -241,6 +252,51 @@ def demo(
 
 
 @app.command()
+def selfcheck(
+    photos: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of photographs, or the folder of a finished audit.", show_default=False),
+    ] = None,
+    manifest: Manifest = None,
+    image_root: ImageRoot = None,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    out: Annotated[Path, typer.Option(help="Folder in which each audit gets a folder of its own.")] = Path("audits"),
+    permutations: Annotated[int, typer.Option(min=0, help="How often the labels are dealt out at random.")] = 20,
+    marked: Annotated[int, typer.Option(min=0, help="How many photographs get marks put on them.")] = 120,
+    quiet: Quiet = False,
+) -> None:
+    """Measure how often an audit of these photographs cries wolf, and which shortcuts it would notice.
+
+    Every audit does a little of this; here it does more, for photographs or for an audit that is done already.
+
+    [bold]Examples[/bold]
+
+    bias-audit selfcheck photos/
+
+    bias-audit selfcheck audits/photos-20260102-030405 --permutations 50
+    """
+    from flows.interrupt import interruptible
+
+    with interruptible(FAREWELL), told_errors():
+        from audit.folder import AuditFolder
+        from audit.progress import reporting_to
+        from flows.run import check_finished, run_audit
+        from flows.terminal import reporter, say
+
+        amounts = [*THOROUGH, f"self_audit.permutations={permutations}", f"self_audit.power_images={marked}"]
+        with reporter(quiet) as listener, reporting_to(listener):
+            if photos is not None and AuditFolder(photos).stage_record("dataset").exists():
+                _refuse_settings(manifest, image_root, config, overrides)
+                folder = check_finished(photos, amounts)
+            else:
+                settings = _settings(photos, manifest, image_root, config, [*amounts, *(overrides or ())])
+                folder = run_audit(settings, out)
+        say(_self_audit_of(folder))
+        say(_short(folder.report))
+
+
+@app.command()
 def report(audit: Annotated[Path, typer.Argument(help="An audit folder, as `run` leaves it.")]) -> None:
     """Write the HTML report of a finished audit again, after an update of bias-audit for example.
 
@@ -255,6 +311,64 @@ def report(audit: Annotated[Path, typer.Argument(help="An audit folder, as `run`
         from flows.terminal import say
 
         say(str(render_again(audit)))
+
+
+@app.command()
+def verify(
+    audit: Annotated[Path, typer.Argument(help="The folder of a finished audit, as `run` leaves it.")],
+    strategy: Annotated[
+        Remedy | None,
+        typer.Option(
+            help="weight: rare combinations count more (plan/weights.csv). drop: some photographs are left out "
+            "(plan/drop.csv). collect: new photographs, given by --with, join the training. Weight if nothing is "
+            "given, collect with --with.",
+            show_default=False,
+        ),
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--with",
+            metavar="NEW_PHOTOS",
+            help="New photographs: a folder with one subfolder per class, or a CSV file with the columns path and "
+            "label. They join the training only; copies of photographs in the audit are refused.",
+            show_default=False,
+        ),
+    ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=2, help="How often everything is trained, each time from another start. Fewer than 5 tell little."
+        ),
+    ] = 5,
+    quiet: Quiet = False,
+) -> None:
+    """Did it help? Train an audit's models again under its plan and compare them on the same photographs.
+
+    Every model is tested on the photographs that it was not trained on, before and after. The report gets the section
+    "Did it help?", also when it did not. An interrupted verification goes on where it stopped.
+
+    [bold]Examples[/bold]
+
+    bias-audit verify audits/photos-20260102-030405
+
+    bias-audit verify audits/photos-20260102-030405 --strategy drop
+
+    bias-audit verify audits/photos-20260102-030405 --with new-photos/
+    """
+    from flows.interrupt import interruptible
+
+    with interruptible(FAREWELL), told_errors():
+        from audit.folder import read_json
+        from audit.progress import reporting_to
+        from flows.run import verify_audit
+        from flows.terminal import reporter, say
+
+        remedy = strategy or (Remedy.WEIGHT if source is None else Remedy.COLLECT)
+        with reporter(quiet) as listener, reporting_to(listener):
+            folder = verify_audit(audit, remedy.value, source, seeds)
+        say(read_json(folder / "verification" / remedy / "verification.json")["sentence"])
+        say(_short(folder.report))
 
 
 @app.command()
@@ -296,6 +410,42 @@ def explain(
         say(str(out))
 
 
+@app.command()
+def mask(
+    audit: Annotated[Path, typer.Argument(help="The folder of a finished audit, as `run` leaves it.")],
+    cue: Annotated[
+        str, typer.Option(help="What to take out of the photographs, by its name in the audit: text, border ...")
+    ],
+    out: Annotated[Path, typer.Option(help="The folder to write: one subfolder per class.")],
+    irrelevant: Annotated[
+        bool,
+        typer.Option("--irrelevant", help="You know that the cue, though no mark, has nothing to do with the classes."),
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write an audit's photographs again without a cue: borders cut off, marks painted over, anything else blurred.
+
+    The photographs themselves are not touched.
+
+    [bold]Examples[/bold]
+
+    bias-audit mask audits/photos-20260102-030405 --cue text --out masked/
+
+    bias-audit mask audits/photos-20260102-030405 --cue face --irrelevant --out masked/
+    """
+    with told_errors():
+        from audit.folder import AuditFolder
+        from audit.masked import write_masked
+        from audit.progress import reporting_to
+        from flows.terminal import reporter, say
+
+        with reporter(quiet) as listener, reporting_to(listener):
+            written, changed = write_masked(AuditFolder(audit), cue, out, irrelevant)
+        say(
+            f"{written} photographs written, {changed} of them changed: audit them with 'bias-audit run {_short(out)}'."
+        )
+
+
 def _settings(
     photos: Path | None,
     manifest: Path | None,
@@ -328,6 +478,22 @@ def is_as_grave(severity: str, limit: Severity) -> bool:
     """
     order = list(Severity)
     return severity in order[: order.index(limit) + 1]
+
+
+def _refuse_settings(*given: object) -> None:
+    from audit.errors import ConfigError
+
+    if any(given):
+        raise ConfigError(
+            "A finished audit keeps its own settings: leave out --manifest, --image-root, --config and --set, "
+            "or name its photographs instead of its folder."
+        )
+
+
+def _self_audit_of(folder: "AuditFolder") -> str:
+    from audit.folder import read_json
+
+    return str(read_json(folder.self_audit)["sentence"])
 
 
 def _short(path: Path) -> str:

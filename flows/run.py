@@ -1,11 +1,14 @@
 """One run, from photographs to report: they are read while Prefect boots, then Prefect does the stages."""
 
+import importlib
+from collections.abc import Sequence
 from pathlib import Path
 
-from audit.config import Config
+from audit.config import Config, dump_config, load_config
 from audit.errors import AuditFolderError, ConfigError, DatasetError
-from audit.folder import AuditFolder
+from audit.folder import AuditFolder, write_text
 from audit.progress import note, track
+from audit.remedy import Strategy, require_verifiable
 from flows.manifest import write_manifest
 from flows.open_audit import OpenAudit, discard_if_empty, open_audit
 from flows.outcome import error_log
@@ -27,6 +30,18 @@ def run_audit(config: Config, parent: Path, *, fresh: bool = False) -> AuditFold
     return audit.folder
 
 
+def verify_audit(path: Path, strategy: Strategy, source: Path | None, seeds: int) -> AuditFolder:
+    """Train the finished audit in ``path`` again under a strategy of its plan; return its folder, the report anew.
+
+    Raises BiasAuditError, what cannot be verified before Prefect is waited for.
+    """
+    folder = AuditFolder(path.absolute())
+    require_verifiable(folder, strategy, source)
+    with folder.locked(), prefect_api() as api, error_log(folder.path):
+        run_in_prefect(api, "flows.verify:verify_flow", folder.path, strategy, source and source.absolute(), seeds)
+    return folder
+
+
 def read_photographs(audit: OpenAudit) -> None:
     """The first stage, done here already, and again when resuming: photographs may have changed since.
 
@@ -43,17 +58,22 @@ def read_photographs(audit: OpenAudit) -> None:
 
 
 def run_flow(folder: AuditFolder, api: EmbeddedServer | UserServer) -> None:
-    """Let Prefect do the stages. PyTorch and Prefect are imported here, while the server still boots."""
+    """Let Prefect do the stages."""
+    run_in_prefect(api, "flows.audit:audit_flow", folder.path)
+
+
+def run_in_prefect(api: EmbeddedServer | UserServer, entry: str, *arguments: object) -> None:
+    """Call a flow, ``module:name``. PyTorch and Prefect are imported here, while the server still boots."""
     with track("starting", unit=""):
         from prefect.settings import PREFECT_API_URL, temporary_settings
 
-        from flows.audit import audit_flow
-
+        module, _, name = entry.partition(":")
+        flow = getattr(importlib.import_module(module), name)
         load_all()
         url = api.wait_ready()
     with temporary_settings({PREFECT_API_URL: url}):
         try:
-            audit_flow(folder.path)
+            flow(*arguments)
         except Exception:
             deliver_events()
             raise
@@ -71,11 +91,33 @@ def deliver_events() -> None:
 
 def render_again(path: Path) -> Path:
     """Write the report of the finished audit in ``path`` again. Raises AuditFolderError when it is not finished."""
-    folder = AuditFolder(path)
-    if not folder.manifest.exists():
-        raise AuditFolderError(f"{path}: no finished audit (it has no manifest.json); finish it with 'bias-audit run'.")
+    folder = _finished(path)
     with folder.locked(), error_log(path):
         folder.stage_record(REPORT.name).unlink(missing_ok=True)
         do_stage(REPORT.name, folder)
         write_manifest(folder, all_stages())
     return folder.report
+
+
+def check_finished(path: Path, amounts: Sequence[str]) -> AuditFolder:
+    """Have the finished audit in ``path`` audit itself again, with other ``self_audit.key=value``; write its report.
+
+    Until that is done the audit stays as it is; interrupted, the same call goes on. Raises AuditFolderError when the
+    audit is not finished.
+    """
+    folder = _finished(path)
+    with folder.locked(), error_log(path):
+        config = load_config(folder.config, amounts)
+        do_stage("self-audit", folder, config)
+        write_text(folder.config, dump_config(config))
+        for name in ("record", REPORT.name):
+            do_stage(name, folder)
+        write_manifest(folder, all_stages())
+    return folder
+
+
+def _finished(path: Path) -> AuditFolder:
+    folder = AuditFolder(path)
+    if not folder.manifest.exists():
+        raise AuditFolderError(f"{path}: no finished audit (it has no manifest.json); finish it with 'bias-audit run'.")
+    return folder

@@ -1,7 +1,7 @@
 """The stages as the flow sees them: those of ``audit``, then the report, each with its progress told."""
 
 from audit import stages
-from audit.config import load_config
+from audit.config import Config, load_config
 from audit.folder import AuditFolder
 from audit.progress import track
 from audit.stages import Stage, StageRecord, done_already, finished_record, run_stage
@@ -14,10 +14,10 @@ def all_stages() -> tuple[Stage, ...]:
     return (*stages.STAGES, REPORT)
 
 
-def do_stage(name: str, folder: AuditFolder) -> StageRecord:
-    """Do the stage called ``name`` with the folder's own settings; silently nothing if it is done already."""
+def do_stage(name: str, folder: AuditFolder, config: Config | None = None) -> StageRecord:
+    """Do the stage called ``name``, with the folder's own settings if none are given; nothing if it is done already."""
     (stage,) = (stage for stage in all_stages() if stage.name == name)
-    config = load_config(folder.config)
+    config = config or load_config(folder.config)
     if record := done_already(stage, folder, config):
         return record
     with track(name, unit=""):

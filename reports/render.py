@@ -15,7 +15,9 @@ from audit.config import Config, parse_config
 from audit.folder import AuditFolder, read_json, read_table, write_atomically
 from reports.cards import FAILURES, MATRIX, cards, mistakes, places
 from reports.charts import scales, share_plot, training_curves
+from reports.did_it_help import verified
 from reports.pictures import take_pictures
+from reports.remedies import SAMPLER, orders
 from reports.spotlights import looks, spotlights
 from reports.text import FILTERS, decimal, percent, points, visible
 from reports.verdict import SEVERITY_WORDS, verdict
@@ -68,7 +70,10 @@ def _context(folder: AuditFolder, record: Record, config: Config) -> dict[str, A
     shown += [path for place in clusters for path in place.exemplars] + failed
     found = spotlights(record, folder)
     sorted_looks = looks(record, folder)
+    wanted, verifications = orders(record), verified(folder)
     plain = [path for one in found for path in one.layers] + [path for one in sorted_looks for path in one.boxes]
+    plain += [path for order in wanted for path in order.examples]
+    plain += [sight.path for one in verifications for sight in one.sights]
     root = Path(record["dataset"]["root"])
     return {
         "title": config.report.title,
@@ -86,6 +91,10 @@ def _context(folder: AuditFolder, record: Record, config: Config) -> dict[str, A
         "book": take_pictures(
             folder, root, shown, failed, plain, config.report.thumbnail, config.dataset.max_megapixels
         ),
+        "former": record.get("former"),
+        "orders": wanted,
+        "sampler": SAMPLER,
+        "verifications": verifications,
         "found": found,
         "looks": sorted_looks,
         "text_read": {cue["name"]: cue["text"] for cue in record["cues"]},

@@ -37,6 +37,7 @@ def api_url(prefect_home):
 @pytest.fixture
 def standin_environment(prefect_home) -> dict[str, str]:
     """Environment of a child process that audits with the stages of tests/standin_stages.py."""
-    tests = str(Path(__file__).parent)
+    tests = Path(__file__).parent
+    places = os.pathsep.join([str(tests), str(tests.parent)])
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "STANDIN"))}
-    return kept | {"PYTHONPATH": tests, "PREFECT_HOME": str(prefect_home), "COLUMNS": "120"}
+    return kept | {"PYTHONPATH": places, "PREFECT_HOME": str(prefect_home), "COLUMNS": "120"}

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from audit.config import Config, parse_config
-from audit.folder import AuditFolder
+from audit.config import Config, dump_config, parse_config
+from audit.folder import AuditFolder, write_text
 from audit.stages import STAGES, run_stage
+from flows.manifest import write_manifest
 
 SIDE = 64
 STICKER = (40, 60, 230)
@@ -56,6 +57,7 @@ def tiny_config(manifest: Path, **settings: object) -> Config:
         "compute": {"workers": 0, "device": "cpu", "precision": "float32"},
         "evidence": {"resamples": 200, "permutations": 200, "effect_images": 16},
         "cues": ["border"],
+        "self_audit": {"permutations": 0, "power_images": 0},
     }
     return parse_config({**tree, **settings})
 
@@ -68,3 +70,11 @@ def run_audit(folder: Path, config: Config, until: str = "record") -> AuditFolde
         if stage.name == until:
             return audit
     raise ValueError(until)
+
+
+def finished_audit(folder: Path, config: Config) -> AuditFolder:
+    """All stages done, settings and manifest written: what ``bias-audit run`` leaves, but for the report."""
+    audit = run_audit(folder, config)
+    write_text(audit.config, dump_config(config))
+    write_manifest(audit, STAGES)
+    return audit

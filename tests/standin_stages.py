@@ -14,7 +14,8 @@ from audit.stages import Stage
 STAGES = (
     Stage("dataset", "standin_stages:dataset", (), ("dataset",)),
     Stage("work", "standin_stages:work", ("dataset",), ("training.epochs",)),
-    Stage("record", "standin_stages:record", ("work",), ("evidence",)),
+    Stage("self-audit", "standin_stages:self_audit", ("work",), ("self_audit",)),
+    Stage("record", "standin_stages:record", ("work", "self-audit"), ("evidence",)),
 )
 REPORT = Stage("report", "standin_stages:report", ("record",), ("report",))
 CREATED = "2026-01-02T03:04:05+00:00"
@@ -44,6 +45,12 @@ def work(folder, config):
         raise error
     write_text(folder / "work.txt", f"{config.training.epochs}\n")
     return [folder / "work.txt"]
+
+
+def self_audit(folder, config):
+    settings = config.self_audit
+    write_json(folder.self_audit, {"sentence": f"{settings.permutations} deals, {settings.power_images} marked."})
+    return [folder.self_audit]
 
 
 def record(folder, config):

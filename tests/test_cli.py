@@ -58,6 +58,7 @@ def test_a_run_prints_findings_and_leaves_the_report(command, photos, api_url):
         "dataset",
         "starting",
         "work",
+        "self-audit",
         "record",
         "report",
     ]
@@ -94,6 +95,20 @@ def test_bad_input_is_told_in_a_sentence_with_exit_code_2(photos, monkeypatch, a
     assert told in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(photos.parent.glob("audits/*"))
+
+
+def test_selfcheck_takes_photographs_or_a_finished_audit(command, api_url):
+    done = command("selfcheck", "photos", "--marked", "30", PREFECT_API_URL=api_url)
+    assert done.returncode == 0, done.stderr
+    told, report = done.stdout.splitlines()
+    assert told == "20 deals, 30 marked."
+    audit = str(Path(report).parent)
+    again = command("selfcheck", audit, "--permutations", "50")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines() == ["50 deals, 120 marked.", report]
+    refused = command("selfcheck", audit, "--set", "seed=1")
+    assert refused.returncode == 2
+    assert "keeps its own settings" in refused.stderr
 
 
 def test_a_broken_stage_is_told_with_exit_code_1_and_its_traceback_kept(command, photos, api_url):
@@ -153,7 +168,7 @@ def plain(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", source, *arguments], env=environment, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("name", ["run", "check", "fetch", "demo", "report"])
+@pytest.mark.parametrize("name", ["run", "check", "fetch", "demo", "report", "verify"])
 def test_every_command_has_a_help_with_an_example(name):
     done = plain(name, "--help")
     assert done.returncode == 0

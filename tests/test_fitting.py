@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from audit.config import Config, parse_config
 from audit.errors import ModelFileError, StageError
-from audit.fitting import Epoch, Fitting, PooledInputs, Split
+from audit.fitting import Epoch, Fitting, PooledInputs, Split, draw
 from audit.models import GapHead, load_backbone
 from audit.runtime import Runtime
+from audit.weighting import reweigh
 
 CPU = Runtime(torch.device("cpu"), "float32")
 
@@ -175,7 +178,107 @@ def test_the_validation_loss_is_balanced_whatever_the_batches(batch_size, tmp_pa
 def test_the_weights_of_the_classes_are_inverse_to_their_frequency(tmp_path):
     labels = np.repeat([0, 1, 2], [12, 4, 8])
     fitting = make(tmp_path, settings(), labels, split=Split(np.arange(24), np.arange(24)))
-    np.testing.assert_allclose(fitting.loss.weight.numpy(), [24 / 36, 24 / 12, 24 / 24])
+    np.testing.assert_allclose(fitting.balance.numpy(), [24 / 36, 24 / 12, 24 / 24])
+
+
+def test_weights_of_one_change_nothing(labels, tmp_path):
+    config = settings("conv5", tail_learning_rate=1e-3)
+    plain, weighted = make(tmp_path / "plain", config, labels), make(tmp_path / "weighted", config, labels)
+    weighted = dataclasses.replace(weighted, weights=np.ones(40), history=[], best={})
+    assert plain.run(ignore) == weighted.run(ignore)
+    assert same(plain.network.trained_state(), weighted.network.trained_state())
+
+
+@given(
+    st.lists(st.floats(0, 12), min_size=1, max_size=40).filter(lambda weights: sum(weights) > 0.5), st.integers(0, 99)
+)
+def test_images_are_drawn_as_often_as_their_weight_says(weights, seed):
+    weights = np.array(weights)
+    drawn = draw(np.arange(len(weights)), weights, np.random.default_rng(seed))
+    expected = weights * max(1, round(weights.sum())) / weights.sum()
+    times = np.bincount(drawn, minlength=len(weights))
+    assert len(drawn) == max(1, round(weights.sum()))
+    assert (times >= np.floor(expected - 1e-6)).all() and (times <= np.ceil(expected + 1e-6)).all()
+
+
+def test_on_average_the_weights_are_met_exactly():
+    weights = np.array([0.2, 1.7, 0.0, 3.3, 0.8])
+    draws = [draw(np.arange(5), weights, np.random.default_rng(seed)) for seed in range(4000)]
+    times = np.mean([np.bincount(drawn, minlength=5) for drawn in draws], axis=0)
+    np.testing.assert_allclose(times, weights, atol=0.03)
+
+
+def test_classes_are_balanced_by_their_weighted_counts(tmp_path):
+    """Weights that even the classes out already leave nothing to balance."""
+    labels = np.repeat([0, 1], [30, 10])
+    fitting = make(tmp_path, settings(), labels, split=Split(np.arange(40), np.arange(40)))
+    weighted = dataclasses.replace(fitting, weights=np.repeat([2 / 3, 2.0], [30, 10]))
+    np.testing.assert_allclose(fitting.balance.numpy(), [40 / 60, 40 / 20], rtol=1e-6)
+    np.testing.assert_allclose(weighted.balance.numpy(), [1, 1], rtol=1e-6)
+
+
+def test_the_validation_loss_is_weighted_whatever_the_batches(tmp_path):
+    labels, weights = np.repeat([0, 1], [60, 12]), np.random.default_rng(2).uniform(0.1, 5, 72)
+    images = np.arange(72)
+    split = Split(images[images % 2 == 0], images[images % 2 == 1])
+    losses = []
+    for size in (4, 64):
+        fitting = dataclasses.replace(
+            make(tmp_path / str(size), settings(batch_size=size, epochs=1), labels, split=split), weights=weights
+        )
+        losses.append(fitting._evaluate(split.validation)[0])
+        counts = np.bincount(labels[split.fit], weights[split.fit])
+        scores = fitting.network.head(torch.from_numpy(pooled_activations(labels))[:, :, None, None]).detach().numpy()
+        each = np.log(np.exp(scores).sum(1)) - scores[images, labels]
+        counted = (weights * (counts.sum() / 2 / counts)[labels])[split.validation]
+        assert losses[-1] == pytest.approx(np.average(each[split.validation], weights=counted), rel=1e-5)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def shortcut_scene(n: int, agreement: float, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels, a cue that agrees with them in a share of the images, and activations: the cue is loud, the truth low."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 2
+    cue = np.where(rng.random(n) < agreement, labels, 1 - labels)
+    pooled = rng.normal(size=(n, 48)).astype(np.float32)
+    pooled[:, 0] += 1.5 * (2 * labels - 1)
+    pooled[:, 1] += 4 * (2 * cue - 1)
+    return labels, cue, pooled
+
+
+def right_where_they_part(tmp_path: Path, weights: np.ndarray | None) -> float:
+    """Accuracy where cue and label part, of a head that was fitted on a scene where they mostly agree."""
+    labels, cue, pooled = shortcut_scene(1200, 0.95, seed=1)
+    fitting = make(tmp_path, settings(epochs=20, patience=20, batch_size=32, head_learning_rate=0.02), labels)
+    split = fitting.split.counting(weights)
+    fitting = dataclasses.replace(fitting, inputs=PooledInputs(pooled, CPU), weights=weights, split=split)
+    fitting.network.head.standardise(torch.from_numpy(pooled))
+    fitting.run(ignore)
+    labels, cue, pooled = shortcut_scene(2000, 0.5, seed=2)
+    answers = fitting.network.head(torch.from_numpy(pooled)[:, :, None, None]).argmax(1).numpy()
+    return float((answers == labels)[cue != labels].mean())
+
+
+def test_weights_unlearn_a_shortcut(tmp_path):
+    labels, cue, _ = shortcut_scene(1200, 0.95, seed=1)
+    before = right_where_they_part(tmp_path / "plain", None)
+    after = right_where_they_part(tmp_path / "weighted", reweigh(labels, cue))
+    assert before < 0.75 and after > before + 0.1
+
+
+def test_leaving_images_out_unlearns_a_shortcut(tmp_path):
+    """As many images are kept where cue and label agree as where they part."""
+    labels, cue, _ = shortcut_scene(1200, 0.95, seed=1)
+    kept = (cue != labels).astype(float)
+    for label in (0, 1):
+        agreeing = np.flatnonzero((cue == labels) & (labels == label))
+        kept[agreeing[: int(((cue != labels) & (labels == label)).sum())]] = 1
+    assert right_where_they_part(tmp_path / "dropped", kept) > right_where_they_part(tmp_path / "plain", None) + 0.05
+
+
+def test_images_of_weight_zero_are_on_neither_side():
+    split = Split(np.array([0, 1, 2]), np.array([3, 4])).counting(np.array([1, 0, 2, 0, 0.5]))
+    assert (split.fit.tolist(), split.validation.tolist()) == ([0, 2], [4])
 
 
 def test_learns_a_planted_difference_and_nothing_from_noise(tmp_path):

@@ -13,7 +13,7 @@ from audit.config import dump_config, load_config, parse_config
 from audit.errors import AuditFolderError, BiasAuditError, ConfigError, DatasetError, StageError
 from audit.folder import AuditFolder, file_digest, read_json
 from flows.open_audit import dataset_name, find_unfinished, open_audit
-from flows.run import render_again, run_audit
+from flows.run import check_finished, render_again, run_audit
 
 CREATED = "2026-01-02T03:04:05+00:00"
 
@@ -49,7 +49,7 @@ def test_an_audit_ends_with_a_report_and_a_manifest_of_every_file(audit):
     assert folder.report.read_text() == "<p>report</p>"
     assert (manifest["schema_version"], manifest["audit_id"], manifest["created"]) == (1, folder.path.name, CREATED)
     assert manifest["config_digest"] == file_digest(folder.config)
-    assert [stage["name"] for stage in manifest["stages"]] == ["dataset", "work", "record", "report"]
+    assert [stage["name"] for stage in manifest["stages"]] == ["dataset", "work", "self-audit", "record", "report"]
     for stage in manifest["stages"]:
         assert stage["outputs"] == {name: file_digest(folder / name) for name in stage["outputs"]}
     assert not (folder / "error.log").exists()
@@ -141,6 +141,19 @@ def test_a_report_is_rendered_again_and_the_manifest_follows(audit):
     assert folder.report.read_text() == "<p>report</p>"
     (report,) = (stage for stage in read_json(folder.manifest)["stages"] if stage["name"] == "report")
     assert report["outputs"]["report.html"] == file_digest(folder.report)
+
+
+def test_a_finished_audit_audits_itself_again_and_keeps_the_rest(audit):
+    folder = audit()
+    before = read_json(folder.manifest)["stages"]
+    assert check_finished(folder.path, ["self_audit.permutations=7", "self_audit.power_images=30"]) == folder
+    assert read_json(folder.self_audit)["sentence"] == "7 deals, 30 marked."
+    assert load_config(folder.config).self_audit.permutations == 7
+    after = {stage["name"]: stage for stage in read_json(folder.manifest)["stages"]}
+    assert read_json(folder.manifest)["config_digest"] == file_digest(folder.config)
+    assert all(after[stage["name"]] == stage for stage in before if stage["name"] in ("dataset", "work"))
+    with pytest.raises(AuditFolderError, match="no finished audit"):
+        check_finished(folder.path.parent, [])
 
 
 def test_an_unfinished_audit_has_no_report_to_render(tmp_path):

@@ -1,6 +1,8 @@
 """The plan's files: weights that free the class of every flagged cue, counts that add up, cells safe to open."""
 
 import csv
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,16 +10,23 @@ import pytest
 
 from audit.dataset import Dataset
 from audit.folder import AuditFolder, read_json
-from audit.plan import Flagged, PlanCell, cells, safe_cell, safe_path, write_plan
+from audit.inventory import Flagged, Inventory
+from audit.plan import safe_cell, safe_path, write_plan
+from audit.ways import JointCell, PlanCell, cells, collect, drop, mask, together, weight
 
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx")
 
 
-def make_dataset(tmp_path, labels: np.ndarray, paths: list[str] | None = None, classes=("doctor", "nurse")) -> Dataset:
+def make_inventory(
+    labels: np.ndarray, paths: list[str] | None = None, classes=("doctor", "nurse"), groups=None
+) -> Inventory:
+    """Photographs without files; the model is a little surer of each one than of the one before."""
     paths = paths or [f"{classes[label]}/{number:03d}.jpg" for number, label in enumerate(labels)]
     named = [classes[label] for label in labels]
-    images = pd.DataFrame({"path": paths, "label": named, "group": np.arange(len(labels)), "fold": 0})
-    return Dataset("people", tmp_path, tuple(classes), (), images, images.iloc[:0])
+    groups = np.arange(len(labels)) if groups is None else groups
+    images = pd.DataFrame({"path": paths, "label": named, "group": groups, "fold": 0})
+    dataset = Dataset("people", Path("photos"), tuple(classes), (), images, images.iloc[:0])
+    return Inventory(dataset, np.linspace(0.3, 0.9, len(labels)), 5)
 
 
 def flag(present: np.ndarray, known: np.ndarray | None = None, name: str = "hair") -> Flagged:
@@ -45,8 +54,8 @@ def read_weights(folder: AuditFolder) -> np.ndarray:
 
 def test_weights_make_every_flagged_cue_independent_of_the_class(skewed, tmp_path):
     labels, hair, gender = skewed
-    folder, dataset = AuditFolder(tmp_path), make_dataset(tmp_path, labels)
-    write_plan(folder, dataset, [flag(hair), flag(gender, name="gender")], [])
+    folder, inventory = AuditFolder(tmp_path), make_inventory(labels)
+    write_plan(folder, inventory, [flag(hair), flag(gender, name="gender")], [])
     weights = read_weights(folder)
     assert weights.mean() == pytest.approx(1)
     for state in (hair.astype(int), gender.astype(int)):
@@ -60,7 +69,7 @@ def test_weights_make_every_flagged_cue_independent_of_the_class(skewed, tmp_pat
 def test_one_cue_gives_kamiran_and_calders_weights(skewed, tmp_path):
     labels, hair, _ = skewed
     folder = AuditFolder(tmp_path)
-    write_plan(folder, make_dataset(tmp_path, labels), [flag(hair)], [])
+    write_plan(folder, make_inventory(labels), [flag(hair)], [])
     cell = {(0, True): 30, (0, False): 10, (1, True): 10, (1, False): 30}
     expected = [40 * 40 / (80 * cell[c, s]) for c, s in zip(labels.tolist(), hair.tolist(), strict=True)]
     np.testing.assert_allclose(read_weights(folder), expected, atol=1e-4)
@@ -68,7 +77,7 @@ def test_one_cue_gives_kamiran_and_calders_weights(skewed, tmp_path):
 
 def test_nothing_flagged_weighs_everything_the_same(skewed, tmp_path):
     folder = AuditFolder(tmp_path)
-    write_plan(folder, make_dataset(tmp_path, skewed[0]), [], [])
+    write_plan(folder, make_inventory(skewed[0]), [], [])
     assert (read_weights(folder) == 1).all()
     plan = read_json(folder.plan / "plan.json")
     assert plan["effective_n"] == 80 and plan["cells"] == [] and plan["weights_suffice"] is True
@@ -81,16 +90,16 @@ def test_unknown_is_a_state_of_its_own(skewed, tmp_path):
     folder = AuditFolder(tmp_path)
     flagged = flag(hair & known, known)
     assert flagged.state.tolist() == np.where(known, hair, 2).tolist()
-    write_plan(folder, make_dataset(tmp_path, labels), [flagged], [])
+    write_plan(folder, make_inventory(labels), [flagged], [])
     shares = weighted_shares(read_weights(folder), labels, flagged.state)
     np.testing.assert_allclose(shares[0], shares[1], atol=1e-3)
 
 
 def test_a_class_that_never_shows_the_cue_needs_new_photographs(tmp_path):
     labels, present = np.repeat([0, 1], 20), np.arange(40) < 10
-    folder, dataset = AuditFolder(tmp_path), make_dataset(tmp_path, labels)
-    wanted = cells(dataset, flag(present))
-    write_plan(folder, dataset, [flag(present)], wanted)
+    folder, inventory = AuditFolder(tmp_path), make_inventory(labels)
+    wanted = cells(inventory, flag(present))
+    write_plan(folder, inventory, [flag(present)], wanted)
     assert read_json(folder.plan / "plan.json")["weights_suffice"] is False
     assert next(cell for cell in wanted if cell.label == "nurse" and cell.present).add > 0
 
@@ -98,7 +107,7 @@ def test_a_class_that_never_shows_the_cue_needs_new_photographs(tmp_path):
 def test_cells_leave_unknown_images_out_and_end_evenly(skewed, tmp_path):
     labels, hair, _ = skewed
     known = np.arange(80) % 40 != 39
-    found = {(cell.label, cell.present): cell for cell in cells(make_dataset(tmp_path, labels), flag(hair, known))}
+    found = {(cell.label, cell.present): cell for cell in cells(make_inventory(labels), flag(hair, known))}
     assert [found[key].have for key in (("doctor", True), ("doctor", False))] == [30, 9]
     assert [found[key].have for key in (("nurse", True), ("nurse", False))] == [10, 29]
     assert all(cell.need == cell.have + cell.add and cell.add >= 0 for cell in found.values())
@@ -108,15 +117,17 @@ def test_cells_leave_unknown_images_out_and_end_evenly(skewed, tmp_path):
 
 def test_the_shopping_list_says_what_the_cells_say(skewed, tmp_path):
     labels, hair, _ = skewed
-    folder, dataset = AuditFolder(tmp_path), make_dataset(tmp_path, labels)
-    wanted = cells(dataset, flag(hair))
-    write_plan(folder, dataset, [flag(hair)], wanted)
+    folder, inventory = AuditFolder(tmp_path), make_inventory(labels)
+    wanted = cells(inventory, flag(hair))
+    write_plan(folder, inventory, [flag(hair)], wanted)
     with (folder.plan / "shopping-list.csv").open(newline="") as handle:
         header, *rows = list(csv.reader(handle))
-    assert header == ["finding", "class", "cue", "shows the cue", "have", "need", "add"]
-    assert [(row[1], row[3], int(row[6])) for row in rows] == [
-        (cell.label, "yes" if cell.present else "no", cell.add) for cell in wanted
-    ]
+    assert header[:6] == ["list", "class", "cue state", "have", "need", "add"] and len(header) == 9
+    alone = [row for row in rows if row[0] == "F1"]
+    assert [(row[1], row[2], int(row[5])) for row in alone] == [(c.label, c.state, c.add) for c in wanted]
+    assert [tuple(filter(None, row[6:])) for row in alone] == [cell.examples for cell in wanted]
+    joint = [row for row in rows if row[0] == "together"]
+    assert sorted(map(tuple, (row[1:] for row in joint))) == sorted(map(tuple, (row[1:] for row in alone)))
     plan = read_json(folder.plan / "plan.json")
     assert [cell["class"] for cell in plan["cells"]] == [cell.label for cell in wanted]
     assert all((tmp_path / name).exists() for name in plan["files"])
@@ -143,12 +154,134 @@ def test_hostile_names_stay_in_their_cells(tmp_path):
     paths = [f"{prefix}{number}.jpg" for number, prefix in enumerate((*FORMULAS, *evil))]
     labels = np.array([0, 1] * 4)
     present = np.array([1, 1, 0, 0, 1, 0, 1, 0], bool)
-    dataset = make_dataset(tmp_path, labels, paths, classes=evil)
+    inventory = replace(make_inventory(labels, paths, classes=evil), least=1)
     folder, flagged = AuditFolder(tmp_path), Flagged("F1", "x", '=cmd|"/c calc"', present, np.ones(8, bool))
-    write_plan(folder, dataset, [flagged], cells(dataset, flagged))
-    for name, rows, columns in (("weights.csv", 9, 2), ("shopping-list.csv", 5, 7)):
+    write_plan(folder, inventory, [flagged], cells(inventory, flagged))
+    for name, rows, columns in (("weights.csv", 9, 2), ("drop.csv", 3, 3), ("shopping-list.csv", 9, 9)):
         with (folder.plan / name).open(newline="", encoding="utf-8") as handle:
             table = list(csv.reader(handle))
         assert len(table) == rows and {len(row) for row in table} == {columns}
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for row in table for cell in row)
     assert [path.removeprefix("./") for path in pd.read_csv(folder.plan / "weights.csv")["path"]] == paths
+
+
+def same_shares(counts: np.ndarray) -> bool:
+    """Whether both rows (classes) spread alike over the columns, to within an image."""
+    total = counts.sum(1, keepdims=True)
+    return bool((((counts - 1) / total).max(0) <= ((counts + 1) / total).min(0)).all())
+
+
+def test_dropping_leaves_the_cue_equally_common(skewed):
+    labels, hair, gender = skewed
+    way, left_out = drop(make_inventory(labels), [flag(hair), flag(gender, name="gender")])
+    kept = np.setdiff1d(np.arange(80), [image for image, _ in left_out])
+    assert way["possible"] and way["images"] == len(left_out) == 80 - way["left_images"] == 80 - len(kept)
+    for present in (hair, gender):
+        assert same_shares(np.array([np.bincount(present[kept][labels[kept] == c], minlength=2) for c in (0, 1)]))
+    assert way["classes"] == {"doctor": (labels[kept] == 0).sum(), "nurse": (labels[kept] == 1).sum()}
+
+
+def test_copies_go_first_then_what_the_model_is_surest_of(skewed):
+    labels, hair, _ = skewed
+    groups = np.arange(80)
+    groups[[7, 9]] = groups[2]
+    inventory = make_inventory(labels, groups=groups)
+    _, left_out = drop(inventory, [flag(hair)])
+    reasons = dict(left_out)
+    copies = [image for image in reasons if "a copy of doctor/002.jpg" in reasons[image]]
+    assert copies == [7, 9] and 2 not in reasons
+    for label, state in ((0, True), (1, False)):
+        cell = np.flatnonzero((labels == label) & (hair == state) & ~np.isin(np.arange(80), (7, 9)))
+        out = np.isin(cell, list(reasons))
+        assert inventory.trust[cell[out]].min() > inventory.trust[cell[~out]].max()
+    assert all("too common: “" in reason for image, reason in left_out if image not in (7, 9))
+
+
+def test_drop_csv_names_what_to_leave_out(skewed, tmp_path):
+    labels, hair, _ = skewed
+    folder, inventory = AuditFolder(tmp_path), make_inventory(labels)
+    write_plan(folder, inventory, [flag(hair)], [])
+    table = pd.read_csv(folder.plan / "drop.csv")
+    assert list(table) == ["path", "class", "reason"]
+    way = read_json(folder.plan / "plan.json")["ways"]["drop"]
+    assert len(table) == way["images"] > 0 and table["path"].is_unique
+    assert set(table["path"]) <= set(pd.read_csv(folder.plan / "weights.csv")["path"])
+    assert (table["class"] == table["path"].str.partition("/")[0]).all()
+
+
+def test_a_class_without_the_cue_is_said_in_words():
+    labels, present = np.repeat([0, 1], 20), np.arange(40) < 20
+    inventory, flagged = make_inventory(labels), flag(present)
+    dropping, left_out = drop(inventory, [flagged])
+    assert not dropping["possible"] and left_out == [] and dropping["images"] == 0
+    assert "every “doctor” photograph shows the hair" in dropping["sentence"]
+    weighting, _ = weight(inventory, [flagged])
+    assert not weighting["possible"] and "every “doctor” photograph shows the hair" in weighting["sentence"]
+    collecting, _ = collect(inventory, [flagged])
+    assert collecting["possible"] and collecting["images"] == 40
+
+
+def test_findings_that_contradict_each_other_are_said_to():
+    """Each cue alone could be balanced by weights; the second is the first one's mirror among doctors only."""
+    labels = np.repeat([0, 1], 20)
+    first = np.arange(40) % 20 < np.where(labels == 0, 15, 5)
+    second = np.where(labels == 0, first, ~first)
+    flagged = [flag(first), flag(second, name="scrubs")]
+    assert all(weight(make_inventory(labels), [one])[0]["possible"] for one in flagged)
+    way, _ = weight(make_inventory(labels), flagged)
+    assert not way["possible"] and "contradict each other" in way["sentence"]
+
+
+def test_collecting_for_several_findings_says_what_is_wanted(skewed):
+    labels, hair, gender = skewed
+    inventory = make_inventory(labels)
+    way, wanted = collect(inventory, [flag(hair), flag(gender, name="gender")])
+    assert way["images"] == sum(cell.add for cell in wanted) and way["unknown"] == 0
+    final = {(cell.label, *(present for _, present in cell.states)): cell.need for cell in wanted}
+    for cue in (0, 1):
+        counts = np.zeros((2, 2), int)
+        for (label, *states), need in final.items():
+            counts[inventory.dataset.classes.index(label), int(states[cue])] += need
+        assert same_shares(counts)
+    for cell in wanted:
+        shows = [present for _, present in cell.states]
+        images = [int(path[-7:-4]) for path in cell.examples]
+        assert all([hair[image], gender[image]] == shows for image in images)
+        assert len(images) == min(3, ((hair == shows[0]) & (gender == shows[1])).sum())
+
+
+def test_examples_are_of_the_class_where_it_has_any_and_no_copies():
+    labels, present = np.repeat([0, 1], 10), np.arange(20) < 10
+    present[18:] = True
+    inventory = make_inventory(labels, groups=np.append(np.arange(18), [18, 18]))
+    assert inventory.examples(1, present) == ("nurse/019.jpg", "doctor/009.jpg", "doctor/008.jpg")
+    assert inventory.examples(1, present & (labels == 0))[0] == "doctor/009.jpg"
+
+
+def test_a_mirror_image_costs_no_place_among_the_four(skewed):
+    _, hair, gender = skewed
+    rng = np.random.default_rng(0)
+    others = [flag(rng.random(80) < 0.5, name=f"look {number}") for number in range(3)]
+    chosen = together([flag(hair), flag(~hair, name="short hair"), flag(gender, name="gender"), *others])
+    assert [one.cue for one in chosen] == ["hair", "gender", "look 0", "look 1"]
+
+
+def test_only_what_can_be_masked_is_offered(skewed):
+    _, hair, gender = skewed
+    known = np.ones(80, bool)
+    text = Flagged("F2", "text", "text", gender, known, "inpaint")
+    assert not mask([flag(hair)])["possible"] and "irrelevant_cues" in mask([flag(hair)])["sentence"]
+    way = mask([flag(hair), text, Flagged("F3", "face", "the face", hair, known, "blur")])
+    assert way["possible"] and way["images"] == (hair | gender).sum()
+    assert [(cue["finding"], cue["how"], cue["images"]) for cue in way["cues"]] == [
+        ("F2", "inpaint", 40),
+        ("F3", "blur", 40),
+    ]
+
+
+def test_sentences_can_be_copied():
+    cell = JointCell("doctor", (("glasses", False), ("long hair", True)), 3, 121)
+    assert cell.sentence() == "Collect 118 photographs of “doctor” with long hair and without glasses, like these."
+    assert "1 photograph of “doctor” with long hair, as in these of another class" in (
+        JointCell("doctor", (("long hair", True),), 0, 1).sentence()
+    )

@@ -168,10 +168,10 @@ def test_verdict_comes_first(page):
 
 def test_says_all_that_it_promises(page):
     for words in (
-        "What the photographs should contain", "plan/weights.csv", "37 unweighted", "Where the model looks",
+        "What the photographs should contain", "plan/weights.csv", "Since the last audit", "Where the model looks",
         "What is taken for what", "Where it is confidently wrong", "What was looked for", "2,140 MB", "2.14.1",
         "its end is missing", "The same photograph under different labels", "effect_images", "ab" * 32,
-        "What this result does not say", "did not measure its own false-alarm rate", "Grad-CAM map", REASON, "n = 60",
+        "What this result does not say", "1 of 40 verdicts came out high", "Grad-CAM map", REASON, "n = 60",
         "p < 0.001", "AUC 0.", "Strong in one of the two.",
     ):  # fmt: skip
         assert words in page.text.replace("\N{NO-BREAK SPACE}", " "), words
@@ -208,6 +208,27 @@ def test_looks_are_cut_to_where_the_content_is(page):
     crops = [[float(number) for number in view] for view in views if len({*view[2:]}) == 1 and view[:2] != ["0", "0"]]
     # Detections are drawn as squares of 20 of 56 cells: 80 of 224 pixels, and 100 with their margin.
     assert len(crops) == 12 and all(side == pytest.approx(100, abs=2) for _, _, side, _ in crops)
+
+
+def test_the_self_audit_shows_what_was_noticed_missed_and_not_tried(page):
+    text = " ".join(page.text.replace("\N{NO-BREAK SPACE}", " ").split())
+    assert re.search(r"Verdicts that are high 2 % .*? 1 of 40 verdicts", text)
+    assert re.search(r"Audits with a high verdict 20 % .*? 1 of five audits", text)
+    assert "in 95 % and 5 % in 80 % and 20 % in 70 % and 30 % A tint missed not tried not tried A white frame" in text
+    assert re.search(r"A white frame High a border High a border missed", text)
+    assert "Marks were put on 40 photographs of the 60" in text
+
+
+def test_an_audit_without_a_self_audit_says_so(small):
+    nothing = {"status": "not_run", "sentence": "This audit did not measure its own rate of false alarms."}
+    text = page_of(changed(small, lambda record: record.update(self_audit=nothing))).text
+    assert nothing["sentence"] in text and "cry wolf" not in text
+
+
+@pytest.mark.parametrize("part", ["null", "power"])
+def test_half_a_self_audit_is_shown(small, part):
+    text = page_of(changed(small, lambda record: record["self_audit"].update({part: None}))).text
+    assert ("cry wolf" in text, "What would it have noticed" in text) == (part != "null", part != "power")
 
 
 def test_corrected_p_is_shown(small):
@@ -265,9 +286,11 @@ def test_without_findings_clusters_failures_and_training(small):
     def empty(record):
         record |= {"findings": [], "clusters": [], "failures": [], "cues": [], "looks": []}
         record["plan"] |= {"cells": [], "files": []}
+        record["plan"]["ways"]["collect"]["cells"] = []
         record["dataset"] |= {"rejected": [], "cross_class_duplicates": [], "warnings": []}
         record["model"]["worst_groups"] = []
 
+    write_json(small.findings, [])
     page = page_of(changed(small, empty))
     assert "There is no finding" in page.text
     assert "No groups could be formed" in page.text
@@ -446,3 +469,37 @@ def test_an_example_is_light_where_the_cue_is():
     image = Image.open(io.BytesIO(base64.b64decode(shade(mask).partition(",")[2]))).convert("RGBA")
     opacity = np.asarray(image)[:, :, 3]
     assert (opacity[mask] == 0).all() and (opacity[~mask] > 150).all()
+
+
+def test_every_verified_strategy_is_answered_for_also_when_it_did_not_help(small):
+    page = page_of(small)
+    told = page.text[page.text.index("Did it help? The models were trained again") :]
+    assert "Rare combinations count more It helped 61 % → 68 % +7 points [+2, +12]" in told
+    assert "New photographs added Not certain 61 % → 68 % +7 points [−3, +12]" in told
+    assert "60 weighted photographs are worth about 37" in told
+    assert "60 new photographs joined the training: 30 of “doctor”, 30 of “nurse”. One file could not be added." in told
+    assert "so even there the content still says a little about the class" in told
+    assert "not measured" in told and "5 × 3 folds" in told
+    labels = page.values("aria-label")
+    assert sum(label.startswith("Before: attention") for label in labels) == 2
+    assert sum(label.startswith("After: attention") for label in labels) == 4
+
+
+def test_without_a_verification_the_report_says_how_to_get_one(tmp_path):
+    page = page_of(make_audit(tmp_path, Wish(verified=())))
+    assert "Nobody has tried yet. bias-audit verify" in page.text
+    nothing = page_of(make_audit(tmp_path / "clean", Wish(verified=(), severities=("cleared",))))
+    assert "Did it help?" not in nothing.text
+
+
+def test_a_verification_of_other_findings_is_not_shown(tmp_path):
+    folder = make_audit(tmp_path)
+    write_json(folder.findings, [])
+    assert "Nobody has tried yet." in page_of(folder).text
+
+
+def test_accuracy_without_the_shortcuts_is_shown_beside_the_plain_one(small):
+    page = page_of(small)
+    told = page.text[page.text.index("Without the shortcuts") :]
+    assert "F1 the hair 87 % 79 %" in told and "n = 12 worth 37" in told
+    assert f"F2 the face Not measured. {REASON}" in told

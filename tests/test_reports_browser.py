@@ -161,6 +161,18 @@ def test_verdict_is_in_the_first_view(visit, plain, width, height):
         assert box["y"] + box["height"] < height
 
 
+def test_before_and_after_are_drawn_one_below_the_other(visit, plain):
+    page = visit(plain)
+    help_section = page.get_by_role("region", name="Did it help?")
+    assert help_section.get_by_role("table").count() == 3
+    sight = help_section.locator("figure.sight").first
+    photo, before, after = (picture.bounding_box() for picture in sight.locator(".photo").all())
+    assert photo["y"] < before["y"] < after["y"] and photo["x"] == before["x"] == after["x"]
+    assert sight.locator(".photo").nth(1).screenshot() != sight.locator(".photo").nth(2).screenshot()
+    page.get_by_role("link", name="Did it help?").click()
+    assert page.evaluate("location.hash") == "#help"
+
+
 def test_keyboard_reaches_and_opens_the_closed_findings(visit, plain):
     page = visit(plain)
     page.keyboard.press("Tab")

@@ -33,6 +33,7 @@ def config(tmp_path_factory) -> Config:
             "compute": {"device": "cpu", "precision": "float32", "workers": 0},
             "evidence": {"resamples": 200, "permutations": 100, "effect_images": 3},
             "cues": ["face", "hair", "border"],
+            "self_audit": {"permutations": 0, "power_images": 0},
         }
     )
 

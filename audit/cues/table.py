@@ -19,7 +19,7 @@ from audit.cues.cue import GRID, Cue
 from audit.cues.detect import Detections, load_detections
 from audit.cues.look_alikes import look_alikes, read_look_alikes, split_scores, write_look_alikes
 from audit.cues.summary import summarise
-from audit.dataset import Dataset, load_dataset
+from audit.dataset import Dataset
 from audit.explain import read_shards
 from audit.folder import AuditFolder, read_json, read_table, write_json, write_table
 from audit.maps import read_maps
@@ -35,11 +35,16 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     cue has no place in the picture. ``present`` is null where it is unknown: an attribute, or the look of what is not
     in the picture.
     """
-    dataset = load_dataset(folder)
+    return tabulate(ActivationStore.open(folder, config))
+
+
+def tabulate(store: ActivationStore) -> list[Path]:
+    """As ``build``, from a store that is open."""
+    folder, config, dataset = store.folder, store.config, store.dataset
     looks = find_looks(dataset, config, load_detections(folder), partial(_pooled_in, folder))
     write_json(folder.looks, [one.entry(dataset, config.seed) for one in looks])
     seen = _detected(folder)
-    tables = [seen, _look_alikes(folder, config, dataset), _looks(looks, seen[1])]
+    tables = [seen, _look_alikes(store), _looks(looks, seen[1])]
     tables.append(_attributes(dataset, [cue.name for found, _ in tables for cue in found]))
     cues = [cue for found, _ in tables for cue in found]
     table = pd.concat([rows for _, rows in tables], ignore_index=True)
@@ -126,8 +131,8 @@ def _detected(folder: AuditFolder) -> tuple[list[Cue], pd.DataFrame]:
     return list(found.cues), _concat([_rows(*column) for column in columns])
 
 
-def _look_alikes(folder: AuditFolder, config: Config, dataset: Dataset) -> tuple[list[Cue], pd.DataFrame]:
-    store = ActivationStore.open(folder, config)
+def _look_alikes(store: ActivationStore) -> tuple[list[Cue], pd.DataFrame]:
+    folder = store.folder
     regions, assigned = read_table(folder.regions), read_table(folder.clusters)["cluster"].to_numpy()
     shape = read_maps(folder, np.arange(1)).shape[1:]
     sought = look_alikes(store, load_clusters(folder), regions, assigned, (shape[0], shape[1]))

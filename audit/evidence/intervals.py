@@ -175,6 +175,17 @@ def permuted_labels(
     return permuted
 
 
+def permuted_order(groups: Ints, rng: Random, strata: Ints | None = None) -> NDArray[np.intp]:
+    """One order (n,) of the images under the null hypothesis: ``labels[order]`` are permuted as by ``permuted_labels``.
+
+    For labels of any number of classes.
+    """
+    rng, order = np.random.default_rng(rng), np.arange(len(groups))
+    for rows in _exchangeable_blocks(groups, strata):
+        order[rows.ravel()] = rows[rng.permutation(len(rows))].ravel()
+    return order
+
+
 def _exchangeable_blocks(groups: Ints, strata: Ints | None) -> Iterator[NDArray[np.intp]]:
     """Yield the rows of all groups of one size and stratum, shape (groups, size); lone groups are left out."""
     _, first, unit, sizes = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)

@@ -162,9 +162,9 @@ def _ridge(train: Floats, targets: Floats, test: Floats) -> Floats:
     wide = columns > rows
     gram = train @ train.T if wide else train.T @ train
     gram[np.diag_indices_from(gram)] += penalty
-    right = targets if wide else train.T @ targets
-    solved = solve(gram, right, assume_a="pos", overwrite_a=True)
-    predicted: Floats = test @ (train.T @ solved if wide else solved)
+    # Solved for the held-out rows, which are fewer than the labelings.
+    solved = solve(gram, train @ test.T if wide else test.T, assume_a="pos", overwrite_a=True)
+    predicted: Floats = solved.T @ (targets if wide else train.T @ targets)
     return predicted
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from audit.config import Config
 from audit.cues.cue import Cue
+from audit.cues.detect import Detections
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
 from audit.evidence.attention import attention
@@ -26,7 +27,7 @@ from audit.folder import AuditFolder, read_table, write_table
 from audit.hiding import control_masks
 from audit.leaning import leaning_classes
 from audit.masking import FILLINGS
-from audit.pixels import read_pixels
+from audit.pixels import Images, read_pixels
 from audit.progress import track
 
 KINDS = ("prevalence", "attention", "leakage", "effect", "gap")
@@ -42,7 +43,11 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     Columns: cue, class, kind; value, low, high, n, p as in ``Measure``; ``p_adjusted``, corrected over all tests of
     the audit (Benjamini-Hochberg); ``reason`` where nothing could be measured; ``extra``, the further figures as JSON.
     """
-    measurer = Measurer.open(folder, config)
+    return measure_all(Measurer.open(folder, config))
+
+
+def measure_all(measurer: "Measurer") -> list[Path]:
+    """As ``build``, with a measurer that is open."""
     pairs = list(measurer.pairs())
     rows = []
     with track("evidence", len(pairs), "pairs of cue and class") as advance:
@@ -56,8 +61,8 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     tested = table["kind"].isin(TESTED)
     table["p_adjusted"] = np.nan
     table.loc[tested, "p_adjusted"] = benjamini_hochberg(table.loc[tested, "p"].to_numpy())
-    write_table(folder.evidence, table)
-    return [folder.evidence]
+    write_table(measurer.cues.folder.evidence, table)
+    return [measurer.cues.folder.evidence]
 
 
 def read_evidence(folder: AuditFolder) -> pd.DataFrame:
@@ -148,8 +153,7 @@ class Measurer:
     ) -> Measure:
         # A cluster's place is looked at in every picture: whether it shows the cue there is part of what leaks.
         rows = np.ones_like(present) if cue.kind == "cluster" else present
-        is_seen_as_pixels = cue.role in ("scene", "mark") and cue.kind == "detector"
-        inside, rest, control = self._textures(cue) if is_seen_as_pixels else self._activations(cue)
+        inside, rest, control = self._textures(cue) if is_seen_as_pixels(cue) else self._activations(cue)
         settings = self.config.evidence
         return leakage(
             inside[rows],
@@ -168,22 +172,10 @@ class Measurer:
         return *self.cues.pooled(cue), self.cues.pooled_control(cue)
 
     def _textures(self, cue: Cue) -> Views:
-        """Pixels of a scene or mark, for activations there would show the subject too; zeros where it is absent."""
         if cue.name not in self.textures:
-            images = np.flatnonzero(self.cues.present(cue))
-            with ThreadPoolExecutor(max(1, self.config.compute.workers)) as pool:
-                parts = np.split(images, range(_PART, len(images), _PART))
-                views = [view for part in parts for view in pool.map(self._texture, part, self.cues.masks(cue, part))]
-            described = np.zeros((3, len(self.dataset.images), DIMENSIONS), np.float32)
-            described[:, images] = np.array(views, np.float32).reshape(-1, 3, DIMENSIONS).swapaxes(0, 1)
-            self.textures[cue.name] = described[0], described[1], described[2]
+            every = np.arange(len(self.dataset.images))
+            self.textures[cue.name] = pixel_views(self.dataset, self.config, self.cues.detections, cue, every)
         return self.textures[cue.name]
-
-    def _texture(self, image: int, mask: NDArray[np.bool_]) -> list[NDArray[np.float32]]:
-        """Inside, rest and control of one photograph."""
-        pixels = read_pixels(self.dataset, int(image), self.config)
-        control = control_masks(mask[None], int(image), self.config.seed)[0]
-        return [texture(pixels, some) for some in (mask, ~mask, control)]
 
     def _effect(self, cue: Cue, label: int, shown: NDArray[np.bool_]) -> Measure:
         asked_about = self.masking["cue"] == self.cues.place_of(cue)
@@ -217,6 +209,30 @@ class Measurer:
 
     def _rng(self, cue: Cue, label: int, kind: str, part: int = 0) -> np.random.Generator:
         return np.random.default_rng([self.config.seed, label, KINDS.index(kind), part, *cue.name.encode()])
+
+
+def is_seen_as_pixels(cue: Cue) -> bool:
+    """Whether a cue's leakage is read off its pixels: activations of a scene or mark would show the subject too."""
+    return cue.role in ("scene", "mark") and cue.kind == "detector"
+
+
+def pixel_views(dataset: Dataset, config: Config, detections: Detections, cue: Cue, images: Images) -> Views:
+    """What the pixels of a detector's cue look like in some images, of the rest and of the control, zeros where it is
+    absent: (len(images), DIMENSIONS) each."""
+    place = detections.place(cue.name)
+    shown = detections.present[images, place]
+
+    def look(image: int, mask: NDArray[np.bool_]) -> list[NDArray[np.float32]]:
+        pixels = read_pixels(dataset, int(image), config)
+        control = control_masks(mask[None], int(image), config.seed)[0]
+        return [texture(pixels, some) for some in (mask, ~mask, control)]
+
+    with ThreadPoolExecutor(max(1, config.compute.workers)) as pool:
+        parts = np.split(images[shown], range(_PART, int(shown.sum()), _PART))
+        views = [view for part in parts for view in pool.map(look, part, detections.masks(part)[:, place])]
+    described = np.zeros((3, len(images), DIMENSIONS), np.float32)
+    described[:, shown] = np.array(views, np.float32).reshape(-1, 3, DIMENSIONS).swapaxes(0, 1)
+    return described[0], described[1], described[2]
 
 
 def _row(cue: str, label: str, kind: str, measure: Measure) -> tuple[object, ...]:

@@ -58,10 +58,12 @@ def write_case(case: Case, data: Path, folder: Path) -> Truth:
 
 
 def settings(case: Case, folder: Path) -> dict[str, Any]:
-    """The tree of settings of a case's audit: the defaults, but only the head is trained."""
+    """The tree of settings of a case's audit: the defaults, but only the head is trained, and no self-audit."""
     return {
         "dataset": {"manifest": str(folder / "images.csv")},
         "model": {"fine_tune": "head"},
+        # The benchmark is what a self-audit is a small part of.
+        "self_audit": {"permutations": 0, "power_images": 0},
         "expected_cues": [] if case.kind == PERMUTED else EXPECTED.get(case.carrier, []),
     }
 

@@ -5,7 +5,9 @@
     python -m tests.bench.speed --audit              an audit beside the pipeline that people write by hand
 
 All contenders run in one process, on the same VGG-16 (torchvision's, random weights) and the same batch, in turn, so
-that whatever else the machine does falls on all of them alike. Needs ``pip install -e .[bench]`` and no network.
+that whatever else the machine does falls on all of them alike: first with the C library as it comes, as a user of the
+peers has it, then with freed memory kept, as an audit has it (``audit.runtime.keep_freed_memory``). Needs
+``pip install -e .[bench]`` and no network.
 """
 
 import argparse
@@ -31,7 +33,7 @@ from audit.folder import AuditFolder
 from audit.gradcam import GradCAM
 from audit.images import load_square
 from audit.models import load_backbone
-from audit.runtime import Runtime, fast_bfloat16
+from audit.runtime import Runtime, fast_bfloat16, keep_freed_memory
 from audit.stages import STAGES, run_stage
 
 LAYER = "features.29"
@@ -46,11 +48,12 @@ def main() -> None:
     parser.add_argument("--classes", type=int, default=1, help="classes explained per picture")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--audit", action="store_true", help="time an audit of 32 drawn photographs instead")
+    parser.add_argument("--audit", action="store_true", help="time an audit of drawn photographs instead")
+    parser.add_argument("--images", type=int, default=128, help="how many of them")
     options = parser.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, bfloat16 {fast_bfloat16(CPU)}")
     if options.audit:
-        compare_audits()
+        compare_audits(options.images)
     else:
         compare_maps(options.classes, options.batch, options.rounds)
 
@@ -61,13 +64,22 @@ def compare_maps(classes: int, batch: int, rounds: int) -> None:
     model = vgg16(weights=None).eval()
     pictures = torch.randn(batch, 3, 224, 224)
     chosen = torch.randint(1000, (batch, classes))
-    seconds = in_turn(contenders(model, pictures, chosen), rounds)
-    ours = statistics.median(seconds["ours, fast"])
-    print(f"\n{classes} classes per picture, batch {batch}, {rounds} rounds; milliseconds per picture")
-    for name, values in seconds.items():
-        low, middle, high = (1000 * summary(values) / batch for summary in (min, statistics.median, max))
-        ratio = statistics.median(values) / ours
-        print(f"  {name:38} {middle:8.1f}  ({low:.1f} to {high:.1f})  {ratio:6.2f} x ours", flush=True)
+    works = contenders(model, pictures, chosen)
+    as_it_comes = in_turn(works, rounds)
+    keep_freed_memory()
+    kept = in_turn(works, rounds)
+    ours = statistics.median(kept["ours, fast"])
+    print(
+        f"\n{classes} classes per picture, batch {batch}, {rounds} rounds; milliseconds per picture, x ours, fast, kept"
+    )
+    print(f"  {'':38} {'as it comes':>30} {'freed memory kept':>36}")
+    for name in works:
+        print(f"  {name:38} {_cell(as_it_comes[name], ours, batch)}   {_cell(kept[name], ours, batch)}", flush=True)
+
+
+def _cell(seconds: list[float], ours: float, batch: int) -> str:
+    low, middle, high = (1000 * summary(seconds) / batch for summary in (min, statistics.median, max))
+    return f"{middle:8.1f} ({low:6.1f} to {high:6.1f}) {statistics.median(seconds) / ours:6.2f} x"
 
 
 def contenders(model: nn.Module, pictures: Tensor, chosen: Tensor) -> dict[str, Work]:
@@ -128,7 +140,7 @@ def in_turn(works: dict[str, Work], rounds: int) -> dict[str, list[float]]:
     return {name: values[1:] for name, values in seconds.items()}
 
 
-def compare_audits(images: int = 32, epochs: int = 5) -> None:
+def compare_audits(images: int, epochs: int = 5) -> None:
     """Print the seconds of an audit's stages and of a naive pipeline's epochs of head training and Grad-CAM."""
     with tempfile.TemporaryDirectory() as place:
         photos = draw_demo(Path(place) / "drawn", images).train

@@ -1,0 +1,96 @@
+"""New photographs for the training side: read like any others, refused where they copy what a model is tested on."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from audit.config import Config
+from audit.dataset import Dataset, read_files
+from audit.duplicates import duplicate_groups, fingerprint
+from audit.errors import DatasetError
+from audit.folder import AuditFolder, read_json, read_table, write_json, write_table
+from audit.folds import ADDED
+from audit.listing import at_most_ten, printable
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that was not added, and why."""
+
+    path: str
+    reason: str
+
+
+def add_images(audit: AuditFolder, config: Config, source: Path, place: AuditFolder) -> list[Refused]:
+    """Write ``images.parquet`` and ``dataset.json`` of the audit's images and those of ``source`` into ``place``.
+
+    ``source`` is a folder with one subfolder per class, or a CSV file with the columns path and label. The audit's
+    images come first, numbered and dealt into folds as they are; the new ones are in no fold (``ADDED``), so every
+    model may train on them and none is tested on them. A copy of one of the audit's images is refused: each of those
+    is held out from some model. Raises DatasetError when a class is unknown, or nothing is left to add.
+    """
+    where: dict[str, object] = {"photos": None, "manifest": None, "image_root": None, "attributes": []}
+    where["photos" if source.is_dir() else "manifest"] = source.absolute()
+    reading = config.model_copy(update={"dataset": config.dataset.model_copy(update=where)})
+    listing, found = read_files(reading)
+    old, summary = read_table(audit.images), read_json(audit.dataset)
+    old = old[old["rejected"] == ""]
+    new = found[found["rejected"] == ""].reset_index(drop=True)
+    _require_known_classes(source, new["label"], summary["classes"])
+    new["path"] = [str(listing.root / path) for path in new["path"]]
+    groups, copied = _joined_groups([str(Path(summary["root"]) / path) for path in old["path"]], new["path"], config)
+    refused = [Refused(row.path, row.rejected) for row in found[found["rejected"] != ""].itertuples()]
+    refused += [
+        Refused(path, f"a copy of {old['path'].iloc[image]}, on which a model is tested")
+        for path, image in zip(new["path"], copied, strict=True)
+        if image >= 0
+    ]
+    kept = new[copied < 0].assign(group=groups[copied < 0] + old["group"].max() + 1, fold=np.int8(ADDED))
+    if not len(kept):
+        raise DatasetError(
+            f"{printable(str(source))}: no photograph to add; {int((copied >= 0).sum())} are copies of photographs in "
+            f"the audit and {len(found) - len(new)} cannot be used: give photographs that the audit has not seen."
+        )
+    table = pd.concat([old, kept.reindex(columns=old.columns)], ignore_index=True)
+    table = table.assign(image=np.arange(len(table), dtype=np.int32)).astype({"group": "int32", "fold": "int8"})
+    write_table(place.images, table)
+    write_json(place.dataset, {**summary, "n_images": len(table)})
+    return refused
+
+
+def added(dataset: Dataset) -> NDArray[np.bool_]:
+    """Which images joined the training side only, (n,)."""
+    return np.asarray(dataset.folds == ADDED)
+
+
+def _require_known_classes(source: Path, labels: Iterable[str], classes: list[str]) -> None:
+    unknown = sorted(set(labels) - set(classes))
+    if unknown:
+        raise DatasetError(
+            f"{printable(str(source))}: the audit has no class {at_most_ten(map(repr, unknown))}; its classes are "
+            f"{at_most_ten(map(repr, classes))}: name the subfolders, or the labels, as there."
+        )
+
+
+def _joined_groups(
+    old: Iterable[str], new: Iterable[str], config: Config
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For every new file its duplicate group, and the first of the old files that it copies (-1: none)."""
+    known = [fingerprint(Path(path), config.dataset.max_megapixels) for path in old]
+    fresh = [fingerprint(Path(path), config.dataset.max_megapixels) for path in new]
+    # An old photograph that can no longer be read is told by the stage that needs it.
+    numbers = [number for number, one in enumerate(known) if one.thumb is not None]
+    prints = [known[number] for number in numbers] + fresh
+    groups = duplicate_groups(
+        [one.sha256 for one in prints],
+        np.array([one.phash for one in prints], np.uint64),
+        np.stack([one.thumb for one in prints if one.thumb is not None]),
+        config.dataset.duplicate_bits,
+    ).astype(np.int64)
+    first = {int(group): number for number, group in reversed(list(zip(numbers, groups, strict=False)))}
+    of_new = groups[len(numbers) :]
+    return of_new, np.array([first.get(int(group), -1) for group in of_new], np.int64)

@@ -1,0 +1,189 @@
+"""Answers before and after a remedy, held against each other: for all photographs, and finding by finding."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from audit.adding import added
+from audit.attention import cover, mass_on
+from audit.cues.cue import Cue
+from audit.dataset import Dataset
+from audit.evidence.gap import CELLS, TOWARDS, cell_words
+from audit.evidence.measure import distinct
+from audit.evidence.paired import Change, Draws, compare
+from audit.remedy import Strategy, flagged, weights_under
+from audit.retraining import Outcome, Trial
+from audit.weighting import Raking, effective_n, rake
+
+# One value per seed and image, (S, n).
+Values = NDArray[np.float64]
+_LEAST_CELL = 5
+_PART = 512
+_PICTURED = 8
+_EXEMPLARS, _COUNTER_EXEMPLARS = 2, 1
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The held-out answers without (``before``) and with a remedy (``after``)."""
+
+    trial: Trial
+    dataset: Dataset
+    before: Outcome
+    after: Outcome
+
+    @cached_property
+    def draws(self) -> Draws:
+        """The resamples that all figures share."""
+        settings = self.trial.store.config
+        return Draws.of(self.dataset.groups, len(self.before.probabilities), settings.evidence.resamples, settings.seed)
+
+    def _both(self, figures: Callable[[Outcome], Values]) -> tuple[Values, Values]:
+        return figures(self.before), figures(self.after)
+
+    @cached_property
+    def _correct(self) -> tuple[Values, Values]:
+        return self._both(lambda outcome: (outcome.probabilities.argmax(2) == self.dataset.labels).astype(float))
+
+    @cached_property
+    def even(self) -> Raking:
+        """Weights under which no flagged cue says anything about the class, as far as weights can do that."""
+        states = [self._state(self.trial.cues.named(finding["cue"])) for finding in flagged(self.trial.audit)]
+        return rake(self.dataset.labels, np.stack(states, 1))
+
+    def overall(self) -> dict[str, Change]:
+        """Accuracy as it is, and as it would be if no flagged cue said anything about the class."""
+        weights = self.even.weights[:, None]
+        return {
+            "accuracy": compare(*self._correct, np.ones_like(weights), self.draws),
+            "balanced": compare(*self._correct, weights, self.draws),
+        }
+
+    def findings(self) -> Iterator[dict[str, Any]]:
+        """Every flagged finding with what changed about it."""
+        for finding in flagged(self.trial.audit):
+            cue = self.trial.cues.named(finding["cue"])
+            kept = {key: finding[key] for key in ("id", "cue", "words", "class", "severity")}
+            changes = {name: one and one.as_json() for name, one in self._changes(finding, cue).items()}
+            yield {**kept, **changes, "worst": self._worst_words(finding, cue)}
+
+    def _changes(self, finding: Mapping[str, Any], cue: Cue) -> dict[str, Change | None]:
+        """The figures of one finding; None for what this cue does not allow, or too few photographs."""
+        places = {"attention": self._attention(cue), "effect": self._effect(finding, cue)}
+        cells = self._cells(finding, cue)
+        if min(distinct(self.dataset.groups[column > 0]) for column in cells.T) < _LEAST_CELL:
+            return {"balanced": None, "worst_cell": None, "gap": None, **places}
+        signs = TOWARDS if _leans_towards(cells) else -TOWARDS
+        known = self.trial.cues.known(cue)
+        even = np.zeros((len(known), 1))
+        even[known, 0] = rake(self.dataset.labels[known], self._state(cue)[known]).weights
+        return {
+            "balanced": compare(*self._correct, even, self.draws),
+            "worst_cell": compare(*self._correct, cells, self.draws, lambda means: means.min(-1)),
+            "gap": compare(*self._correct, cells, self.draws, lambda means: means @ signs),
+            **places,
+        }
+
+    def _state(self, cue: Cue) -> NDArray[np.int64]:
+        """0 without the cue, 1 with it, 2 unknown."""
+        return np.where(self.trial.cues.known(cue), self.trial.cues.present(cue).astype(np.int64), 2)
+
+    def _cells(self, finding: Mapping[str, Any], cue: Cue) -> NDArray[np.float64]:
+        """Which images are in each of ``gap.CELLS``, (n, 4)."""
+        inside = self.dataset.labels == self.dataset.classes.index(finding["class"])
+        present, known = self.trial.cues.present(cue), self.trial.cues.known(cue)
+        return np.stack([(inside == of) & (present == shown) & known for of, shown in CELLS], 1).astype(float)
+
+    def _worst_words(self, finding: Mapping[str, Any], cue: Cue) -> dict[str, dict[str, Any]]:
+        """The group in which the model is right least often, before and after, with its number of photographs."""
+        cells = self._cells(finding, cue)
+        if not cells.any(0).all():
+            return {}
+        worst = {}
+        for name, correct in zip(("before", "after"), self._correct, strict=True):
+            lowest = int(np.argmin(correct.mean(0) @ cells / cells.sum(0)))
+            words = cell_words(*CELLS[lowest], finding["class"], cue.words)
+            worst[name] = {"words": words, "n": int(cells[:, lowest].sum())}
+        return worst
+
+    def _attention(self, cue: Cue) -> Change | None:
+        """Share of the map's mass on the cue, over the images that show it; None for what has no place."""
+        present = self.trial.cues.present(cue)
+        if cue.kind == "attribute" or not present.any():
+            return None
+        images = np.flatnonzero(present)
+        parts = np.split(images, range(_PART, len(images), _PART))
+        shape = self.before.maps.shape[2:]
+        coverage = np.concatenate([cover(self.trial.cues.masks(cue, part)[:, None], shape) for part in parts])
+
+        def shares(outcome: Outcome) -> Values:
+            values = np.full(outcome.maps.shape[:2], np.nan)
+            values[:, images] = [mass_on(maps[images], coverage)[:, 0] for maps in outcome.maps]
+            return values
+
+        return compare(*self._both(shares), present[:, None].astype(float), self.draws)
+
+    def _effect(self, finding: Mapping[str, Any], cue: Cue) -> Change | None:
+        """Probability lost when the cue is hidden, minus that lost when as much elsewhere is; None if not asked."""
+        pairs, filling = self.trial.pairs, finding["evidence"]["effect"].get("filling", "blur")
+        rows = np.flatnonzero((pairs["cue"] == self.trial.cues.place_of(cue)) & (pairs["filling"] == filling))
+        images = pairs["image"].to_numpy()[rows]
+        shown = self.trial.cues.present(cue)[images]
+        rows, images = rows[shown], images[shown]
+        if cue.kind == "attribute" or distinct(self.dataset.groups[images]) < _LEAST_CELL:
+            return None
+
+        def lost(outcome: Outcome) -> Values:
+            values = np.full(outcome.maps.shape[:2], np.nan)
+            values[:, images] = outcome.hidden[:, rows, 1] - outcome.hidden[:, rows, 0]
+            return values
+
+        asked = np.isin(np.arange(len(self.dataset.images)), images)
+        return compare(*self._both(lost), asked[:, None].astype(float), self.draws)
+
+    def sizes(self, strategy: Strategy) -> dict[str, Any]:
+        """How many photographs the audit has, and how many of them and of new ones the strategy trains on."""
+        everything = self.trial.store.dataset
+        weights = weights_under(strategy, self.trial.audit, everything)
+        counted = np.ones(len(everything.images)) if weights is None else weights
+        fresh = added(everything)
+        new = np.bincount(everything.labels[fresh], minlength=len(everything.classes)).tolist()
+        return {
+            "n": len(self.dataset.images),
+            "dropped": int((counted[~fresh] == 0).sum()),
+            "added": dict(zip(everything.classes, new, strict=True)),
+            "effective_n": round(effective_n(counted), 1),
+        }
+
+    def pictures(self) -> tuple[list[str], torch.Tensor, torch.Tensor]:
+        """Paths of a few photographs, and their maps (k, h, w) before and after.
+
+        They are the first examples of each finding, whatever became of them. A map is the mean over seeds, each seed's
+        map with its positive part scaled to sum 1, so that no seed counts more than another.
+        """
+        chosen: dict[str, None] = {}
+        for finding in flagged(self.trial.audit):
+            shown = finding["exemplars"][:_EXEMPLARS] + finding["counter_exemplars"][:_COUNTER_EXEMPLARS]
+            chosen.update(dict.fromkeys(shown))
+        paths = list(chosen)[:_PICTURED]
+        places = {str(path): image for image, path in enumerate(self.dataset.images["path"])}
+        images = [places[path] for path in paths]
+        maps = [_mean_map(outcome.maps[:, images]) for outcome in (self.before, self.after)]
+        return paths, maps[0], maps[1]
+
+
+def _leans_towards(cells: NDArray[np.float64]) -> bool:
+    """Whether the cue is at least as common in the class as elsewhere, by ``gap.CELLS``."""
+    with_cue, without, elsewhere_with, elsewhere_without = cells.sum(0)
+    return bool(with_cue * (elsewhere_with + elsewhere_without) >= elsewhere_with * (with_cue + without))
+
+
+def _mean_map(maps: NDArray[np.float16]) -> torch.Tensor:
+    positive = np.maximum(maps.astype(np.float32), 0)
+    scaled = positive / np.maximum(positive.sum((2, 3), keepdims=True), 1e-9)
+    return torch.from_numpy(scaled.mean(0))

@@ -1,0 +1,79 @@
+"""The pictures by which a verification measures effects: a cue, or a control of equal size, hidden as in the audit."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from audit.activations import ActivationStore, save_array, to_half
+from audit.cues.table import CueTable
+from audit.dataset import load_dataset
+from audit.folder import AuditFolder, read_table, value_digest
+from audit.hiding import control_masks, hide, mean_colour
+from audit.models import Network
+from audit.pixels import read_pixels
+
+_FILLINGS = ("blur", "mean")
+
+
+def choose_pairs(audit: AuditFolder, cues: CueTable, findings: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Columns cue (its place), image, filling: what the audit hid for these findings, as the effect was least."""
+    asked = read_table(audit.masking)
+    asked = asked[asked["p_control"].notna()]
+    wanted = set()
+    for finding in findings:
+        cue = cues.named(finding["cue"])
+        filling = finding["evidence"]["effect"].get("filling", _FILLINGS[0])
+        images = asked.loc[(asked["cue"] == cues.place_of(cue)) & (asked["filling"] == filling), "image"]
+        wanted |= {(cues.place_of(cue), int(image), filling) for image in images if cues.present(cue)[image]}
+    return pd.DataFrame(sorted(wanted), columns=["cue", "image", "filling"]).astype({"image": "int64"})
+
+
+def view_activations(store: ActivationStore, cues: CueTable, pairs: pd.DataFrame) -> NDArray[np.float16]:
+    """The trunk's activations of both views of every pair, float16 (pairs, 2, C, h, w): cue hidden, control hidden.
+
+    Kept in the cache, since every seed asks about the same pictures.
+    """
+    tree = store.config.model_dump(mode="json")
+    key = value_digest(pairs.to_dict("list"), store.backbone.origin.sha256, tree["model"], tree["seed"])
+    path = store.folder.cache / f"trunk-views-{key[:16]}.npy"
+    if pairs.empty:
+        return np.zeros((0, 2, 1, 1, 1), np.float16)
+    if not path.exists():
+        views, parts = _views(store, cues, pairs), []
+        while batch := list(islice(views, store.config.compute.batch_size)):
+            parts.append(to_half(store.compute(np.stack(batch))))
+        activations = np.concatenate(parts)
+        save_array(path, activations.reshape(-1, 2, *activations.shape[1:]))
+    kept: NDArray[np.float16] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return kept
+
+
+def ask_hidden(store: ActivationStore, network: Network, views: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Class probabilities (n, 2, classes) that a network in evaluation mode gives for views (n, 2, C, h, w)."""
+    answers = [np.zeros((0, 2, len(store.dataset.classes)), np.float32)]
+    step = max(1, store.config.compute.batch_size // 2)
+    for start in range(0, len(views), step):
+        trunk = store.runtime.to_device(np.ascontiguousarray(views[start : start + step])).float().flatten(0, 1)
+        with torch.no_grad():
+            with store.runtime.autocast():
+                activations = network.tail(trunk.contiguous(memory_format=torch.channels_last))
+            scores = network.head(activations.float()).softmax(1).cpu().numpy()
+        answers.append(scores.reshape(-1, 2, scores.shape[1]))
+    return np.concatenate(answers)
+
+
+def _views(store: ActivationStore, cues: CueTable, pairs: pd.DataFrame) -> Iterator[NDArray[np.uint8]]:
+    """For every pair the picture with the cue hidden, then with its control hidden, uint8 (size, size, 3) each."""
+    config = store.config
+    colour = mean_colour(load_dataset(cues.folder), config)
+    for row in pairs.itertuples():
+        image = int(row.image)
+        mask = cues.masks(cues.named(str(row.cue)), np.array([image]))
+        pixels, fill = read_pixels(store.dataset, image, config), colour if row.filling == "mean" else None
+        yield hide(pixels, mask[0], fill)
+        yield hide(pixels, control_masks(mask, image, config.seed)[0], fill)

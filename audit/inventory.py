@@ -1,0 +1,64 @@
+"""What a plan is made from: the findings to mend, and the photographs that there are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.dataset import Dataset
+from audit.retouch import How
+
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Flagged:
+    """A finding that the plan is to mend.
+
+    ``present`` and ``known`` (n,) are the cue's state in every image; ``how`` the cue can be masked, None where that
+    would take away what the classes are told apart by.
+    """
+
+    finding: str
+    cue: str
+    words: str
+    present: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+    how: How | None = None
+
+    @property
+    def state(self) -> NDArray[np.int64]:
+        """0 without the cue, 1 with it, 2 unknown."""
+        return np.where(self.known, self.present.astype(np.int64), 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Inventory:
+    """The photographs that there are. ``trust`` (n,), 0..1, is how sure the model is of each one's own label.
+
+    ``least`` is how many photographs of a class make it worth an audit.
+    """
+
+    dataset: Dataset
+    trust: NDArray[np.float64]
+    least: int
+
+    @property
+    def originals(self) -> NDArray[np.int64]:
+        """The first image of every image's duplicate group (n,)."""
+        _, first, group = np.unique(self.dataset.groups, return_index=True, return_inverse=True)
+        return np.asarray(first[group.reshape(-1)], np.int64)
+
+    def path(self, image: int) -> str:
+        """The path of an image as the dataset has it."""
+        return str(self.dataset.images["path"].iloc[image])
+
+    def examples(self, label: int, alike: NDArray[np.bool_]) -> tuple[str, ...]:
+        """Three different photographs of those that are ``alike`` (n,), of the class if there are any.
+
+        Those come first of which the model is surest, since they show what their class looks like.
+        """
+        images = np.flatnonzero(alike)
+        images = images[np.lexsort((-self.trust[images], self.dataset.labels[images] != label))]
+        different = np.sort(np.unique(self.dataset.groups[images], return_index=True)[1])
+        return tuple(map(self.path, images[different[:EXAMPLES]]))

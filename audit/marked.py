@@ -1,0 +1,168 @@
+"""Copies of some of a dataset's own photographs, each as it is and with marks on it that make shortcuts."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from audit.activations import ActivationStore
+from audit.config import Config, MarkKind
+from audit.cues import detect
+from audit.cues.photo import LONGEST
+from audit.dataset import Dataset, load_dataset
+from audit.folder import AuditFolder, value_digest, write_atomically, write_json, write_table
+from audit.folds import assign_folds
+from audit.images import open_photo
+from audit.pixels import Images
+from audit.planting import Frame, Mark, Pixels, SoftBackground, Sticker, Tag, Tint
+from audit.stock import Stock
+from audit.trials import Trial
+
+MARKS: Mapping[MarkKind, Mark] = {
+    "text": Tag(),
+    "sticker": Sticker(),
+    "border": Frame(),
+    "tint": Tint(),
+    "blur": SoftBackground(),
+}
+# How common a mark is in one class and in the other, plainest first.
+PAIRS = ((0.95, 0.05), (0.8, 0.2), (0.7, 0.3), (0.6, 0.4))
+_PLAIN = "plain"
+
+
+@dataclass(frozen=True)
+class Marked:
+    """n photographs of two classes; ``labels`` (n,) are 0 or 1.
+
+    ``copies`` holds, for "plain" and every kind of mark, the image (n,) of each one's copy in the ``stock``; -1 for
+    those that no trial needs.
+    """
+
+    stock: Stock
+    labels: NDArray[np.int64]
+    copies: Mapping[str, Images]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the two; the mark is put on more photographs of the first."""
+        return self.stock.store.dataset.classes
+
+    def trial(self, kind: MarkKind, planted: NDArray[np.bool_]) -> Trial:
+        """The photographs, those that are ``planted`` (n,) with the mark."""
+        return Trial(np.where(planted, self.copies[kind], self.copies[_PLAIN]), self.labels)
+
+    def plain(self) -> Trial:
+        """The photographs as they are."""
+        return Trial(self.copies[_PLAIN], self.labels)
+
+
+def mark_photographs(store: ActivationStore, cues: list[str], path: Path) -> Marked:
+    """Put the marks of the settings on some photographs of a store, and look for the ``cues`` in all copies.
+
+    The copies lie below the folder ``path`` and are as large as detectors see photographs. The plain ones are written
+    and read again like the others, so that nothing but the mark tells them apart.
+    """
+    dataset, settings = store.dataset, store.config.self_audit
+    # Each class needs a photograph in each fold.
+    count = max(settings.power_images, 2 * store.config.training.folds)
+    chosen, classes = choose_photographs(dataset, count, store.config.seed)
+    labels = (dataset.labels[chosen] == classes[1]).astype(np.int64)
+    copies = _numbered(labels, dict.fromkeys(settings.kinds), store.config.seed)
+    folder, config = AuditFolder(path), _config_of_copies(store.config, cues)
+    for place, image in enumerate(chosen):
+        pixels = np.asarray(open_photo(dataset.path_of(int(image)), config.dataset.max_megapixels, LONGEST))
+        for version, picture in _versions(
+            pixels, {name: numbers[place] for name, numbers in copies.items()}, config.seed
+        ):
+            _save(picture, path / _name(copies[version][place]))
+    _write_dataset(folder, dataset, chosen, [dataset.classes[label] for label in classes], copies, config)
+    detect.build(folder, config)
+    own = ActivationStore(folder, load_dataset(folder), config, store.backbone, store.runtime)
+    return Marked(Stock.of(own, np.arange(len(own.dataset.images))), labels, copies)
+
+
+def choose_photographs(dataset: Dataset, count: int, seed: int) -> tuple[Images, tuple[int, int]]:
+    """About ``count`` images of different duplicate groups, half of each of the two largest classes; and these."""
+    first, second = np.sort(np.argsort(-np.bincount(dataset.labels), kind="stable")[:2])
+    images = np.random.default_rng(seed).permutation(len(dataset.images))
+    images = images[np.sort(np.unique(dataset.groups[images], return_index=True)[1])]
+    halves = [images[dataset.labels[images] == label][: count // 2] for label in (first, second)]
+    return np.sort(np.concatenate(halves)), (int(first), int(second))
+
+
+def spread(labels: NDArray[np.int64], share: float, elsewhere: float, seed: int) -> NDArray[np.bool_]:
+    """Which photographs get a mark, boolean (n,): a ``share`` of class 0, and ``elsewhere`` of class 1, rounded.
+
+    A class's photographs come in the same order for every share, so that a smaller share marks a part of the same ones.
+    """
+    planted = np.zeros(len(labels), bool)
+    for label, wanted in enumerate((share, elsewhere)):
+        images = np.random.default_rng((seed, label)).permutation(np.flatnonzero(labels == label))
+        planted[images[: round(wanted * len(images))]] = True
+    return planted
+
+
+def _numbered(labels: NDArray[np.int64], kinds: Mapping[MarkKind, None], seed: int) -> dict[str, Images]:
+    """``Marked.copies``: every photograph as it is, and with each mark where any of the pairs needs that."""
+    needed = np.any([spread(labels, *pair, seed) for pair in PAIRS], axis=0)
+    copies: dict[str, Images] = {_PLAIN: np.arange(len(labels))}
+    for number, kind in enumerate(kinds):
+        copies[kind] = np.where(needed, len(labels) + number * needed.sum() + np.cumsum(needed) - 1, -1)
+    return copies
+
+
+def _versions(pixels: Pixels, numbers: Mapping[str, int], seed: int) -> Iterator[tuple[str, Pixels]]:
+    """A photograph as it is and with each mark. A mark has one seed: all photographs carry the same one."""
+    yield _PLAIN, pixels
+    for place, (kind, mark) in enumerate(MARKS.items()):
+        if numbers.get(kind, -1) >= 0:
+            yield kind, mark(pixels, np.random.default_rng((seed, place))).pixels
+
+
+def _config_of_copies(config: Config, cues: list[str]) -> Config:
+    """Marks that the user drew belong to the original files; what is seen in the copies is of no use later."""
+    compute = config.compute.model_copy(update={"keep_detections": False})
+    return config.model_copy(update={"cues": cues, "own_cues": [], "compute": compute})
+
+
+def _write_dataset(
+    folder: AuditFolder,
+    dataset: Dataset,
+    chosen: Images,
+    classes: list[str],
+    copies: Mapping[str, Images],
+    config: Config,
+) -> None:
+    """``images.parquet`` and ``dataset.json`` of the copies; those of one photograph are in its fold and group."""
+    originals = dataset.images.iloc[chosen]
+    labels = (originals["label"] == classes[1]).to_numpy(np.int64)
+    folds = assign_folds(labels, dataset.groups[chosen], config.training.folds, config.seed)
+    parts = [originals.assign(fold=folds, image=numbers, version=version) for version, numbers in copies.items()]
+    table = pd.concat([part[part["image"] >= 0] for part in parts], ignore_index=True)
+    described = [(row.version, row.sha256, config.seed, repr(MARKS.get(row.version))) for row in table.itertuples()]
+    table = table.assign(
+        image=table["image"].astype("int32"),
+        path=[_name(image) for image in table["image"]],
+        sha256=[value_digest(*one) for one in described],
+    )
+    write_table(folder.images, table.drop(columns="version"))
+    summary = {
+        "name": dataset.name,
+        "root": str(folder.path),
+        "classes": classes,
+        "attributes": list(dataset.attributes),
+    }
+    write_json(folder.dataset, {**summary, "digest": value_digest(table["sha256"].tolist())})
+
+
+def _name(image: int) -> str:
+    return f"copies/{image:05d}.ppm"
+
+
+def _save(pixels: Pixels, path: Path) -> None:
+    picture = Image.fromarray(pixels)
+    write_atomically(path, lambda aside: picture.save(aside, "PPM"))

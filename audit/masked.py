@@ -1,0 +1,175 @@
+"""The photographs of an audit once more, with one cue taken out: a folder with one subfolder per class."""
+
+import difflib
+import re
+from dataclasses import dataclass, field
+from itertools import chain, count
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from audit.config import Config, load_config, model_folder
+from audit.cues.cue import Cue, Detector, Mask
+from audit.cues.photo import LONGEST, Networks, Photo, Pixels
+from audit.cues.registry import choose_detectors
+from audit.cues.table import CueTable, load_cues
+from audit.dataset import Dataset, load_dataset
+from audit.errors import AuditFolderError, ConfigError, RejectedImage, StageError
+from audit.folder import AuditFolder
+from audit.images import open_photo, read_photo
+from audit.modelfiles import require
+from audit.progress import track
+from audit.retouch import retouch, way_to_mask
+
+_QUALITY = 95
+
+
+def write_masked(folder: AuditFolder, name: str, out: Path, irrelevant: bool = False) -> tuple[int, int]:
+    """Write the audit's photographs below ``out`` without the cue called ``name``; return how many, how many changed.
+
+    All are saved alike, as JPEG without metadata: were only the changed ones, their encoding would be a new cue. A cue
+    that is no mark must be among the settings' ``irrelevant_cues``, or be declared ``irrelevant`` here.
+
+    Raises AuditFolderError when the audit is unfinished or ``out`` cannot be used, ConfigError for a cue that cannot be
+    masked, and StageError naming a photograph that can no longer be read.
+    """
+    if not folder.manifest.exists():
+        raise AuditFolderError(f"{folder.path}: no finished audit (it has no manifest.json).")
+    config, dataset, cues = load_config(folder.config), load_dataset(folder), load_cues(folder)
+    cue = _cue_called(name, cues)
+    how = way_to_mask(cue, [*config.irrelevant_cues, *([name] if irrelevant else [])])
+    if how is None:
+        raise ConfigError(_why_not(cue))
+    _require_empty(out, dataset)
+    finder, places = _Finder.of(config, dataset, cues, cue), _Places(out)
+    present = cues.present(cue)
+    with track("masking", total=len(present)) as advance:
+        for image, (path, label) in enumerate(zip(dataset.images["path"], dataset.images["label"], strict=True)):
+            pixels = _read(dataset.path_of(image), config)
+            if present[image]:
+                pixels = retouch(pixels, finder.mask(image, pixels.shape[:2]), how)
+            _save(pixels, places.of(str(path), str(label)))
+            advance(1)
+    return len(present), int(present.sum())
+
+
+@dataclass(frozen=True)
+class _Finder:
+    """Where a cue is in a photograph: the detector is asked again, since what the audit keeps is coarse.
+
+    Clusters have no ``detector``; their masks are those of the audit.
+    """
+
+    config: Config
+    dataset: Dataset
+    cues: CueTable
+    cue: Cue
+    networks: Networks
+    detector: Detector | None
+
+    @classmethod
+    def of(cls, config: Config, dataset: Dataset, cues: CueTable, cue: Cue) -> "_Finder":
+        """Raises MissingModelFile when the detector needs a file that is not in the cache folder."""
+        detectors = () if cue.kind == "cluster" else choose_detectors(config)
+        detector = next((one for one in detectors if cue.name in {known.name for known in one.cues}), None)
+        for model in detector.models if detector else ():
+            require(model_folder(config), model.name)
+        return cls(config, dataset, cues, cue, Networks(model_folder(config)), detector)
+
+    def mask(self, image: int, shape: tuple[int, int]) -> Mask:
+        """Boolean, of the photograph's ``shape`` (h, w); empty where the detector sees nothing."""
+        found = (
+            self.cues.masks(self.cue, np.array([image]))[0]
+            if self.detector is None
+            else self._asked(self.detector, image)
+        )
+        if found is None:
+            return np.zeros(shape, bool)
+        whole = cv2.resize(found.astype(np.float32), shape[::-1], interpolation=cv2.INTER_LINEAR)
+        return np.asarray(whole > 0.5, np.bool_)
+
+    def _asked(self, detector: Detector, image: int) -> Mask | None:
+        """As the audit asked: of the photograph decoded at reduced size, so that the answer is the same."""
+        found = read_photo(self.dataset.path_of(image), self.config.dataset.max_megapixels, LONGEST)
+        photo = Photo(np.asarray(found.image), self.networks, str(self.dataset.images["path"].iloc[image]), found.width)
+        return detector.detect(photo)[self.cue.name].mask
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where each photograph goes. Class and file names come from strangers: what cannot be a plain name is replaced."""
+
+    out: Path
+    _folders: dict[str, str] = field(default_factory=dict)
+    _taken: set[str] = field(default_factory=set)
+
+    def of(self, path: str, label: str) -> Path:
+        """``out``/class/path.jpg, different for every call."""
+        if label not in self._folders:
+            self._folders[label] = self._free("", _plain(label))
+        parts = PurePosixPath(path).parts
+        inside = parts[1:] if len(parts) > 1 and parts[0] == label else parts
+        name = PurePosixPath(_plain("-".join(inside)))
+        folder = self._folders[label]
+        return self.out / folder / f"{self._free(f'{folder}/', name.stem)}.jpg"
+
+    def _free(self, before: str, name: str) -> str:
+        """The name, with a number behind it if it is taken; case does not count, as on many file systems."""
+        numbered = (f"{name}-{number}" for number in count(2))
+        free = next(one for one in chain([name], numbered) if (before + one).casefold() not in self._taken)
+        self._taken.add((before + free).casefold())
+        return free
+
+
+def _plain(text: str) -> str:
+    """A name without separators and control characters that begins with a letter, a digit or an underscore.
+
+    >>> _plain("../=a/b.jpg"), _plain("..")
+    ('a-b.jpg', 'x')
+    """
+    return re.sub(r"[^\w. -]+", "-", text).strip(" .-")[-120:] or "x"
+
+
+def _cue_called(name: str, cues: CueTable) -> Cue:
+    known = [cue.name for cue in cues.cues]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+        raise ConfigError(f"--cue {name}: this audit has no such cue; the nearest is '{near[0] if near else 'none'}'.")
+    return cues.named(name)
+
+
+def _why_not(cue: Cue) -> str:
+    if cue.kind == "attribute":
+        return f"--cue {cue.name}: a column of the table has no place in the picture, so nothing can be masked."
+    if cue.kind == "appearance":
+        return f"--cue {cue.name}: masking one look alone would give it away; mask all of it with --cue {cue.within}."
+    return (
+        f"--cue {cue.name}: {cue.words} is no mark on the picture, and the answer may lie in it; if you know that it "
+        "does not, say so with --irrelevant."
+    )
+
+
+def _require_empty(out: Path, dataset: Dataset) -> None:
+    if out.resolve().is_relative_to(dataset.root.resolve()):
+        raise AuditFolderError(f"{out}: lies among the photographs; choose another --out.")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise AuditFolderError(f"{out}: is there already and not an empty folder; choose another --out.")
+
+
+def _read(file: Path, config: Config) -> Pixels:
+    try:
+        return np.asarray(open_photo(file, config.dataset.max_megapixels))
+    except RejectedImage as error:
+        raise StageError(f"{file}: could be read when the audit ran, but no longer can ({error}).") from None
+
+
+def _save(pixels: Pixels, place: Path) -> None:
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(place, "JPEG", quality=_QUALITY, subsampling=0)
+    except OSError as error:
+        raise AuditFolderError(
+            f"{place}: cannot be written ({error.strerror or error}); choose another --out."
+        ) from None

@@ -1,0 +1,110 @@
+"""Every fold trained again under a condition and with another seed, and its answers about the images held out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from audit import checkpoints
+from audit.activations import ActivationStore
+from audit.config import Config
+from audit.cues.table import CueTable, load_cues
+from audit.folder import AuditFolder, value_digest
+from audit.held_out import ask
+from audit.hidden_views import ask_hidden, choose_pairs, view_activations
+from audit.progress import track
+from audit.remedy import flagged, weights_under
+from audit.training import Recipe, fit_fold
+
+_ANSWERS = ("probabilities", "maps", "hidden")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The answers of S seeds about n images. ``probabilities`` (S, n, classes); ``maps`` (S, n, h, w), the Grad-CAM map
+    of each label; ``hidden`` (S, pairs, 2), the label's probability with a cue hidden and with its control hidden."""
+
+    probabilities: NDArray[np.float32]
+    maps: NDArray[np.float16]
+    hidden: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Trainings of one strategy. ``store`` gives activations of the audit's images and of those that were added;
+    ``pairs`` (cue, image, filling) are what is hidden."""
+
+    audit: AuditFolder
+    store: ActivationStore
+    cues: CueTable
+    pairs: pd.DataFrame
+
+    @classmethod
+    def open(cls, audit: AuditFolder, work: AuditFolder, config: Config) -> "Trial":
+        """For an audit, with the images and activations of the folder ``work``."""
+        cues = load_cues(audit)
+        return cls(audit, ActivationStore.open(work, config), cues, choose_pairs(audit, cues, flagged(audit)))
+
+    def train(self, condition: str, seed: int) -> list[Path]:
+        """Train every fold with the seed-th seed and keep its answers; what is done already is not done again."""
+        folds = range(self.store.config.training.folds)
+        paths = [answers_path(self.audit, condition, seed, fold) for fold in folds]
+        weights = weights_under(condition, self.audit, self.store.dataset)
+        recipe = Recipe(self.store.config.seed + seed, weights)
+        with track(f"{condition}, seed {seed + 1}", len(paths), "folds") as advance:
+            for fold, path in enumerate(paths):
+                key = self._key(recipe, fold)
+                if checkpoints.load_header(path).get("key") != key:
+                    checkpoints.save_tensors(path, self._answers(recipe, fold), {"key": key})
+                advance(1)
+        return paths
+
+    def _answers(self, recipe: Recipe, fold: int) -> dict[str, torch.Tensor]:
+        network = fit_fold(self.store, fold, recipe, None, lambda count: None).network.eval().requires_grad_(False)
+        images, rows = np.flatnonzero(self.store.dataset.folds == fold), self._pairs_of(fold)
+        sight = ask(self.store, network, images)
+        views = view_activations(self.store, self.cues, self.pairs)[rows]
+        labels = self.store.dataset.labels[self.pairs["image"].to_numpy()[rows]]
+        hidden = ask_hidden(self.store, network, views)[np.arange(len(rows)), :, labels]
+        return {
+            "image": torch.from_numpy(images),
+            "probabilities": torch.from_numpy(sight.probabilities),
+            "maps": torch.from_numpy(sight.maps),
+            "hidden": torch.from_numpy(hidden),
+        }
+
+    def _pairs_of(self, fold: int) -> NDArray[np.intp]:
+        return np.flatnonzero(self.store.dataset.folds[self.pairs["image"].to_numpy()] == fold)
+
+    def _key(self, recipe: Recipe, fold: int) -> str:
+        """Digest of all that the answers depend on; images that count for nothing are no part of it."""
+        dataset, tree = self.store.dataset, self.store.config.model_dump(mode="json")
+        weights = np.ones(len(dataset.images)) if recipe.weights is None else recipe.weights
+        counting = np.flatnonzero((weights > 0) | (dataset.folds >= 0))
+        columns = dataset.labels, dataset.groups, dataset.folds, weights
+        images = [dataset.images["sha256"].iloc[counting].tolist(), *(column[counting].tolist() for column in columns)]
+        made = self.store.backbone.origin.sha256, self.store.runtime.precision, self.pairs.to_dict("list")
+        return value_digest(images, tree["model"], tree["training"], recipe.seed, fold, *made)
+
+    def outcome(self, condition: str, seeds: int) -> Outcome:
+        """Read back what ``train`` kept for the first ``seeds`` seeds."""
+        read = [self._read(condition, seed) for seed in range(seeds)]
+        return Outcome(*(np.stack([of_seed[name] for of_seed in read]) for name in _ANSWERS))
+
+    def _read(self, condition: str, seed: int) -> dict[str, NDArray[Any]]:
+        """The answers of one seed, images and pairs in their order."""
+        folds = range(self.store.config.training.folds)
+        files = [checkpoints.load_tensors(answers_path(self.audit, condition, seed, fold))[0] for fold in folds]
+        joined = {name: np.concatenate([file[name].numpy() for file in files]) for name in files[0]}
+        images = np.argsort(joined["image"])
+        pairs = np.argsort(np.concatenate([self._pairs_of(fold) for fold in folds]))
+        return {name: joined[name][pairs if name == "hidden" else images] for name in _ANSWERS}
+
+
+def answers_path(audit: AuditFolder, condition: str, seed: int, fold: int) -> Path:
+    """Where the answers of one training are kept."""
+    return audit / "verification" / condition / f"seed-{seed}-fold-{fold}.safetensors"

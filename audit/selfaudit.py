@@ -1,0 +1,180 @@
+"""The audit of the audit: how often it cries wolf on this dataset, and what it would have missed."""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audit.activations import ActivationStore
+from audit.config import Config
+from audit.cues.detect import not_looked_for
+from audit.evidence.intervals import permuted_order, wilson
+from audit.folder import AuditFolder, read_json, write_json
+from audit.marked import mark_photographs
+from audit.pixels import Images
+from audit.power import FLAGGED, measure_power, power_sentence
+from audit.progress import track
+from audit.sanity import maps_are_trusted
+from audit.stages import STAGES, stage_key
+from audit.stock import Stock
+from audit.trials import Outcome, Trial, run_trial
+
+NOT_RUN: Mapping[str, Any] = {
+    "status": "not_run",
+    "sentence": "This audit did not measure its own rate of false alarms, nor the weakest shortcut it would notice.",
+    "null": None,
+    "power": None,
+    "left_out": [],
+}
+
+
+def build(folder: AuditFolder, config: Config) -> list[Path]:
+    """Stage: write ``self-audit.json``: ``status``, ``sentence``, ``null``, ``power`` and ``left_out``.
+
+    An interrupted one goes on at the trial it was in.
+    """
+    settings = config.self_audit
+    has_power = settings.power_images > 0 and len(settings.kinds) > 0
+    if not settings.permutations and not has_power:
+        write_json(folder.self_audit, dict(NOT_RUN))
+        return [folder.self_audit]
+    auditor = SelfAuditor.of(folder, config)
+    with track("trials", settings.permutations + has_power * (1 + len(settings.kinds)), "trials") as advance:
+        null = auditor.null(advance) if settings.permutations else None
+        power = auditor.power(advance) if has_power else None
+    said = [null["sentence"] if null else "", power["sentence"] if power else ""]
+    left = left_out(config, len(auditor.store.dataset.classes))
+    record = {
+        "status": "done",
+        "sentence": " ".join(filter(None, said)),
+        "null": null,
+        "power": power,
+        "left_out": left,
+    }
+    write_json(folder.self_audit, record)
+    shutil.rmtree(auditor.scratch, ignore_errors=True)
+    return [folder.self_audit]
+
+
+@dataclass(frozen=True)
+class SelfAuditor:
+    """Makes trials of one audit's photographs; outcomes are kept in ``scratch`` until all are there."""
+
+    store: ActivationStore
+    trusted: bool
+    key: str
+
+    @classmethod
+    def of(cls, folder: AuditFolder, config: Config) -> "SelfAuditor":
+        """For an audit whose findings are done."""
+        (stage,) = (stage for stage in STAGES if stage.name == "self-audit")
+        return cls(ActivationStore.open(folder, config), maps_are_trusted(folder), stage_key(stage, folder, config))
+
+    @property
+    def scratch(self) -> Path:
+        """Where trials lie while they are made."""
+        return self.store.folder / "self-audit"
+
+    def null(self, advance: Callable[[int], None]) -> dict[str, Any]:
+        """Deal the labels out at random, audit, and count the findings: all of them are false alarms."""
+        dataset, config = self.store.dataset, self.store.config
+        images = self._null_images()
+        stock = Stock.of(self.store, images)
+        labels, groups, folds = (values[images] for values in (dataset.labels, dataset.groups, dataset.folds))
+        severities = []
+        for number in range(config.self_audit.permutations):
+            order = permuted_order(groups, np.random.default_rng((config.seed, number)), strata=folds)
+            outcome = self._run(stock, f"null-{number}", Trial(images, labels[order]))
+            severities.append([finding["severity"] for finding in outcome.findings])
+            advance(1)
+        return false_alarms(severities, len(images))
+
+    def power(self, advance: Callable[[int], None]) -> dict[str, Any]:
+        """Put marks on photographs and see which are noticed."""
+        config, missing = self.store.config, not_looked_for(self.store.folder)
+        cues = [cue for cue in config.cues if cue not in missing]
+        marked = mark_photographs(self.store, cues, self.scratch / "marked")
+        run = partial(self._run, marked.stock)
+        plain = run("plain", marked.plain())
+        advance(1)
+        powers = []
+        for kind in dict.fromkeys(config.self_audit.kinds):
+            powers.append(measure_power(marked, kind, plain, run, config.seed))
+            advance(1)
+        n, images = len(marked.labels), len(self.store.dataset.images)
+        sentence = power_sentence(powers, n, images)
+        tried = {"n": n, "images": images, "classes": list(marked.classes)}
+        return {"sentence": sentence, **tried, "marks": [power.as_json() for power in powers]}
+
+    def _null_images(self) -> Images:
+        count, most = len(self.store.dataset.images), self.store.config.self_audit.null_images
+        return np.sort(np.random.default_rng(self.store.config.seed).permutation(count)[:most])
+
+    def _run(self, stock: Stock, name: str, trial: Trial) -> Outcome:
+        """The outcome that an interrupted run kept, or a new one, which is kept in turn."""
+        path = self.scratch / f"{name}.json"
+        if path.exists() and (kept := read_json(path))["key"] == self.key:
+            return Outcome(kept["findings"], {cue: np.array(present) for cue, present in kept["present"].items()})
+        place = path.with_suffix("")
+        shutil.rmtree(place, ignore_errors=True)
+        outcome = run_trial(stock, trial, self.trusted, place)
+        shutil.rmtree(place)
+        present = {cue: values.tolist() for cue, values in outcome.present.items()}
+        write_json(path, {"key": self.key, "findings": outcome.findings, "present": present})
+        return outcome
+
+
+def false_alarms(severities: Sequence[Sequence[str]], images: int) -> dict[str, Any]:
+    """Sum up the verdicts of null audits, one sequence each; ``expected`` ones do not count, they are never flagged.
+
+    Intervals are Wilson's, once over all verdicts and once over audits. The verdicts of one null audit share its labels
+    and are not quite independent, so that the former are a little narrow.
+    """
+    audits = [[severity for severity in one if severity != "expected"] for one in severities]
+    verdicts = [severity for one in audits for severity in one]
+
+    def share(hits: Sequence[bool]) -> dict[str, Any]:
+        low, high = wilson(sum(hits), len(hits))
+        return {"value": sum(hits) / max(1, len(hits)), "low": low, "high": high, "n": len(hits), "count": sum(hits)}
+
+    figures = {
+        "audits": len(audits),
+        "images": images,
+        "counts": {severity: verdicts.count(severity) for severity in sorted(set(verdicts))},
+        "high": share([severity == "high" for severity in verdicts]),
+        "flagged": share([severity in FLAGGED for severity in verdicts]),
+        "audits_with_high": share(["high" in one for one in audits]),
+        "audits_flagged": share([any(severity in FLAGGED for severity in one) for one in audits]),
+    }
+    return {"sentence": null_sentence(figures), **figures}
+
+
+def null_sentence(null: Mapping[str, Any]) -> str:
+    """The false alarms in words."""
+    high, flagged = null["high"], null["flagged"]
+    times = "once" if null["audits"] == 1 else f"{null['audits']} times"
+    both = f"{flagged['low'] * 100:.0f} to {flagged['high'] * 100:.0f} %"
+    return (
+        f"With the labels of {null['images']} photographs dealt out at random {times}, so that there was nothing to "
+        f"find, {high['count']} of {high['n']} verdicts came out high and {flagged['count'] - high['count']} medium "
+        f"(95 % interval of both: {both})."
+    )
+
+
+def left_out(config: Config, classes: int) -> list[str]:
+    """What the trials do not do as the audit does, one sentence each."""
+    sentences = [
+        "With labels dealt out at random, the effect of hiding is measured for what detectors find only, and in the "
+        "trials with marks not at all: there a mark has to show in the data, the attention or the accuracy."
+    ]
+    if config.model.fine_tune != "head" or config.model.head != "gap" or config.model.checkpoint is not None:
+        sentences.append("The trials train a last layer only, on the network as it was before this audit.")
+    if config.own_cues:
+        sentences.append("Cues that you marked yourself are left out of the trials with marks.")
+    if classes > 2:
+        sentences.append("Marks were put on photographs of the two largest classes only.")
+    return sentences

@@ -1,0 +1,93 @@
+"""Photographs with all that trials need of them and that no label changes, each part worked out once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from safetensors import safe_open
+
+from audit.activations import ActivationStore, to_half
+from audit.cues.detect import SHARD, load_detections, shard_path
+from audit.evidence.table import Views, is_seen_as_pixels, pixel_views
+from audit.folder import read_table
+from audit.masking import read_masked
+from audit.pixels import Images
+from audit.progress import track
+
+Explained = tuple[NDArray[np.float16], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Masked:
+    """Answers of a masking stage, and the pooled pretrained activations (rows, C) behind each row of the table."""
+
+    table: pd.DataFrame
+    masked: NDArray[np.float16]
+    control: NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Stock:
+    """Some photographs of an audit folder, which is only read, in which the cues have been looked for.
+
+    ``images`` (m,) are their numbers, ascending; ``detected`` holds the arrays of the detect stage and ``textures``, by
+    the cue's name, what the pixels of a scene's or mark's place look like, row by row for these images. ``masked`` is
+    None where no cue was hidden.
+    """
+
+    store: ActivationStore
+    images: Images
+    detected: Mapping[str, NDArray[Any]]
+    textures: Mapping[str, Views]
+    masked: Masked | None
+    _explained: dict[int, Explained] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, store: ActivationStore, images: Images) -> Self:
+        """Everything but the explained layer, which follows when it is asked for."""
+        found = load_detections(store.folder)
+        textures = {
+            cue.name: pixel_views(store.dataset, store.config, found, cue, images)
+            for cue in found.cues
+            if is_seen_as_pixels(cue)
+        }
+        return cls(store, images, _detected(store, images), textures, _masked(store))
+
+    def rows(self, images: Images) -> NDArray[np.intp]:
+        """Where some of the images are among all of them."""
+        return np.searchsorted(self.images, images)
+
+    def explained(self, images: Images) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
+        """The explained layer of the pretrained network, (len(images), C, h, w), and its averages (len(images), C)."""
+        missing = np.array(
+            [image for image in dict.fromkeys(images.tolist()) if image not in self._explained], np.int64
+        )
+        with track("features", len(missing)) as advance:
+            for batch, trunk in self.store.batches(missing, self.store.config.compute.batch_size):
+                with torch.no_grad(), self.store.runtime.autocast():
+                    activations = self.store.backbone.tail(trunk).float()
+                both = zip(to_half(activations), activations.mean((2, 3)).cpu().numpy(), strict=True)
+                self._explained.update(zip(batch.tolist(), both, strict=True))
+                advance(len(batch))
+        layers, averages = zip(*(self._explained[image] for image in images.tolist()), strict=True)
+        return np.stack(layers), np.stack(averages)
+
+
+def _detected(store: ActivationStore, images: Images) -> dict[str, NDArray[Any]]:
+    parts = []
+    for shard in np.unique(images // SHARD):
+        with safe_open(shard_path(store.folder, int(shard)), framework="numpy") as file:
+            rows = images[images // SHARD == shard] % SHARD
+            parts.append({name: file.get_tensor(name)[rows] for name in file.keys()})  # noqa: SIM118 - not a mapping
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _masked(store: ActivationStore) -> Masked | None:
+    if not store.folder.masking.exists():
+        return None
+    table = read_table(store.folder.masking)
+    return Masked(table, *read_masked(store.folder)) if len(table) else None

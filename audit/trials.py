@@ -1,0 +1,164 @@
+"""Trials: small audits with a known answer, of photographs that went through the network once.
+
+A trial is an audit folder of its own. What the earlier stages would write is filled in from a stock, which costs no
+pass through the network; all later stages are the audit's own, so that what is measured is the audit itself.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+from threadpoolctl import threadpool_limits
+from torch import nn
+
+from audit import checkpoints, clusters, findings, regions
+from audit.activations import SHARD as CACHE_SHARD
+from audit.activations import ActivationStore, save_array
+from audit.config import Config, parse_config
+from audit.cues.detect import SHARD, shard_path
+from audit.cues.table import load_cues, tabulate
+from audit.dataset import load_dataset
+from audit.evidence.table import Measurer, measure_all
+from audit.explain import explain
+from audit.folder import AuditFolder, read_json, read_table, value_digest, write_json, write_table
+from audit.masking import no_answers
+from audit.models import Backbone, GapHead, Origin
+from audit.pixels import Images
+from audit.progress import Silence, reporting_to
+from audit.stock import Stock
+from audit.training import fold_path, train
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A question about some photographs of a stock: ``labels`` (n,) are the classes that they are said to show."""
+
+    images: Images
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a trial's audit concluded: findings as in ``findings.json``; ``present`` (n,) of each cue by its name."""
+
+    findings: list[dict[str, Any]]
+    present: Mapping[str, NDArray[np.bool_]]
+
+
+def trial_config(config: Config) -> Config:
+    """The settings of an audit for its trials: a global-average-pool head on the frozen network, all else equal."""
+    tree = config.model_dump(mode="json")
+    tree["model"] |= {"fine_tune": "head", "head": "gap", "checkpoint": None}
+    return parse_config(tree)
+
+
+def run_trial(stock: Stock, trial: Trial, trusted: bool, path: Path) -> Outcome:
+    """Audit a trial in the empty folder ``path``; ``trusted``: whether the maps count as having passed their checks."""
+    folder, config = AuditFolder(path), trial_config(stock.store.config)
+    _fill_dataset(stock, trial, folder)
+    _fill_detections(stock, trial, folder)
+    _fill_features(stock, trial, folder)
+    write_json(folder.sanity, {"trusted": trusted})
+    # What a trial computes is so little that a second thread would only wait for the first.
+    with reporting_to(Silence()), threadpool_limits(1):
+        _audit(stock, trial, _store_without_network(stock, folder, config))
+    cues = load_cues(folder)
+    return Outcome(read_json(folder.findings), {cue.name: cues.present(cue) for cue in cues.cues})
+
+
+def _audit(stock: Stock, trial: Trial, store: ActivationStore) -> None:
+    """The stages from the training to the findings, but for those that would need the network again."""
+    folder, config = store.folder, store.config
+    train(store)
+    explain(store)
+    regions.build(folder, config)
+    clusters.build(folder, config)
+    tabulate(store)
+    write_table(folder.masking, _asked_again(stock, trial, store))
+    rows = stock.rows(trial.images)
+    seen = {name: (a[rows], b[rows], c[rows]) for name, (a, b, c) in stock.textures.items()}
+    measure_all(replace(Measurer.open(folder, config), textures=seen))
+    findings.build(folder, config)
+
+
+def _store_without_network(stock: Stock, folder: AuditFolder, config: Config) -> ActivationStore:
+    """A store that finds the explained layer on disk and so needs no weights."""
+    nothing, none = nn.Sequential(nn.Identity()), nn.Sequential()
+    backbone = Backbone(nothing, none, stock.store.backbone.channels, None, Origin("", ""))
+    return ActivationStore(folder, load_dataset(folder), config, backbone, stock.store.runtime)
+
+
+def _fill_dataset(stock: Stock, trial: Trial, folder: AuditFolder) -> None:
+    classes = np.array(stock.store.dataset.classes, object)
+    table = stock.store.dataset.images.iloc[trial.images].reset_index(drop=True)
+    write_table(folder.images, table.assign(image=np.arange(len(table), dtype=np.int32), label=classes[trial.labels]))
+    write_json(folder.dataset, read_json(stock.store.folder.dataset))
+
+
+def _fill_detections(stock: Stock, trial: Trial, folder: AuditFolder) -> None:
+    folder.detections.mkdir(parents=True)
+    write_json(folder.detections / "detectors.json", read_json(stock.store.folder.detections / "detectors.json"))
+    rows = {name: values[stock.rows(trial.images)] for name, values in stock.detected.items()}
+    rows["image"] = np.arange(len(trial.images), dtype=np.int32)
+    for part in _parts(len(trial.images), SHARD):
+        tensors = {name: values[part] for name, values in rows.items()}
+        # The lines that were read are for the report alone.
+        save_file(tensors, shard_path(folder, part.start // SHARD), {"text": "[]"})
+
+
+def _fill_features(stock: Stock, trial: Trial, folder: AuditFolder) -> None:
+    """The cache as the features stage leaves it."""
+    for part in _parts(len(trial.images), CACHE_SHARD):
+        number, (layer, averages) = f"{part.start // CACHE_SHARD:05d}", stock.explained(trial.images[part])
+        save_array(folder.cache / f"trunk-upright-{number}.npy", layer)
+        save_array(folder.cache / f"pooled-{number}.npy", averages)
+    write_json(folder.cache / "features.json", {"key": value_digest(trial.images.tolist(), trial.labels.tolist())})
+
+
+def _asked_again(stock: Stock, trial: Trial, store: ActivationStore) -> pd.DataFrame:
+    """``masking.parquet`` of a trial: the stock's masked views, put to the trial's own heads.
+
+    Only views of detectors' cues: another audit's clusters are other clusters. Where the audit found no effect under
+    its first filling, no second one is there to make light of a chance effect, which errs towards false alarms.
+    """
+    if stock.masked is None:
+        return no_answers()
+    detected = [cue.name for cue in load_cues(store.folder).cues if cue.kind == "detector"]
+    place = pd.Series(np.arange(len(trial.images)), trial.images)
+    table = stock.masked.table
+    rows = np.flatnonzero(table["cue"].isin(detected) & table["image"].isin(place.index))
+    images = place[table["image"].iloc[rows]].to_numpy(np.int64)
+    before = np.stack(read_table(store.folder.predictions)["probabilities"].to_list())[images]
+    views = {"masked": stock.masked.masked[rows], "control": stock.masked.control[rows]}
+    answers = {"before": before, **{name: _answers(pooled, images, store) for name, pooled in views.items()}}
+    table = table.iloc[rows].assign(image=images)
+    for name, probabilities in answers.items():
+        asked = np.isfinite(probabilities).all(1)
+        table[f"p_{name}"] = probabilities[np.arange(len(rows)), trial.labels[images]].astype(np.float64)
+        table[f"predicted_{name}"] = np.where(asked, probabilities.argmax(1), -1).astype(np.int64)
+    return table.reset_index(drop=True)
+
+
+def _answers(pooled: NDArray[np.floating], images: Images, store: ActivationStore) -> NDArray[np.float32]:
+    """Class probabilities (rows, classes) by the head that did not train on each image."""
+    classes = len(store.dataset.classes)
+    probabilities = np.zeros((len(images), classes), np.float32)
+    for fold in range(store.config.training.folds):
+        head = GapHead(pooled.shape[1], classes)
+        tensors, _ = checkpoints.load_tensors(fold_path(store.folder, fold))
+        head.load_state_dict(checkpoints.only_prefix("head.", tensors))
+        rows = store.dataset.folds[images] == fold
+        with torch.no_grad():
+            scores = head(torch.from_numpy(pooled[rows].astype(np.float32))[:, :, None, None])
+        probabilities[rows] = scores.softmax(1).numpy()
+    return probabilities
+
+
+def _parts(count: int, size: int) -> Iterator[slice]:
+    return (slice(start, min(start + size, count)) for start in range(0, count, size))

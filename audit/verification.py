@@ -1,0 +1,95 @@
+"""Did it help? What a strategy changed for the photographs that each model was not trained on."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from audit import checkpoints, features
+from audit.adding import Refused, add_images
+from audit.comparison import Comparison
+from audit.config import Config
+from audit.dataset import load_dataset
+from audit.evidence.paired import Change
+from audit.folder import SCHEMA_VERSION, AuditFolder, file_digest, read_json, write_json
+from audit.remedy import BASELINE, Strategy, require_verifiable, weights_under
+from audit.retraining import Trial
+from audit.sentences import percent
+
+
+def folder_of(audit: AuditFolder, condition: str) -> Path:
+    """Where everything about a strategy, or the baseline, is kept."""
+    return audit / "verification" / condition
+
+
+def prepare(audit: AuditFolder, config: Config, strategy: Strategy, source: Path | None) -> AuditFolder:
+    """Check the request, read the new photographs and compute all activations that the trainings need.
+
+    Returns the folder with the images and activations: the audit's own, or with new photographs one inside it. Raises
+    ConfigError, DatasetError or AuditFolderError for what cannot be verified.
+    """
+    require_verifiable(audit, strategy, source)
+    weights_under(strategy, audit, load_dataset(audit))
+    work, refused = audit, list[Refused]()
+    if source is not None:
+        work = AuditFolder(folder_of(audit, strategy) / "work")
+        refused = add_images(audit, config, source, work)
+    features.build(work, config)
+    setup = {"source": None if source is None else str(source), "refused": [asdict(one) for one in refused]}
+    write_json(folder_of(audit, strategy) / "setup.json", setup)
+    return work
+
+
+def conclude(audit: AuditFolder, work: AuditFolder, config: Config, strategy: Strategy, seeds: int) -> Path:
+    """Compare the trainings under a strategy with those without and write ``verification/<strategy>/``:
+    ``verification.json``, and before it ``maps.safetensors``, the maps of the photographs that it names.
+    """
+    trial = Trial.open(audit, work, config)
+    comparison = Comparison(trial, load_dataset(audit), trial.outcome(BASELINE, seeds), trial.outcome(strategy, seeds))
+    place = folder_of(audit, strategy)
+    paths, before, after = comparison.pictures()
+    checkpoints.save_tensors(place / "maps.safetensors", {"before": before, "after": after}, {"paths": paths})
+    overall = comparison.overall()
+    verdict, sentence = judge(overall["balanced"])
+    found = {
+        "schema_version": SCHEMA_VERSION,
+        "findings_sha256": file_digest(audit.findings),
+        "strategy": strategy,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seeds": seeds,
+        "folds": config.training.folds,
+        "images": comparison.sizes(strategy),
+        **read_json(place / "setup.json"),
+        "verdict": verdict,
+        "sentence": sentence,
+        "overall": {name: change.as_json() for name, change in overall.items()},
+        "balanced_fully": comparison.even.converged,
+        "findings": list(comparison.findings()),
+        "pictures": paths,
+    }
+    write_json(place / "verification.json", found)
+    return place / "verification.json"
+
+
+def judge(balanced: Change) -> tuple[str, str]:
+    """Whether it helped (helped, harmed or unclear), and the sentence that says so.
+
+    The figure that decides is the accuracy on photographs where no flagged cue would say anything about the class.
+    """
+    if not np.isfinite([balanced.difference, balanced.low, balanced.high]).all():
+        return "unclear", "Too few photographs part from the shortcut to tell whether it helped."
+    figures = (
+        f"of photographs in which nothing that was flagged goes with a class, the model would be right for "
+        f"{percent(balanced.after)} instead of {percent(balanced.before)} (difference {_points(balanced.difference)} "
+        f"points, 95 % interval {_points(balanced.low)} to {_points(balanced.high)})"
+    )
+    if balanced.low > 0:
+        return "helped", f"It helped: {figures}."
+    if balanced.high < 0:
+        return "harmed", f"It did harm: {figures}."
+    return "unclear", f"It cannot be told that it helped: {figures}, which may be chance."
+
+
+def _points(difference: float) -> str:
+    return f"{100 * difference:+.0f}".replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,315 @@
+"""Four ways to make flagged cues say nothing about the class: what each costs, and what it leaves."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.balance import JointTable, fewest_to_add, fewest_to_drop
+from audit.inventory import Flagged, Inventory
+from audit.pixels import Images
+from audit.retouch import How
+from audit.sentences import percent
+from audit.weighting import CLIP, effective_n, rake, shopping_list
+
+# More cues at once than this make a shopping list that nobody can read.
+JOINT = 4
+_MASKED: dict[How, str] = {"crop": "cut off", "inpaint": "painted over", "blur": "blurred"}
+
+
+@dataclass(frozen=True)
+class PlanCell:
+    """Photographs of one class with or without one cue: how many there are, should be, and are to be collected."""
+
+    finding: str
+    cue: str
+    words: str
+    label: str
+    present: bool
+    have: int
+    need: int
+    add: int
+    examples: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """The cue's state in words."""
+        return state_words([(self.words, self.present)])
+
+    def as_json(self) -> dict[str, object]:
+        """The cell as audit.json holds it."""
+        return {("class" if key == "label" else key): value for key, value in asdict(self).items()}
+
+    def sentence(self) -> str:
+        """What to collect, to be copied into an order."""
+        return f"Collect {self.add} more “{self.label}” photographs {self.state} (there are {self.have})."
+
+
+@dataclass(frozen=True)
+class JointCell:
+    """Photographs of one class in one state of several cues; ``states`` are the cues' words, and whether shown."""
+
+    label: str
+    states: tuple[tuple[str, bool], ...]
+    have: int
+    need: int
+    examples: tuple[str, ...] = ()
+
+    @property
+    def add(self) -> int:
+        """How many are to be collected."""
+        return self.need - self.have
+
+    @property
+    def state(self) -> str:
+        """The cues' states in words."""
+        return state_words(self.states)
+
+    def as_json(self) -> dict[str, object]:
+        """The cell as audit.json holds it."""
+        return {
+            "class": self.label,
+            "state": self.state,
+            "have": self.have,
+            "need": self.need,
+            "add": self.add,
+            "examples": list(self.examples),
+            "sentence": self.sentence(),
+        }
+
+    def sentence(self) -> str:
+        """What to collect, to be copied into an order."""
+        like = "like these" if self.have else "as in these of another class"
+        noun = "photograph" if self.add == 1 else "photographs"
+        return f"Collect {self.add} {noun} of “{self.label}” {self.state}, {like}."
+
+
+def state_words(states: Sequence[tuple[str, bool]]) -> str:
+    """The state of several cues in words.
+
+    >>> state_words([("the face", True), ("text", False), ("glasses", False)])
+    'with the face, without text and without glasses'
+    """
+    shown = [f"{'with' if present else 'without'} {words}" for words, present in sorted(states, key=lambda s: not s[1])]
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+
+
+def cells(inventory: Inventory, flagged: Flagged) -> list[PlanCell]:
+    """The fewest photographs to collect so that the cue is equally common in every class, two cells per class."""
+    dataset, known = inventory.dataset, flagged.known
+    return [
+        PlanCell(
+            flagged.finding,
+            flagged.cue,
+            flagged.words,
+            dataset.classes[cell.label],
+            cell.present,
+            cell.have,
+            cell.need,
+            cell.add,
+            inventory.examples(cell.label, known & (flagged.present == cell.present)),
+        )
+        for cell in shopping_list(dataset.labels[known], flagged.state[known], len(dataset.classes))
+    ]
+
+
+def together(flagged: Sequence[Flagged]) -> list[Flagged]:
+    """The gravest findings, at most four, that are mended at once; one that mirrors another is mended with it."""
+    kept: list[Flagged] = []
+    for one in flagged:
+        if not any(_mirrors(one, other) for other in kept):
+            kept.append(one)
+    return kept[:JOINT]
+
+
+def collect(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[dict[str, Any], list[JointCell]]:
+    """The fewest photographs to collect so that the gravest cues, all at once, are equally common in every class.
+
+    Photographs in which one of the cues is unknown are left out of the count (``unknown``).
+    """
+    chosen = together(flagged)
+    wanted = _joint_cells(inventory, chosen) if chosen else []
+    known = np.logical_and.reduce([one.known for one in chosen]) if chosen else np.ones(len(inventory.trust), bool)
+    new, old = sum(cell.add for cell in wanted), len(known)
+    way = {
+        "possible": bool(known.any()),
+        "images": new,
+        "findings": _covered(flagged, chosen),
+        "not_covered": [one.finding for one in flagged if one.finding not in _covered(flagged, chosen)],
+        "unknown": int((~known).sum()),
+        "cells": [cell.as_json() for cell in wanted],
+        "cost": f"{new:,} new photographs of {sum(cell.add > 0 for cell in wanted)} kinds",
+        "left": f"all {old:,} photographs, {old + new:,} with the new ones",
+        "sentence": "Always possible, and the model learns from more photographs rather than from fewer.",
+    }
+    if not known.any():
+        way |= {
+            "cost": "",
+            "sentence": "Cannot be worked out: in every photograph at least one of the cues is unknown.",
+        }
+    return way, wanted
+
+
+def drop(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[dict[str, Any], list[tuple[int, str]]]:
+    """The fewest photographs to leave out to the same end, and which ones: images with the reason for each.
+
+    Of the photographs of one class in one state, copies of others go first, then those that the model is surest of:
+    they teach it least. Where a cue is unknown, that counts as a state of its own.
+    """
+    chosen = together(flagged)
+    states = _states(inventory, chosen)
+    table = JointTable.of(inventory.dataset.labels, states, len(inventory.dataset.classes))
+    keep = fewest_to_drop(table, inventory.least) if chosen else table.counts
+    left_out = [] if keep is None else sorted(_left_out(inventory, chosen, table, keep))
+    n, left = len(left_out), len(inventory.trust) - len(left_out)
+    way = {
+        "possible": keep is not None,
+        "images": n,
+        "left_images": left,
+        "findings": _covered(flagged, chosen),
+        "classes": {} if keep is None else dict(zip(inventory.dataset.classes, keep.sum(1).tolist(), strict=True)),
+        "file": "plan/drop.csv",
+        "cost": f"{n:,} of {len(inventory.trust):,} photographs are not used",
+        "left": f"{left:,} photographs, the same part of every class",
+        "sentence": "Needs no new photographs. Copies go first, then photographs that the model is surest of.",
+    }
+    if keep is None:
+        why = _missing(inventory, chosen) or "the findings pull in different directions"
+        way |= {
+            "cost": "",
+            "left": f"fewer than {inventory.least} photographs of a class",
+            "sentence": f"Not possible here: {why}, so that too few photographs would be left.",
+        }
+    return way, left_out
+
+
+def weight(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[dict[str, Any], NDArray[np.float64]]:
+    """Weights (n,) under which every flagged cue is independent of the class: Kamiran and Calders', or raked ones."""
+    raking = rake(inventory.dataset.labels, _states(inventory, flagged))
+    worth, n = effective_n(raking.weights), len(inventory.trust)
+    way = {
+        "possible": raking.converged,
+        "findings": [one.finding for one in flagged],
+        "effective_n": round(worth, 1),
+        "largest": round(float(raking.weights.max()), 3),
+        "smallest": round(float(raking.weights.min()), 3),
+        "clip": CLIP,
+        "file": "plan/weights.csv",
+        "cost": f"certainty: {n:,} weighted photographs are worth about {worth:,.0f}",
+        "left": f"all {n:,} photographs, rare combinations counted up to {raking.weights.max():.1f} times",
+        "sentence": "Needs no new photographs and leaves none out, but leans heavily on the few rare ones.",
+    }
+    if not raking.converged:
+        why = _missing(inventory, flagged) or (
+            f"the findings contradict each other, or some combinations are so rare that {CLIP:.0f} times is not enough"
+        )
+        way["sentence"] = f"Balances only in part: {why}."
+    return way, raking.weights
+
+
+def mask(marks: Sequence[Flagged]) -> dict[str, Any]:
+    """Which of the findings' cues can be masked, and in how many photographs."""
+    offered = [(one, one.how) for one in marks if one.how is not None]
+    if not offered:
+        return {
+            "possible": False,
+            "images": 0,
+            "cues": [],
+            "cost": "",
+            "left": "",
+            "sentence": "Not offered: no finding is a mark on the picture, and none was declared to have nothing to do "
+            "with the classes (irrelevant_cues).",
+        }
+    images = int(np.logical_or.reduce([one.present for one, _ in offered]).sum())
+    return {
+        "possible": True,
+        "images": images,
+        "cues": [
+            {
+                "finding": one.finding,
+                "cue": one.cue,
+                "words": one.words,
+                "how": how,
+                "images": int(one.present.sum()),
+            }
+            for one, how in offered
+        ],
+        "cost": f"{images:,} photographs are changed",
+        "left": "all photographs; " + ", ".join(f"{one.words} {_MASKED[how]}" for one, how in offered),
+        "sentence": "Mends only these findings. What is judged later must be changed in the same way, and traces can "
+        "remain: audit the changed photographs again.",
+    }
+
+
+def _mirrors(one: Flagged, other: Flagged) -> bool:
+    """Whether two cues are one: equal in every image, or opposite in every image."""
+    both = one.known & other.known
+    same = one.present[both] == other.present[both]
+    return bool(np.array_equal(one.known, other.known) and (same.all() or not same.any()))
+
+
+def _covered(flagged: Sequence[Flagged], chosen: Sequence[Flagged]) -> list[str]:
+    return [one.finding for one in flagged if any(_mirrors(one, other) for other in chosen)]
+
+
+def _states(inventory: Inventory, flagged: Sequence[Flagged]) -> NDArray[np.int64]:
+    """One column per cue (n, k)."""
+    return np.stack([one.state for one in flagged], 1) if flagged else np.zeros((len(inventory.trust), 0), np.int64)
+
+
+def _joint_cells(inventory: Inventory, chosen: Sequence[Flagged]) -> list[JointCell]:
+    known, states = np.logical_and.reduce([one.known for one in chosen]), _states(inventory, chosen)
+    if not known.any():
+        return []
+    table = JointTable.of(inventory.dataset.labels[known], states[known], len(inventory.dataset.classes))
+    need = fewest_to_add(table)
+    return [
+        JointCell(
+            inventory.dataset.classes[label],
+            _named(chosen, table.states[place]),
+            int(table.counts[label, place]),
+            int(need[label, place]),
+            inventory.examples(int(label), (states == table.states[place]).all(1)),
+        )
+        for label, place in np.argwhere(need > 0)
+    ]
+
+
+def _named(chosen: Sequence[Flagged], state: NDArray[np.int64]) -> tuple[tuple[str, bool], ...]:
+    """The words of each cue whose state is known, and whether it is shown."""
+    return tuple((one.words, value == 1) for one, value in zip(chosen, state.tolist(), strict=True) if value != 2)
+
+
+def _left_out(
+    inventory: Inventory, chosen: Sequence[Flagged], table: JointTable, keep: NDArray[np.int64]
+) -> Iterator[tuple[int, str]]:
+    originals = inventory.originals
+    for label, place in np.argwhere(keep < table.counts):
+        members: Images = np.flatnonzero((inventory.dataset.labels == label) & (table.place == place))
+        copied = originals[members] != members
+        order = members[np.lexsort((-inventory.trust[members], ~copied))]
+        named = _named(chosen, table.states[place])
+        cell = f"“{inventory.dataset.classes[label]}” {state_words(named) if named else 'with cues unknown'}"
+        for image in order[: table.counts[label, place] - keep[label, place]].tolist():
+            yield image, _reason(inventory, image, int(originals[image]), cell)
+
+
+def _reason(inventory: Inventory, image: int, original: int, cell: str) -> str:
+    if image != original:
+        return f"a copy of {inventory.path(original)}"
+    sure = f"; the model is {percent(inventory.trust[image])} sure of its class"
+    return f"too common: {cell}{sure if inventory.trust[image] >= 0.5 else ''}"
+
+
+def _missing(inventory: Inventory, flagged: Sequence[Flagged]) -> str:
+    """The first class, in words, that lacks a state of a cue altogether; empty if none does."""
+    for one in flagged:
+        for label, name in enumerate(inventory.dataset.classes):
+            shown = one.present[one.known & (inventory.dataset.labels == label)]
+            if len(shown) and shown.all() != shown.any():
+                continue
+            if len(shown):
+                return f"{'every' if shown.all() else 'no'} “{name}” photograph shows {one.words}"
+    return ""

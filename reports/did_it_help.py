@@ -1,0 +1,80 @@
+"""Did it help? What the verifications in an audit folder found, and the pictures from before and after."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from audit.folder import SCHEMA_VERSION, AuditFolder, file_digest, read_json
+from reports.pictures import Heat, heat_of
+from reports.text import count, counted
+
+Record = Mapping[str, Any]
+
+TITLES = {
+    "weight": "Rare combinations count more",
+    "drop": "Some photographs left out",
+    "collect": "New photographs added",
+}
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One photograph, and where the models looked in it before and after; None where nowhere."""
+
+    path: str
+    before: Heat | None
+    after: Heat | None
+
+
+@dataclass(frozen=True)
+class Verified:
+    """One verified strategy: ``result`` is its verification.json, ``done`` says in a sentence what was changed."""
+
+    result: Record
+    title: str
+    done: str
+    sights: tuple[Sight, ...]
+
+
+def verified(folder: AuditFolder) -> list[Verified]:
+    """Every strategy verified so far that mends the findings as they are now, in the order of ``TITLES``."""
+    found = []
+    for strategy, title in TITLES.items():
+        place = folder / "verification" / strategy
+        result = read_json(place / "verification.json") if (place / "verification.json").exists() else {}
+        if result.get("schema_version") == SCHEMA_VERSION and result["findings_sha256"] == file_digest(folder.findings):
+            found.append(Verified(result, title, _done(result), _sights(place, result["pictures"])))
+    return found
+
+
+def _done(result: Record) -> str:
+    images = result["images"]
+    if result["strategy"] == "weight":
+        return (
+            "Every photograph counted in the training as plan/weights.csv says: "
+            f"{count(images['n'])} weighted photographs are worth about {count(images['effective_n'])}."
+        )
+    if result["strategy"] == "drop":
+        return f"{count(images['dropped'])} of {count(images['n'])} photographs were left out, those in plan/drop.csv."
+    each = ", ".join(f"{count(number)} of “{name}”" for name, number in images["added"].items() if number)
+    refused = len(result["refused"])
+    left = f" {counted(refused, 'file').capitalize()} could not be added." if refused else ""
+    return f"{count(sum(images['added'].values()))} new photographs joined the training: {each}.{left}"
+
+
+def _sights(place: Path, paths: Sequence[str]) -> tuple[Sight, ...]:
+    try:
+        with safe_open(place / "maps.safetensors", framework="numpy") as file:
+            before, after = file.get_tensor("before"), file.get_tensor("after")
+    except (OSError, SafetensorError):
+        return ()
+    return tuple(Sight(path, _heat(one), _heat(other)) for path, one, other in zip(paths, before, after, strict=True))
+
+
+def _heat(saliency: NDArray[np.float32]) -> Heat | None:
+    return heat_of(saliency) if saliency.max() > 0 else None

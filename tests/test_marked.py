@@ -1,0 +1,89 @@
+"""Copies of photographs with marks: spread as wished, the same mark on all, nothing else changed."""
+
+import numpy as np
+import pytest
+
+from audit.activations import ActivationStore
+from audit.folder import AuditFolder, read_table
+from audit.images import open_photo
+from audit.marked import MARKS, PAIRS, choose_photographs, mark_photographs, spread
+from tests.planted import SIDE, draw_dataset, run_audit, tiny_config
+
+LABELS = np.repeat([0, 1], 20)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    manifest = draw_dataset(tmp_path_factory.mktemp("planted"), per_class=24)
+    config = tiny_config(manifest, self_audit={"power_images": 40})
+    return ActivationStore.open(run_audit(tmp_path_factory.mktemp("audit"), config, until="dataset"), config)
+
+
+@pytest.fixture(scope="module")
+def marked(store, tmp_path_factory):
+    return mark_photographs(store, ["border"], tmp_path_factory.mktemp("marked"))
+
+
+def pixels(marked, copy):
+    return np.asarray(open_photo(marked.stock.store.dataset.path_of(int(copy)))).astype(int)
+
+
+def test_marks_are_spread_as_wished_and_weaker_spreads_mark_a_part_of_the_same():
+    before = None
+    for share, elsewhere in PAIRS:
+        planted = spread(LABELS, share, elsewhere, seed=0)
+        assert (planted[:20].mean(), planted[20:].mean()) == (share, elsewhere)
+        if before is not None:
+            assert (planted[:20] <= before[:20]).all() and (planted[20:] >= before[20:]).all()
+        before = planted
+
+
+def test_half_of_each_of_the_two_largest_classes_is_chosen_without_copies(store):
+    chosen, classes = choose_photographs(store.dataset, 20, seed=0)
+    assert classes == (0, 1)
+    assert np.bincount(store.dataset.labels[chosen]).tolist() == [10, 10]
+    assert len(np.unique(store.dataset.groups[chosen])) == 20
+    everything, _ = choose_photographs(store.dataset, 1000, seed=0)
+    assert len(everything) == len(np.unique(store.dataset.groups))
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("kind", MARKS)
+def test_every_trial_has_its_copies_and_only_the_planted_ones_differ(marked, kind, pair):
+    planted = spread(marked.labels, *pair, seed=0)
+    trial, plain = marked.trial(kind, planted), marked.plain()
+    assert trial.images.min() >= 0
+    assert (trial.images != plain.images).tolist() == planted.tolist()
+    dataset = marked.stock.store.dataset
+    for column in ("group", "fold", "label"):
+        values = dataset.images[column].to_numpy()
+        assert (values[trial.images] == values[plain.images]).all()
+
+
+@pytest.mark.parametrize("kind", ["sticker", "border"])
+def test_all_carry_the_same_mark_in_the_same_place(marked, kind):
+    copies = np.flatnonzero(marked.copies[kind] >= 0)
+    changed = [pixels(marked, marked.copies[kind][i]) != pixels(marked, marked.copies["plain"][i]) for i in copies]
+    where = np.mean([one.any(2) for one in changed], 0)
+    # A pixel may have had the mark's colour before, by chance.
+    assert set(np.round(where[where > 0.1], 1)) == {1.0}
+    colours = [pixels(marked, marked.copies[kind][i])[where > 0.9][0].tolist() for i in copies]
+    assert len(copies) > 20 and all(colour == colours[0] for colour in colours)
+
+
+def test_plain_copies_are_the_photographs(store, marked):
+    first = marked.stock.store.dataset.images["sha256"]
+    assert first.nunique() == len(first)
+    assert pixels(marked, 0).shape == (SIDE, SIDE, 3)
+    chosen, _ = choose_photographs(store.dataset, 40, seed=0)
+    original = np.asarray(open_photo(store.dataset.path_of(int(chosen[0])))).astype(int)
+    np.testing.assert_array_equal(pixels(marked, marked.copies["plain"][0]), original)
+
+
+def test_the_border_detector_sees_the_frames(marked):
+    found = marked.stock.detected["present"][:, 0].astype(bool)
+    frames, plain = marked.copies["border"], marked.copies["plain"]
+    assert found[frames[frames >= 0]].all()
+    assert not found[plain].any()
+    table = read_table(AuditFolder(marked.stock.store.folder.path).images)
+    assert len(table) == len(found)

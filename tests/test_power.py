@@ -1,0 +1,114 @@
+"""What counts as noticed, when the search for the weakest ends, and what is said of it."""
+
+import numpy as np
+import pytest
+
+from audit.marked import MARKS, spread
+from audit.power import WORDS, Attempt, Power, agreement, measure_power, noticed, power_sentence
+from audit.trials import Outcome
+
+LABELS = np.repeat([0, 1], 20)
+SAME = spread(LABELS, 0.8, 0.2, seed=0)
+OTHER = np.arange(40) % 2 == 0
+CLASS = LABELS == 0
+ALWAYS = np.ones(40, bool)
+
+
+def outcome(cue, severity, present):
+    return Outcome([{"cue": cue, "words": f"the {cue}", "severity": severity}], {cue: present})
+
+
+NOTHING = Outcome([], {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "cue", "severity", "present", "is_noticed"),
+    [
+        ("border", "border", "high", SAME, True),
+        ("border", "border", "medium", OTHER, True),
+        ("border", "border", "low", SAME, False),
+        ("border", "border", "not_enough_data", SAME, False),
+        ("sticker", "cluster 2", "high", SAME, True),
+        ("sticker", "cluster 2", "high", ~SAME, True),
+        ("sticker", "cluster 2", "high", OTHER, False),
+        ("sticker", "cluster 2", "high", CLASS, False),
+        ("sticker", "border", "high", OTHER, False),
+        ("blur", "background", "medium", ALWAYS, True),
+    ],
+)
+def test_a_mark_is_noticed_by_its_name_or_by_its_place(kind, cue, severity, present, is_noticed):
+    assert (noticed(outcome(cue, severity, present), NOTHING, kind, SAME, LABELS) is not None) == is_noticed
+
+
+def test_what_was_flagged_without_the_mark_is_not_noticed_because_of_it():
+    plain = outcome("background", "medium", ALWAYS)
+    assert noticed(outcome("background", "high", ALWAYS), plain, "blur", SAME, LABELS) is None
+    assert noticed(outcome("background", "high", ALWAYS), NOTHING, "blur", SAME, LABELS)
+
+
+def test_a_cluster_that_was_there_before_is_not_the_mark_whatever_its_number():
+    before = SAME.copy()
+    before[:2] = ~before[:2]
+    assert noticed(
+        outcome("cluster 1", "medium", SAME), outcome("cluster 1", "medium", before), "sticker", SAME, LABELS
+    )
+    plain, marked = outcome("cluster 1", "medium", before), outcome("cluster 2", "medium", before)
+    assert noticed(marked, NOTHING, "sticker", SAME, LABELS)
+    assert noticed(marked, plain, "sticker", SAME, LABELS) is None
+
+
+def test_agreement_is_phi():
+    a, b = np.array([1, 1, 1, 0, 0], bool), np.array([1, 1, 0, 0, 1], bool)
+    # (n11 n00 - n10 n01) / sqrt of the product of the margins
+    assert agreement(a, b) == pytest.approx((2 * 1 - 1 * 1) / np.sqrt(3 * 2 * 3 * 2))
+    assert agreement(a, np.ones(5, bool)) == 0
+
+
+class Marked:
+    """Stands in for marked photographs; a trial is just what was planted."""
+
+    labels = LABELS
+
+    def trial(self, kind, planted):
+        return planted
+
+
+def test_the_search_goes_down_to_the_first_miss():
+    tried = []
+
+    def run(name, planted):
+        tried.append(name)
+        return outcome("border", "high" if planted[:20].mean() >= 0.8 else "low", planted)
+
+    power = measure_power(Marked(), "border", NOTHING, run, seed=0)
+    assert tried == ["border-95", "border-80", "border-70"]
+    assert (power.weakest.share, power.weakest.elsewhere) == (0.8, 0.2)
+    assert [attempt.found for attempt in power.attempts] == [True, True, False]
+    assert power.as_json()["weakest"]["cue"] == "the border"
+
+
+def test_every_kind_of_mark_has_words():
+    assert WORDS.keys() == MARKS.keys()
+
+
+def test_the_sentence_tells_what_was_noticed_and_what_was_not():
+    hit, miss = Attempt(0.7, 0.3, True, "x", "high"), Attempt(0.95, 0.05, False)
+    plainer = Attempt(0.95, 0.05, True, "x", "high")
+    seen = [Power("text", (plainer, hit)), Power("border", (plainer, hit)), Power("sticker", (plainer,))]
+    blind = Power("tint", (miss,))
+    assert power_sentence([*seen, blind], 40, 40) == (
+        "On this dataset we would have noticed words in a corner or a white frame present in 70 % of one class and "
+        "30 % of the other; a coloured sticker present in 95 % of one class and 5 % of the other; weaker ones could "
+        "escape us. We would have missed a tint of the whole picture even in 95 % of one class and 5 % of the other."
+    )
+    assert power_sentence([blind], 40, 40).startswith(
+        "On this dataset we would have missed a tint of the whole picture"
+    )
+
+
+def test_the_sentence_says_when_only_some_photographs_were_tried():
+    sentence = power_sentence([Power("text", (Attempt(0.95, 0.05, True, "x", "high"),))], 40, 300)
+    assert sentence == (
+        "On 40 of these 300 photographs we would have noticed words in a corner present in 95 % of one class and 5 % "
+        "of the other; weaker ones could escape us. How much more is noticed with all of them was not tried."
+    )
