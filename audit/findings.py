@@ -127,7 +127,7 @@ def _verdict(cue: Cue, label: str, rows: pd.DataFrame, config: Config, learned: 
         # It was found as what the model looks at, so that it gets much attention is no news.
         measures["attention"] = _UNMEASURED
     data: Strength = in_data(measures, cue.role)
-    model: Strength = in_model(measures) if learned else "unknown"
+    model: Strength = in_model(measures, data) if learned else "unknown"
     is_subject = cue.role == "subject" and data in ("none", "unknown")
     is_look_of = cue.within if cue.kind == "appearance" else ""
     expected = is_subject or bool({cue.name, is_look_of} & set(config.expected_cues))

@@ -48,8 +48,8 @@ STRENGTH_RULES = (
     "place gives the class away as well, the leak is the whole picture's and not the cue's.",
     f"In the model, strong: hiding the cue costs {EFFECT.strong:.0%} of the class's probability more than hiding as "
     f"much elsewhere (interval above {EFFECT.strong_floor:.0%}, corrected p below {ALPHA}); or accuracy is "
-    f"{GAP.strong:.0%} higher where cue and class go together (interval above 0); or the cue gets {LIFT.strong:.0f} "
-    f"times the attention that its area explains (interval above {LIFT.strong_floor:.1f}) and hiding it costs "
+    f"{GAP.strong:.0%} higher where cue and class go together (interval above 0; it counts where the data lean at "
+    f"least weakly, elsewhere its direction is chance); or the cue gets {LIFT.strong:.0f} times the attention that its area explains (interval above {LIFT.strong_floor:.1f}) and hiding it costs "
     f"something (interval above 0, corrected p below {ALPHA}). Weak from {EFFECT.weak:.0%}, {GAP.weak:.0%}, or "
     f"{LIFT.weak:.1f} times. The attention on places that were found by it does not count, and of a model that tells "
     "the classes apart no better than by guessing nothing is said.",
@@ -116,10 +116,15 @@ def _is_own(above: Evidence | None) -> bool:
     return above.value >= OWN_LEAK and above.low > OWN_LEAK_FLOOR
 
 
-def in_model(measures: Mapping[str, Evidence]) -> Strength:
-    """Whether this model uses the cue."""
-    effect, gap = measures["effect"], measures["gap"]
-    used = first_told(strength(effect, EFFECT, tested=True), strength(gap, GAP, tested=False))
+def in_model(measures: Mapping[str, Evidence], data: Strength) -> Strength:
+    """Whether this model uses the cue.
+
+    Where the ``data`` do not lean, which photographs count as going together is chance, and so is a gap between them.
+    """
+    effect, gap = measures["effect"], strength(measures["gap"], GAP, tested=False)
+    if gap in ("strong", "weak") and data not in ("strong", "weak"):
+        gap = "unknown"
+    used = first_told(strength(effect, EFFECT, tested=True), gap)
     looks = strength(measures["attention"], LIFT, tested=False)
     if looks == "strong" and _is_positive(effect):
         return "strong"

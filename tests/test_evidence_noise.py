@@ -31,7 +31,8 @@ def verdict(rng: np.random.Generator, share: float, in_class: np.ndarray, presen
         "attention": NOTHING,
         "gap": Evidence(apart.value, apart.low, apart.high, None),
     }
-    return severity(in_data(measures, "attribute"), in_model(measures), expected=False)
+    data = in_data(measures, "attribute")
+    return severity(data, in_model(measures, data), expected=False)
 
 
 @pytest.mark.parametrize("share", [LARGER, 1 - LARGER])

@@ -14,6 +14,7 @@ from audit.severity import (
     RULES,
     STRENGTH_RULES,
     Evidence,
+    Strength,
     first_told,
     in_data,
     in_model,
@@ -156,8 +157,10 @@ def test_a_leak_that_any_place_has_is_not_the_cues_own(above, expected):
     assert in_data(measures | {"leakage": NO_LEAK}, "part") == "none"
 
 
-def model(effect: Evidence = NOTHING, gap: Evidence = NOTHING, attention: Evidence = NOTHING) -> str:
-    return in_model({"effect": effect, "gap": gap, "attention": attention})
+def model(
+    effect: Evidence = NOTHING, gap: Evidence = NOTHING, attention: Evidence = NOTHING, data: Strength = "weak"
+) -> str:
+    return in_model({"effect": effect, "gap": gap, "attention": attention}, data)
 
 
 def test_in_model():
@@ -167,6 +170,12 @@ def test_in_model():
     assert model(none) == model(none, none) == "none"
     assert model(attention=looks) == model(none, attention=looks) == "weak", "attention alone is never strong"
     assert model(none, attention=measure(1.0, 0.9, 1.1)) == "none"
+
+
+@pytest.mark.parametrize(("data", "expected"), [("strong", "strong"), ("weak", "strong"), ("none", "unknown")])
+def test_a_gap_counts_only_where_the_data_lean(data, expected):
+    assert model(gap=measure(0.2, 0.1), data=data) == expected
+    assert model(measure(0.3, 0.2), gap=measure(0.2, 0.1), data=data) == "strong"
 
 
 def test_strong_attention_counts_as_use_only_if_hiding_the_cue_costs_something():
