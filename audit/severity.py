@@ -49,9 +49,10 @@ STRENGTH_RULES = (
     f"In the model, strong: hiding the cue costs {EFFECT.strong:.0%} of the class's probability more than hiding as "
     f"much elsewhere (interval above {EFFECT.strong_floor:.0%}, corrected p below {ALPHA}); or accuracy is "
     f"{GAP.strong:.0%} higher where cue and class go together (interval above 0; it counts where the data lean at "
-    f"least weakly, elsewhere its direction is chance); or the cue gets {LIFT.strong:.0f} times the attention that its area explains (interval above {LIFT.strong_floor:.1f}) and hiding it costs "
-    f"something (interval above 0, corrected p below {ALPHA}). Weak from {EFFECT.weak:.0%}, {GAP.weak:.0%}, or "
-    f"{LIFT.weak:.1f} times. The attention on places that were found by it does not count, and of a model that tells "
+    f"least weakly, elsewhere its direction is chance); or the cue gets {LIFT.strong:.0f} times the attention that its "
+    f"area explains (interval above {LIFT.strong_floor:.1f}) and hiding it costs something (interval above 0, corrected "
+    f"p below {ALPHA}). Weak from {EFFECT.weak:.0%}, {GAP.weak:.0%}, or {LIFT.weak:.1f} times. The attention on places "
+    "that were found by it does not count, and of a model that tells "
     "the classes apart no better than by guessing nothing is said.",
 )
 
