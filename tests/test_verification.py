@@ -178,13 +178,18 @@ class Interrupted:
 
     def __init__(self, folds: int) -> None:
         self.left = folds
+        self.units: list[str] = []
 
-    def started(self, task, total, unit): ...
-    def finished(self): ...
+    def started(self, task, total, unit):
+        self.units.append(unit)
+
+    def finished(self):
+        self.units.pop()
+
     def note(self, message): ...
 
     def advanced(self, count):
-        self.left -= count
+        self.left -= count * (self.units[-1] == "folds")
         if self.left == 0:
             raise KeyboardInterrupt
 
