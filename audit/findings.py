@@ -52,13 +52,17 @@ class Verdict:
     lowered: bool = False
 
     @property
-    def rank(self) -> tuple[int, int, bool, float, str]:
-        """Sort key: gravest first, then what is certain, what has a name, and what can be counted before what leaks."""
+    def rank(self) -> tuple[int, bool, int, bool, float, str]:
+        """Sort key: gravest first, then marks that the data give away, for no class is made of marks.
+
+        After them what is certain, what has a name, and what can be counted before what only a probe sees.
+        """
         leak, shown = self.figures["leakage"]["value"] or 0.5, abs(self.figures["prevalence"].get("difference") or 0)
         effect, gap = self.figures["effect"]["value"] or 0, self.figures["gap"]["value"] or 0
+        is_mark = self.cue.role == "mark" and self.data == "strong"
         certain = _LEVELS[self.data] + _LEVELS[self.model]
         weight = shown + max(leak - 0.5, 0) + max(effect, gap, 0)
-        return ORDER.index(self.severity), -certain, self.cue.kind == "cluster", -weight, self.cue.name
+        return ORDER.index(self.severity), not is_mark, -certain, self.cue.kind == "cluster", -weight, self.cue.name
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
@@ -127,7 +131,7 @@ def _verdict(cue: Cue, label: str, rows: pd.DataFrame, config: Config, learned: 
         # It was found as what the model looks at, so that it gets much attention is no news.
         measures["attention"] = _UNMEASURED
     data: Strength = in_data(measures, cue.role)
-    model: Strength = in_model(measures) if learned else "unknown"
+    model: Strength = in_model(measures, data) if learned else "unknown"
     is_subject = cue.role == "subject" and data in ("none", "unknown")
     is_look_of = cue.within if cue.kind == "appearance" else ""
     expected = is_subject or bool({cue.name, is_look_of} & set(config.expected_cues))

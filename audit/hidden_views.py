@@ -14,11 +14,10 @@ from audit.cues.table import CueTable
 from audit.dataset import load_dataset
 from audit.folder import AuditFolder, read_table, value_digest
 from audit.hiding import control_masks, hide, mean_colour
+from audit.masking import FILLINGS
 from audit.models import Network
 from audit.pixels import read_pixels
 from audit.progress import track
-
-_FILLINGS = ("blur", "mean")
 
 
 def choose_pairs(audit: AuditFolder, cues: CueTable, findings: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -28,7 +27,7 @@ def choose_pairs(audit: AuditFolder, cues: CueTable, findings: Iterable[Mapping[
     wanted = set()
     for finding in findings:
         cue = cues.named(finding["cue"])
-        filling = finding["evidence"]["effect"].get("filling", _FILLINGS[0])
+        filling = finding["evidence"]["effect"].get("filling", FILLINGS[0])
         images = asked.loc[(asked["cue"] == cues.place_of(cue)) & (asked["filling"] == filling), "image"]
         wanted |= {(cues.place_of(cue), int(image), filling) for image in images if cues.present(cue)[image]}
     return pd.DataFrame(sorted(wanted), columns=["cue", "image", "filling"]).astype({"image": "int64"})

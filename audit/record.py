@@ -124,7 +124,7 @@ def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> dict[str,
         "failures": _failures(folder, dataset),
         "plan": read_json(folder.plan / "plan.json"),
         "self_audit": read_json(folder.self_audit),
-        "limits": limits(folder, config),
+        "limits": [*([] if has_learned(folder, dataset) else [GUESSES]), *limits(folder, config)],
     }
 
 
@@ -133,8 +133,7 @@ def limits(folder: AuditFolder, config: Config) -> list[str]:
     missing = not_looked_for(folder)
     sentences = [f"The cue '{cue}' was not looked for: {reason}." for cue, reason in missing.items()]
     was_read = "text" in config.cues and "text" not in missing
-    guesses = [] if has_learned(folder, load_dataset(folder)) else [GUESSES]
-    return [*sentences, *guesses, *_model_limits(config), *LIMITS, TEXT_READ if was_read else TEXT_UNREAD]
+    return [*sentences, *_model_limits(config), *LIMITS, TEXT_READ if was_read else TEXT_UNREAD]
 
 
 def _with_paths(looks: dict[str, Any], dataset: Dataset) -> dict[str, Any]:

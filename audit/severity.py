@@ -13,19 +13,23 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Limit:
-    """A measured value is strong or weak from here on, if its 95 % interval starts above ``floor``."""
+    """A measured value is strong or weak from here on, if its 95 % interval starts above ``floor``.
+
+    What is neither is ruled out if its interval ends below ``ruled_out``.
+    """
 
     strong: float
     strong_floor: float
     weak: float
     weak_floor: float
+    ruled_out: float
 
 
-DIFFERENCE = Limit(strong=0.30, strong_floor=0.10, weak=0.10, weak_floor=0.0)
-LEAKAGE = Limit(strong=0.70, strong_floor=0.60, weak=0.60, weak_floor=0.5)
-EFFECT = Limit(strong=0.10, strong_floor=0.03, weak=0.03, weak_floor=0.0)
-GAP = Limit(strong=0.10, strong_floor=0.0, weak=0.05, weak_floor=0.0)
-LIFT = Limit(strong=2.0, strong_floor=1.5, weak=1.5, weak_floor=1.2)
+DIFFERENCE = Limit(strong=0.30, strong_floor=0.10, weak=0.10, weak_floor=0.0, ruled_out=0.20)
+LEAKAGE = Limit(strong=0.70, strong_floor=0.60, weak=0.60, weak_floor=0.5, ruled_out=0.65)
+EFFECT = Limit(strong=0.10, strong_floor=0.03, weak=0.03, weak_floor=0.0, ruled_out=0.10)
+GAP = Limit(strong=0.10, strong_floor=0.0, weak=0.05, weak_floor=0.0, ruled_out=0.10)
+LIFT = Limit(strong=2.0, strong_floor=1.5, weak=1.5, weak_floor=1.2, ruled_out=2.0)
 # By how much a leak must exceed that of a place of the same size elsewhere to be the cue's own, as value and floor.
 OWN_LEAK, OWN_LEAK_FLOOR = 0.05, -0.05
 
@@ -35,24 +39,26 @@ RULES: tuple[tuple[Severity, str], ...] = (
     ("high", "Both are strong: the data give the class away through the cue, and the model uses it."),
     ("medium", "One of the two is strong: either only the data or only this model."),
     ("low", "Neither is strong, at least one is weak."),
-    ("not_enough_data", "Nothing is certain, but a value would be weak if it were, or its interval reaches strong."),
+    ("not_enough_data", "Nothing is certain, but a value would be weak if it were, or its interval rules nothing out."),
     ("expected", "The owner of the dataset declared the cue relevant, or it is the photographed subject itself."),
-    ("cleared", "Neither is there: every value is below weak, and its interval rules out a strong one."),
+    ("cleared", "Neither is there: every value is below weak, and its interval ends early enough to rule it out."),
 )
 STRENGTH_RULES = (
     f"In the data, strong: the shares differ by {DIFFERENCE.strong:.0%} or more (interval above "
     f"{DIFFERENCE.strong_floor:.0%}), or the cue alone gives the class away with an AUC of {LEAKAGE.strong:.2f} or "
     f"more (interval above {LEAKAGE.strong_floor:.2f}); weak from {DIFFERENCE.weak:.0%} or {LEAKAGE.weak:.2f}. Both "
-    f"need a corrected p below {ALPHA}. A strong leak of anything but the background counts as weak unless its AUC is "
+    f"need a corrected p below {ALPHA}; they are ruled out by an interval below {DIFFERENCE.ruled_out:.0%} and "
+    f"{LEAKAGE.ruled_out:.2f}. A strong leak of anything but the background counts as weak unless its AUC is "
     f"{OWN_LEAK:.2f} above that of a place of the same size elsewhere (interval above {OWN_LEAK_FLOOR:.2f}): where any "
     "place gives the class away as well, the leak is the whole picture's and not the cue's.",
     f"In the model, strong: hiding the cue costs {EFFECT.strong:.0%} of the class's probability more than hiding as "
     f"much elsewhere (interval above {EFFECT.strong_floor:.0%}, corrected p below {ALPHA}); or accuracy is "
-    f"{GAP.strong:.0%} higher where cue and class go together (interval above 0); or the cue gets {LIFT.strong:.0f} "
-    f"times the attention that its area explains (interval above {LIFT.strong_floor:.1f}) and hiding it costs "
-    f"something (interval above 0, corrected p below {ALPHA}). Weak from {EFFECT.weak:.0%}, {GAP.weak:.0%}, or "
-    f"{LIFT.weak:.1f} times. The attention on places that were found by it does not count, and of a model that tells "
-    "the classes apart no better than by guessing nothing is said.",
+    f"{GAP.strong:.0%} higher where cue and class go together (interval above 0; it counts where the data lean at "
+    f"least weakly, elsewhere its direction is chance); or the cue gets {LIFT.strong:.0f} times the attention that its "
+    f"area explains (interval above {LIFT.strong_floor:.1f}) and hiding it costs something (interval above 0, "
+    f"corrected p below {ALPHA}). Weak from {EFFECT.weak:.0%}, {GAP.weak:.0%}, or {LIFT.weak:.1f} times; ruled out by "
+    "an interval below the strong value. The attention on places that were found by it does not count, and of a model "
+    "that tells the classes apart no better than by guessing nothing is said.",
 )
 
 
@@ -69,7 +75,7 @@ class Evidence:
 def strength(measure: Evidence, limit: Limit, tested: bool) -> Strength | None:
     """How strong one measure is; None if it was not measured.
 
-    Unknown if it would be weak were it certain, or if its interval reaches strong.
+    Unknown if it would be weak were it certain, or if its interval does not rule it out.
 
     >>> strength(Evidence(0.8, 0.7, 0.9, 0.001), LEAKAGE, True)
     'strong'
@@ -81,7 +87,7 @@ def strength(measure: Evidence, limit: Limit, tested: bool) -> Strength | None:
         return "strong"
     if significant and measure.value >= limit.weak and measure.low > limit.weak_floor:
         return "weak"
-    return "unknown" if measure.value >= limit.weak or measure.high >= limit.strong else "none"
+    return "unknown" if measure.value >= limit.weak or measure.high >= limit.ruled_out else "none"
 
 
 def first_told(direct: Strength | None, indirect: Strength | None) -> Strength:
@@ -116,10 +122,15 @@ def _is_own(above: Evidence | None) -> bool:
     return above.value >= OWN_LEAK and above.low > OWN_LEAK_FLOOR
 
 
-def in_model(measures: Mapping[str, Evidence]) -> Strength:
-    """Whether this model uses the cue."""
-    effect, gap = measures["effect"], measures["gap"]
-    used = first_told(strength(effect, EFFECT, tested=True), strength(gap, GAP, tested=False))
+def in_model(measures: Mapping[str, Evidence], data: Strength) -> Strength:
+    """Whether this model uses the cue.
+
+    Where the ``data`` do not lean, which photographs count as going together is chance, and so is a gap between them.
+    """
+    effect, gap = measures["effect"], strength(measures["gap"], GAP, tested=False)
+    if gap in ("strong", "weak") and data not in ("strong", "weak"):
+        gap = "unknown"
+    used = first_told(strength(effect, EFFECT, tested=True), gap)
     looks = strength(measures["attention"], LIFT, tested=False)
     if looks == "strong" and _is_positive(effect):
         return "strong"

@@ -70,7 +70,7 @@ STAGES = (
         "audit.findings:build",
         ("sanity", "evidence"),
         ("expected_cues", "irrelevant_cues", "dataset.min_images_per_class", "evidence", "report.exemplars"),
-        version=5,
+        version=6,
     ),
     Stage(
         "self-audit",

@@ -198,7 +198,7 @@ def weight(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[dict[str, 
         "clip": CLIP,
         "file": "plan/weights.csv",
         "cost": f"certainty: {n:,} weighted photographs are worth about {worth:,.0f}",
-        "left": f"all {n:,} photographs, rare combinations counted up to {raking.weights.max():.1f} times",
+        "left": f"all {n:,} photographs, rare combinations counted up to {raking.weights.max():.2g} times",
         "sentence": "Needs no new photographs and leaves none out, but leans heavily on the few rare ones.",
     }
     if not raking.converged:

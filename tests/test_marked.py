@@ -15,7 +15,7 @@ LABELS = np.repeat([0, 1], 20)
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     manifest = draw_dataset(tmp_path_factory.mktemp("planted"), per_class=24)
-    config = tiny_config(manifest, self_audit={"power_images": 40})
+    config = tiny_config(manifest, self_audit={"power_images": 40, "kinds": list(MARKS)})
     return ActivationStore.open(run_audit(tmp_path_factory.mktemp("audit"), config, until="dataset"), config)
 
 

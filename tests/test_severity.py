@@ -14,6 +14,7 @@ from audit.severity import (
     RULES,
     STRENGTH_RULES,
     Evidence,
+    Strength,
     first_told,
     in_data,
     in_model,
@@ -62,8 +63,8 @@ def measure(value: float, low: float, high: float = 1.0, p: float | None = 0.01)
         (measure(0.29, 0.20, 0.38), DIFFERENCE, "weak"),
         (measure(0.10, 0.01), DIFFERENCE, "weak"),
         (measure(0.10, 0.00, 0.29), DIFFERENCE, "unknown"),
-        (measure(0.09, 0.00, 0.29), DIFFERENCE, "none"),
-        (measure(0.09, 0.00, 0.30), DIFFERENCE, "unknown"),
+        (measure(0.09, 0.00, 0.19), DIFFERENCE, "none"),
+        (measure(0.09, 0.00, 0.20), DIFFERENCE, "unknown"),
         (measure(0.10, 0.00, 0.30), DIFFERENCE, "unknown"),
         (measure(0.90, 0.80, 0.95, p=0.05), DIFFERENCE, "unknown"),
         (measure(0.90, 0.80, 0.95, p=None), DIFFERENCE, "unknown"),
@@ -72,7 +73,7 @@ def measure(value: float, low: float, high: float = 1.0, p: float | None = 0.01)
         (measure(0.70, 0.61), LEAKAGE, "strong"),
         (measure(0.70, 0.60), LEAKAGE, "weak"),
         (measure(0.60, 0.50, 0.69), LEAKAGE, "unknown"),
-        (measure(0.59, 0.50, 0.69), LEAKAGE, "none"),
+        (measure(0.59, 0.50, 0.64), LEAKAGE, "none"),
         (measure(0.50, 0.40, 0.60), LEAKAGE, "none"),
         (measure(0.10, 0.04), EFFECT, "strong"),
         (measure(0.03, 0.01, 0.05), EFFECT, "weak"),
@@ -156,8 +157,10 @@ def test_a_leak_that_any_place_has_is_not_the_cues_own(above, expected):
     assert in_data(measures | {"leakage": NO_LEAK}, "part") == "none"
 
 
-def model(effect: Evidence = NOTHING, gap: Evidence = NOTHING, attention: Evidence = NOTHING) -> str:
-    return in_model({"effect": effect, "gap": gap, "attention": attention})
+def model(
+    effect: Evidence = NOTHING, gap: Evidence = NOTHING, attention: Evidence = NOTHING, data: Strength = "weak"
+) -> str:
+    return in_model({"effect": effect, "gap": gap, "attention": attention}, data)
 
 
 def test_in_model():
@@ -167,6 +170,12 @@ def test_in_model():
     assert model(none) == model(none, none) == "none"
     assert model(attention=looks) == model(none, attention=looks) == "weak", "attention alone is never strong"
     assert model(none, attention=measure(1.0, 0.9, 1.1)) == "none"
+
+
+@pytest.mark.parametrize(("data", "expected"), [("strong", "strong"), ("weak", "strong"), ("none", "unknown")])
+def test_a_gap_counts_only_where_the_data_lean(data, expected):
+    assert model(gap=measure(0.2, 0.1), data=data) == expected
+    assert model(measure(0.3, 0.2), gap=measure(0.2, 0.1), data=data) == "strong"
 
 
 def test_strong_attention_counts_as_use_only_if_hiding_the_cue_costs_something():

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from audit.evidence.intervals import wilson
-from tests.bench.audit_cases import GENDER, KINDS, PAIRS, Case
+from tests.bench.audit_cases import GENDER, KINDS, PAIRS, PLAIN, Case
 from tests.bench.audit_scores import FLAGGED, NAMES
 
 Result = tuple[Case, Mapping[str, Any]]
@@ -65,10 +65,31 @@ def _bars(planted: Sequence[Result], clean: Sequence[Result]) -> Iterator[str]:
     yield "| figure | share | 95 % interval | bar | met |"
     yield "|---|---|---|---|---|"
     yield _bar("found at 95/5, 90/10, 80/20", strong, _found, LEAST_FOUND)
+    flagged = _flagged_anyway(clean)
+    sure = [(case, {**found, "anyway": flagged.get(case.carrier, frozenset())}) for case, found in strong]
+    yield _bar("found by what no plain audit flags", sure, _found_beyond, None)
     yield _bar("true cue first, at these", strong, _first, LEAST_FIRST)
     yield _bar("60/40 not cleared", faint, lambda found: found["score"]["verdict"] != "cleared", 1.0)
     yield _bar("clean audits without a high", clean, lambda found: not found["score"]["highs"], 1 - MOST_ALARMED)
     yield _bar("clean audits without a medium or high", clean, lambda found: not _alarms(found), None)
+
+
+def _flagged_anyway(clean: Sequence[Result]) -> dict[str, frozenset[str]]:
+    """The detectors' cues that plain audits of each carrier flag: finding one of them proves little."""
+    flagged: dict[str, frozenset[str]] = {}
+    for case, found in clean:
+        if case.kind == PLAIN:
+            cues = {one["cue"] for one in found["findings"] if _is_flag(one) and one["kind"] == "detector"}
+            flagged[case.carrier] = flagged.get(case.carrier, frozenset()) | cues
+    return flagged
+
+
+def _found_beyond(found: Mapping[str, Any]) -> bool:
+    return any(_is_flag(one) and one["right"] and one["cue"] not in found["anyway"] for one in found["findings"])
+
+
+def _is_flag(finding: Mapping[str, Any]) -> bool:
+    return finding["severity"] in FLAGGED
 
 
 def _peers(planted: Sequence[Result], clean: Sequence[Result]) -> Iterator[str]:
