@@ -16,9 +16,10 @@ from audit.dataset import Dataset
 from audit.evidence.gap import CELLS, TOWARDS, cell_words
 from audit.evidence.measure import distinct
 from audit.evidence.paired import Change, Draws, compare
+from audit.hidden_views import filling_of
 from audit.remedy import Strategy, flagged, weights_under
 from audit.retraining import Outcome, Trial
-from audit.weighting import Raking, effective_n, rake
+from audit.weighting import Raking, effective_n, rake, states
 
 # One value per seed and image, (S, n).
 Values = NDArray[np.float64]
@@ -91,7 +92,7 @@ class Comparison:
 
     def _state(self, cue: Cue) -> NDArray[np.int64]:
         """0 without the cue, 1 with it, 2 unknown."""
-        return np.where(self.trial.cues.known(cue), self.trial.cues.present(cue).astype(np.int64), 2)
+        return states(self.trial.cues.present(cue), self.trial.cues.known(cue))
 
     def _cells(self, finding: Mapping[str, Any], cue: Cue) -> NDArray[np.float64]:
         """Which images are in each of ``gap.CELLS``, (n, 4)."""
@@ -130,7 +131,7 @@ class Comparison:
 
     def _effect(self, finding: Mapping[str, Any], cue: Cue) -> Change | None:
         """Probability lost when the cue is hidden, minus that lost when as much elsewhere is; None if not asked."""
-        pairs, filling = self.trial.pairs, finding["evidence"]["effect"].get("filling", "blur")
+        pairs, filling = self.trial.pairs, filling_of(finding)
         rows = np.flatnonzero((pairs["cue"] == self.trial.cues.place_of(cue)) & (pairs["filling"] == filling))
         images = pairs["image"].to_numpy()[rows]
         shown = self.trial.cues.present(cue)[images]

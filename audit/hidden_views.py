@@ -20,6 +20,12 @@ from audit.pixels import read_pixels
 from audit.progress import track
 
 
+def filling_of(finding: Mapping[str, Any]) -> str:
+    """What the cue of a finding was hidden with where hiding it had the least effect."""
+    filling: str = finding["evidence"]["effect"].get("filling", FILLINGS[0])
+    return filling
+
+
 def choose_pairs(audit: AuditFolder, cues: CueTable, findings: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Columns cue (its place), image, filling: what the audit hid for these findings, as the effect was least."""
     asked = read_table(audit.masking)
@@ -27,7 +33,7 @@ def choose_pairs(audit: AuditFolder, cues: CueTable, findings: Iterable[Mapping[
     wanted = set()
     for finding in findings:
         cue = cues.named(finding["cue"])
-        filling = finding["evidence"]["effect"].get("filling", FILLINGS[0])
+        filling = filling_of(finding)
         images = asked.loc[(asked["cue"] == cues.place_of(cue)) & (asked["filling"] == filling), "image"]
         wanted |= {(cues.place_of(cue), int(image), filling) for image in images if cues.present(cue)[image]}
     return pd.DataFrame(sorted(wanted), columns=["cue", "image", "filling"]).astype({"image": "int64"})

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from audit.dataset import Dataset
 from audit.retouch import How
+from audit.weighting import states
 
 EXAMPLES = 3
 
@@ -29,7 +30,7 @@ class Flagged:
     @property
     def state(self) -> NDArray[np.int64]:
         """0 without the cue, 1 with it, 2 unknown."""
-        return np.where(self.known, self.present.astype(np.int64), 2)
+        return states(self.present, self.known)
 
 
 @dataclass(frozen=True, eq=False)

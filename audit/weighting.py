@@ -35,6 +35,11 @@ class Cell:
     add: int
 
 
+def states(present: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """A cue's state in every image (n,), for ``rake``: 0 without it, 1 with it, 2 where that is not ``known``."""
+    return np.where(known, present.astype(np.int64), 2)
+
+
 def reweigh(labels: Ints, state: Ints, clip: float = CLIP) -> NDArray[np.float64]:
     """Weights (n,), mean 1, under which class and cue are independent (Kamiran & Calders 2012, section 4.2).
 
