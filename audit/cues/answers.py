@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from audit.config import Config, cache_folder
-from audit.cues.cue import GRID, Detector, Sighting
+from audit.cues.cue import GRID, Detector, Sighting, share_of
 from audit.cues.grid import pack_masks, to_grid
 from audit.cues.photo import LONGEST
 from audit.folder import value_digest
@@ -44,7 +44,7 @@ class Answer:
         tensors: dict[str, NDArray[Any]] = {
             "present": np.array([sighting.present for sighting in sightings], np.uint8),
             "score": np.array([sighting.score for sighting in sightings], np.float32),
-            "area": np.array([0.0 if mask is None else mask.mean() for mask in found], np.float32),
+            "area": np.array([0.0 if mask is None else share_of(mask) for mask in found], np.float32),
             "masks": pack_masks(np.array(masks, bool).reshape(-1, GRID, GRID)),
         }
         return cls(tensors, tuple(sighting.text for sighting in sightings))
@@ -52,7 +52,7 @@ class Answer:
     def to_bytes(self) -> bytes:
         """Compressed safetensors; ``from_bytes`` undoes it."""
         text = np.frombuffer(json.dumps(self.text).encode(), np.uint8)
-        return zlib.compress(save({**self.tensors, "text": text}))
+        return zlib.compress(save({**self.tensors, "text": text}), level=1)
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "Answer":

@@ -166,7 +166,10 @@ def find_faces(photo: Photo) -> tuple[Face, ...]:
     odd things). A face is accepted when both see it and their mean score is high, or when ``back`` alone is sure, the
     mesh fits, and ``full`` sees it in an upright crop from near.
     """
-    full, back = _candidates(photo, FULL_RANGE), _candidates(photo, BACK)
+    back = _candidates(photo, BACK)
+    if not len(back.scores):  # nothing that ``full`` sees alone is accepted
+        return ()
+    full = _candidates(photo, FULL_RANGE)
     same = iou(full.boxes, back.boxes) >= _SAME_FACE_IOU
     both = same & ((full.scores[:, None] + back.scores) / 2 > _MEAN_SCORE)
     faces = [_mesh_face(photo, full, int(i)) for i in np.flatnonzero(both.any(1))]

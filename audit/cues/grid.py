@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.cues.cue import GRID, Mask
+from audit.cues.cue import GRID, Mask, share_of
 
 
 def to_grid(mask: Mask) -> Mask:
@@ -14,11 +14,14 @@ def to_grid(mask: Mask) -> Mask:
     it covers most, so that none vanishes.
     """
     # cv2 averages areas only where both sides shrink.
-    fine = mask.repeat(-(-GRID // mask.shape[0]), 0).repeat(-(-GRID // mask.shape[1]), 1)
+    fine = mask
+    if min(mask.shape) < GRID:
+        fine = mask.repeat(-(-GRID // mask.shape[0]), 0).repeat(-(-GRID // mask.shape[1]), 1)
     share = cv2.resize(fine.astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA)
+    area = share_of(mask)
     for least in (0.5, 0.25):
         cells: Mask = share > least
-        if cells.mean() >= 0.5 * mask.mean():
+        if share_of(cells) >= 0.5 * area:
             return cells
     fullest: Mask = (share > 0) & (share >= 0.999 * share.max())
     return fullest
