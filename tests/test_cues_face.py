@@ -148,6 +148,12 @@ def test_rule_of_acceptance(full, back, presence, near, accepted):
     assert sighting.present == accepted and (sighting.mask is not None) == accepted
 
 
+def test_where_the_first_network_sees_nothing_the_second_is_not_asked():
+    networks = PlantedNetworks(3.0, -9.0, 5.0, 3.0)
+    assert find_faces(Photo(np.zeros((192, 192, 3), np.uint8), networks)) == ()
+    assert networks.logits[FACE_FULL_RANGE.name] == [3.0, 3.0]  # both its answers are still to be had
+
+
 def test_the_outline_is_the_mesh_s_or_an_ellipse_where_it_does_not_fit():
     pixels = np.zeros((192, 192, 3), np.uint8)
     (fitted,), (unfitted,) = (find_faces(Photo(pixels, PlantedNetworks(3, 3, p))) for p in (5.0, -5.0))
