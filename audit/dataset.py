@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +60,7 @@ class Dataset:
     images: pd.DataFrame
     rejected: pd.DataFrame
 
-    @property
+    @cached_property
     def labels(self) -> NDArray[np.int64]:
         """Every image's class as its place in ``classes``: int64 (n,)."""
         codes = pd.Categorical(self.images["label"], categories=self.classes).codes

@@ -56,8 +56,11 @@ def _blur(pixels: NDArray[np.uint8], shown: NDArray[np.bool_]) -> NDArray[np.flo
 def control_mask(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_] | None:
     """The mask moved elsewhere, around the edges if need be, so that shape and area stay the same.
 
-    Of 48 random shifts the one that overlaps the mask least is taken; None if it still covers half of the mask.
+    Of 48 random shifts the one that overlaps the mask least is taken; None if it still covers half of the mask, or if
+    the mask is empty.
     """
+    if not mask.any():
+        return None
     # Circular autocorrelation: the overlap of the mask with itself at every shift.
     overlap = np.fft.irfft2(np.abs(np.fft.rfft2(mask)) ** 2, mask.shape).round()
     shifts = rng.integers(1, mask.shape, size=(_SHIFTS, 2))

@@ -68,7 +68,8 @@ def read_masked(folder: AuditFolder) -> tuple[NDArray[np.float16], NDArray[np.fl
 def choose_images(cues: CueTable, store: ActivationStore) -> pd.DataFrame:
     """The (cue, image) pairs to ask about: at random, from different duplicate groups, of every leaning class.
 
-    Nothing is asked for looks: hiding one is hiding its cue in some of the images.
+    Nothing is asked for looks: hiding one is hiding its cue in some of the images. Nor is anything asked where a class
+    has fewer than ``evidence.min_images`` different images of a cue: no effect would be made of the answers.
     """
     dataset, settings = store.dataset, store.config
     pairs = []
@@ -80,7 +81,8 @@ def choose_images(cues: CueTable, store: ActivationStore) -> pd.DataFrame:
             rng = np.random.default_rng((settings.seed, number, label))
             images = rng.permutation(np.flatnonzero(present & (dataset.labels == label)))
             first = np.sort(np.unique(dataset.groups[images], return_index=True)[1])
-            pairs += [(cue.name, int(image)) for image in images[first][: settings.evidence.effect_images]]
+            if len(first) >= settings.evidence.min_images:
+                pairs += [(cue.name, int(image)) for image in images[first][: settings.evidence.effect_images]]
     table = pd.DataFrame(pairs, columns=["cue", "image"]).astype({"image": "int64"})
     return table.sort_values(["cue", "image"], ignore_index=True)
 

@@ -38,14 +38,14 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Power:
-    """What was tried with one kind of mark; attempts end with the first that was missed."""
+    """What was tried with one kind of mark, plainest first."""
 
     kind: MarkKind
     attempts: tuple[Attempt, ...]
 
     @property
     def weakest(self) -> Attempt | None:
-        """The weakest attempt that was noticed, as every plainer one was; None where not even the plainest was."""
+        """The weakest attempt that was noticed; None where not even the plainest was."""
         found = [attempt for attempt in self.attempts if attempt.found]
         return found[-1] if found else None
 
@@ -59,20 +59,26 @@ class Power:
 def measure_power(
     marked: Marked, kind: MarkKind, plain: Outcome, run: Callable[[str, Trial], Outcome], seed: int
 ) -> Power:
-    """Make a mark ever less telling until it is missed.
+    """Search for the least telling mark that is noticed, halving the ``PAIRS`` that are left each time.
 
+    A pair that is plainer than one that was noticed is not tried, nor one that is weaker than one that was missed.
     ``run`` audits a trial under a name; ``plain`` is what it said of the photographs without any mark.
     """
-    attempts = []
-    for share, elsewhere in PAIRS:
+
+    def attempt(share: float, elsewhere: float) -> Attempt:
         planted = spread(marked.labels, share, elsewhere, seed)
         outcome = run(f"{kind}-{share * 100:.0f}", marked.trial(kind, planted))
         finding = noticed(outcome, plain, kind, planted, marked.labels)
         if finding is None:
-            attempts.append(Attempt(share, elsewhere, found=False))
-            break
-        attempts.append(Attempt(share, elsewhere, True, finding["words"], finding["severity"]))
-    return Power(kind, tuple(attempts))
+            return Attempt(share, elsewhere, found=False)
+        return Attempt(share, elsewhere, True, finding["words"], finding["severity"])
+
+    attempts, first, last = [], 0, len(PAIRS) - 1
+    while first <= last:
+        middle = (first + last) // 2
+        attempts.append(attempt(*PAIRS[middle]))
+        first, last = (middle + 1, last) if attempts[-1].found else (first, middle - 1)
+    return Power(kind, tuple(sorted(attempts, key=lambda one: -one.share)))
 
 
 def noticed(

@@ -63,8 +63,14 @@ STAGES = (
         ("attention", "evidence", "seed"),
         version=5,
     ),
-    Stage("masking", "audit.masking:build", ("training", "cues"), ("evidence.effect_images", "seed"), version=3),
-    Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed"), version=6),
+    Stage(
+        "masking",
+        "audit.masking:build",
+        ("training", "cues"),
+        ("evidence.effect_images", "evidence.min_images", "seed"),
+        version=4,
+    ),
+    Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed"), version=7),
     Stage(
         "findings",
         "audit.findings:build",
@@ -77,6 +83,7 @@ STAGES = (
         "audit.selfaudit:build",
         ("dataset", "detect", "features", "masking", "findings"),
         ("self_audit", "model", "training", "attention", "evidence", "cues", "own_cues", "expected_cues", "seed"),
+        version=2,
     ),
     Stage("record", "audit.record:build", ("findings", "self-audit"), ("report",), version=4),
 )

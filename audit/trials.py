@@ -5,7 +5,7 @@ pass through the network; all later stages are the audit's own, so that what is 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,9 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from threadpoolctl import threadpool_limits
-from torch import nn
+from torch import Tensor, nn
 
 from audit import checkpoints, clusters, findings, regions
-from audit.activations import SHARD as CACHE_SHARD
 from audit.activations import ActivationStore, save_array
 from audit.config import Config, parse_config
 from audit.cues.detect import SHARD, shard_path
@@ -51,23 +50,43 @@ class Outcome:
     present: Mapping[str, NDArray[np.bool_]]
 
 
-def trial_config(config: Config) -> Config:
-    """The settings of an audit for its trials: a global-average-pool head on the frozen network, all else equal."""
+@dataclass(frozen=True)
+class TrialStore(ActivationStore):
+    """Gives the explained layer (n, C, h, w) of a trial's photographs from memory, and so needs no weights."""
+
+    layer: NDArray[np.float16] = field(kw_only=True)
+
+    def batches(
+        self, images: Images, size: int, flipped: NDArray[np.bool_] | None = None
+    ) -> Iterator[tuple[Images, Tensor]]:
+        """As for any store; no trial looks at mirrored photographs."""
+        for part in _parts(len(images), size):
+            tensor = self.runtime.to_device(self.layer[images[part]]).float()
+            yield images[part], tensor.contiguous(memory_format=torch.channels_last)
+
+
+def trial_config(config: Config, path: Path) -> Config:
+    """The settings of an audit for a trial in a folder: a global-average-pool head on the frozen network.
+
+    All else is equal, but that there are no model files: clusters are not likened to ImageNet's words, which no verdict
+    depends on.
+    """
     tree = config.model_dump(mode="json")
     tree["model"] |= {"fine_tune": "head", "head": "gap", "checkpoint": None}
+    tree["compute"]["models"] = str(path / "no-models")
     return parse_config(tree)
 
 
 def run_trial(stock: Stock, trial: Trial, trusted: bool, path: Path) -> Outcome:
     """Audit a trial in the empty folder ``path``; ``trusted``: whether the maps count as having passed their checks."""
-    folder, config = AuditFolder(path), trial_config(stock.store.config)
+    folder, config = AuditFolder(path), trial_config(stock.store.config, path)
     _fill_dataset(stock, trial, folder)
     _fill_detections(stock, trial, folder)
-    _fill_features(stock, trial, folder)
+    layer = _fill_features(stock, trial, folder)
     write_json(folder.sanity, {"trusted": trusted})
     # What a trial computes is so little that a second thread would only wait for the first.
     with reporting_to(Silence()), threadpool_limits(1):
-        _audit(stock, trial, _store_without_network(stock, folder, config))
+        _audit(stock, trial, _store(stock, folder, config, layer))
     cues = load_cues(folder)
     return Outcome(read_json(folder.findings), {cue.name: cues.present(cue) for cue in cues.cues})
 
@@ -87,11 +106,10 @@ def _audit(stock: Stock, trial: Trial, store: ActivationStore) -> None:
     findings.build(folder, config)
 
 
-def _store_without_network(stock: Stock, folder: AuditFolder, config: Config) -> ActivationStore:
-    """A store that finds the explained layer on disk and so needs no weights."""
+def _store(stock: Stock, folder: AuditFolder, config: Config, layer: NDArray[np.float16]) -> TrialStore:
     nothing, none = nn.Sequential(nn.Identity()), nn.Sequential()
     backbone = Backbone(nothing, none, stock.store.backbone.channels, None, Origin("", ""))
-    return ActivationStore(folder, load_dataset(folder), config, backbone, stock.store.runtime)
+    return TrialStore(folder, load_dataset(folder), config, backbone, stock.store.runtime, layer=layer)
 
 
 def _fill_dataset(stock: Stock, trial: Trial, folder: AuditFolder) -> None:
@@ -112,13 +130,12 @@ def _fill_detections(stock: Stock, trial: Trial, folder: AuditFolder) -> None:
         save_file(tensors, shard_path(folder, part.start // SHARD), {"text": "[]"})
 
 
-def _fill_features(stock: Stock, trial: Trial, folder: AuditFolder) -> None:
-    """The cache as the features stage leaves it."""
-    for part in _parts(len(trial.images), CACHE_SHARD):
-        number, (layer, averages) = f"{part.start // CACHE_SHARD:05d}", stock.explained(trial.images[part])
-        save_array(folder.cache / f"trunk-upright-{number}.npy", layer)
-        save_array(folder.cache / f"pooled-{number}.npy", averages)
+def _fill_features(stock: Stock, trial: Trial, folder: AuditFolder) -> NDArray[np.float16]:
+    """The cache as the features stage leaves it, but for the explained layer, which is returned instead."""
+    layer, averages = stock.explained(trial.images)
+    save_array(folder.cache / "pooled-00000.npy", averages)
     write_json(folder.cache / "features.json", {"key": value_digest(trial.images.tolist(), trial.labels.tolist())})
+    return layer
 
 
 def _asked_again(stock: Stock, trial: Trial, store: ActivationStore) -> pd.DataFrame:

@@ -73,18 +73,21 @@ class Marked:
         return planted
 
 
-def test_the_search_goes_down_to_the_first_miss():
+@pytest.mark.parametrize("least", [0.95, 0.8, 0.7, 0.6, 1.0])
+def test_the_search_finds_the_weakest_that_is_noticed_in_at_most_three_trials(least):
     tried = []
 
     def run(name, planted):
         tried.append(name)
-        return outcome("border", "high" if planted[:20].mean() >= 0.8 else "low", planted)
+        return outcome("border", "high" if planted[:20].mean() >= least else "low", planted)
 
     power = measure_power(Marked(), "border", NOTHING, run, seed=0)
-    assert tried == ["border-95", "border-80", "border-70"]
-    assert (power.weakest.share, power.weakest.elsewhere) == (0.8, 0.2)
-    assert [attempt.found for attempt in power.attempts] == [True, True, False]
-    assert power.as_json()["weakest"]["cue"] == "the border"
+    assert len(tried) == len(set(tried)) == len(power.attempts) <= 3
+    assert (power.weakest.share if power.weakest else 1.0) == least
+    shares = [attempt.share for attempt in power.attempts]
+    assert shares == sorted(shares, reverse=True)
+    assert all(attempt.found == (attempt.share >= least) for attempt in power.attempts)
+    assert power.weakest is None or power.as_json()["weakest"]["cue"] == "the border"
 
 
 def test_every_kind_of_mark_has_words():

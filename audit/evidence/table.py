@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from audit.config import Config
 from audit.cues.cue import Cue
@@ -20,7 +21,7 @@ from audit.evidence.effect import Answers, effect, weaker
 from audit.evidence.gap import gap
 from audit.evidence.intervals import benjamini_hochberg
 from audit.evidence.leakage import leakage
-from audit.evidence.measure import Measure, unmeasured
+from audit.evidence.measure import Measure, distinct, too_few, unmeasured
 from audit.evidence.prevalence import prevalence
 from audit.evidence.texture import DIMENSIONS, texture
 from audit.folder import AuditFolder, read_table, write_table
@@ -50,7 +51,8 @@ def measure_all(measurer: "Measurer") -> list[Path]:
     """As ``build``, with a measurer that is open."""
     pairs = list(measurer.pairs())
     rows = []
-    with track("evidence", len(pairs), "pairs of cue and class") as advance:
+    # The tests are so small that a second thread would only wait for the first.
+    with track("evidence", len(pairs), "pairs of cue and class") as advance, threadpool_limits(1):
         for cue, label in pairs:
             measures = measurer.measure(cue, label)
             name = measurer.dataset.classes[label]
@@ -178,11 +180,14 @@ class Measurer:
         return self.textures[cue.name]
 
     def _effect(self, cue: Cue, label: int, shown: NDArray[np.bool_]) -> Measure:
+        have, least = distinct(self.dataset.groups[shown]), self.config.evidence.min_images
+        if reason := too_few(have, least, "of the class show the cue"):
+            return unmeasured(reason, have)
         asked_about = self.masking["cue"] == self.cues.place_of(cue)
         rows = self.masking[asked_about & shown[self.masking["image"].to_numpy()]]
         comparable = rows[rows["predicted_control"] >= 0]
         asked, left = rows["image"].nunique(), comparable["image"].nunique()
-        if asked >= self.config.evidence.min_images > left:
+        if asked >= least > left:
             return unmeasured("It covers too much of the pictures: there is no equal area left to compare with.", asked)
         tried = [name for name in FILLINGS if name == FILLINGS[0] or (rows["filling"] == name).any()]
         return weaker(
