@@ -1,4 +1,4 @@
-"""Hiding a cue, or an equal area elsewhere, in two ways, and asking the model again."""
+"""What a cue does to the answers: it, or an equal area elsewhere, is hidden in two ways and the model asked again."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -33,10 +33,10 @@ def mask(
     """
     with told_errors():
         from audit.folder import AuditFolder
-        from audit.masked import write_masked
         from audit.progress import reporting_to
+        from audit.retouched_copy import write_retouched
         from flows.terminal import reporter, say, short
 
         with reporter(quiet) as listener, reporting_to(listener):
-            written, changed = write_masked(AuditFolder(audit), cue, out, irrelevant)
+            written, changed = write_retouched(AuditFolder(audit), cue, out, irrelevant)
         say(f"{written} photographs written, {changed} of them changed: audit them with 'bias-audit run {short(out)}'.")
