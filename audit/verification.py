@@ -14,7 +14,7 @@ from audit.dataset import load_dataset
 from audit.evidence.paired import Change
 from audit.folder import SCHEMA_VERSION, AuditFolder, file_digest, read_json, write_json
 from audit.remedy import BASELINE, Strategy, require_verifiable, weights_under
-from audit.retraining import Trial
+from audit.retraining import Retraining
 from audit.sentences import percent
 
 
@@ -45,8 +45,9 @@ def conclude(audit: AuditFolder, work: AuditFolder, config: Config, strategy: St
     """Compare the trainings under a strategy with those without and write ``verification/<strategy>/``:
     ``verification.json``, and before it ``maps.safetensors``, the maps of the photographs that it names.
     """
-    trial = Trial.open(audit, work, config)
-    comparison = Comparison(trial, load_dataset(audit), trial.outcome(BASELINE, seeds), trial.outcome(strategy, seeds))
+    retraining = Retraining.open(audit, work, config)
+    answers = [retraining.answers(condition, seeds) for condition in (BASELINE, strategy)]
+    comparison = Comparison(retraining, load_dataset(audit), *answers)
     place = folder_of(audit, strategy)
     paths, before, after = comparison.pictures()
     checkpoints.save_tensors(place / "maps.safetensors", {"before": before, "after": after}, {"paths": paths})

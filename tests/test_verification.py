@@ -17,7 +17,7 @@ from audit.evidence.paired import Change
 from audit.folder import AuditFolder, file_digest, read_json, read_table
 from audit.progress import reporting_to
 from audit.remedy import BASELINE, require_verifiable, weights_under
-from audit.retraining import Trial, answers_path
+from audit.retraining import Retraining, answers_path
 from audit.verification import conclude, judge, prepare
 from flows.cli import app
 from tests.planted import draw_dataset, draw_picture, finished_audit, tiny_config
@@ -37,10 +37,10 @@ def audit(manifest, tmp_path_factory) -> AuditFolder:
 
 def verified(audit: AuditFolder, config, strategy: str, source: Path | None = None, seeds: int = SEEDS) -> dict:
     work = prepare(audit, config, strategy, source)
-    trial = Trial.open(audit, work, config)
+    retraining = Retraining.open(audit, work, config)
     for condition in (BASELINE, strategy):
         for seed in range(seeds):
-            trial.train(condition, seed)
+            retraining.train(condition, seed)
     return read_json(conclude(audit, work, config, strategy, seeds))
 
 
@@ -83,9 +83,9 @@ def test_without_a_remedy_the_models_are_the_audit_s_own(audit, weighted):
 
 def test_what_is_hidden_is_what_the_audit_hid(audit, manifest, weighted):
     """Without a remedy, and with the audit's own seed, hiding a cue does to the answers what it did in the audit."""
-    trial = Trial.open(audit, audit, tiny_config(manifest))
-    asked = trial.pairs.merge(read_table(audit.masking), on=["cue", "image", "filling"], how="left")
-    hidden = trial.outcome(BASELINE, 1).hidden[0]
+    retraining = Retraining.open(audit, audit, tiny_config(manifest))
+    asked = retraining.pairs.merge(read_table(audit.masking), on=["cue", "image", "filling"], how="left")
+    hidden = retraining.answers(BASELINE, 1).hidden[0]
     assert len(asked) >= 15 and asked["p_masked"].notna().all()
     np.testing.assert_allclose(hidden, asked[["p_masked", "p_control"]].to_numpy(), atol=0.01)
 
@@ -200,9 +200,9 @@ def test_an_interruption_leaves_equal_files(audit, manifest, weighted):
     before = [path.read_bytes() for path in files]
     for path in files[1:]:
         path.unlink()
-    trial = Trial.open(audit, prepare(audit, config, "weight", None), config)
+    retraining = Retraining.open(audit, prepare(audit, config, "weight", None), config)
     with reporting_to(Interrupted(2)), pytest.raises(KeyboardInterrupt):
-        trial.train("weight", 0)
+        retraining.train("weight", 0)
     kept = files[0].stat().st_mtime_ns, files[1].stat().st_mtime_ns
     again = verified(audit, config, "weight")
     assert (files[0].stat().st_mtime_ns, files[1].stat().st_mtime_ns) == kept
@@ -213,15 +213,15 @@ def test_an_interruption_leaves_equal_files(audit, manifest, weighted):
 
 def test_other_weights_are_trained_anew(audit, manifest):
     config = tiny_config(manifest)
-    trial = Trial.open(audit, audit, config)
-    trial.train("weight", 0)
+    retraining = Retraining.open(audit, audit, config)
+    retraining.train("weight", 0)
     table, kept = audit.plan / "weights.csv", (audit.plan / "weights.csv").read_text(encoding="utf-8")
     before = answers_path(audit, "weight", 0, 0).read_bytes()
     try:
         rows = [(row["path"], 1.0) for row in csv.DictReader(kept.splitlines())]
         with table.open("w", newline="", encoding="utf-8") as handle:
             csv.writer(handle).writerows([("path", "weight"), *rows])
-        trial.train("weight", 0)
+        retraining.train("weight", 0)
         assert answers_path(audit, "weight", 0, 0).read_bytes() != before
     finally:
         table.write_text(kept, encoding="utf-8")
