@@ -13,10 +13,9 @@ from audit.activations import ActivationStore, save_array, to_half
 from audit.cues.table import CueTable
 from audit.dataset import load_dataset
 from audit.folder import AuditFolder, read_table, value_digest
-from audit.hiding import control_masks, hide, mean_colour
-from audit.masking import FILLINGS
+from audit.hiding import both_views, controls_of, mean_colour
+from audit.masking import FILLINGS, masks_of
 from audit.models import Network
-from audit.pixels import read_pixels
 from audit.progress import track
 
 
@@ -77,11 +76,8 @@ def ask_hidden(store: ActivationStore, network: Network, views: NDArray[np.float
 
 def _views(store: ActivationStore, cues: CueTable, pairs: pd.DataFrame) -> Iterator[NDArray[np.uint8]]:
     """For every pair the picture with the cue hidden, then with its control hidden, uint8 (size, size, 3) each."""
-    config = store.config
-    colour = mean_colour(load_dataset(cues.folder), config)
-    for row in pairs.itertuples():
-        image = int(row.image)
-        mask = cues.masks(cues.named(str(row.cue)), np.array([image]))
-        pixels, fill = read_pixels(store.dataset, image, config), colour if row.filling == "mean" else None
-        yield hide(pixels, mask[0], fill)
-        yield hide(pixels, control_masks(mask, image, config.seed)[0], fill)
+    config, images = store.config, pairs["image"].to_numpy()
+    masks, colour = masks_of(cues, pairs), mean_colour(load_dataset(cues.folder), config)
+    controls = controls_of(masks[:, None], images, config.seed)[:, 0]
+    colours = [colour if filling == "mean" else None for filling in pairs["filling"]]
+    return both_views(store.dataset, config, images, masks, controls, colours)

@@ -22,7 +22,7 @@ from audit.dataset import Dataset
 from audit.evidence.intervals import LEVEL, share_interval
 from audit.faithfulness import occlusion_maps, rank_correlation
 from audit.folder import AuditFolder, read_json, read_table, write_json
-from audit.gradcam import grad_cam
+from audit.held_out import look
 from audit.maps import read_maps
 from audit.models import Network
 from audit.pixels import Images, read_pixels
@@ -198,9 +198,8 @@ def randomise(module: nn.Module, generator: torch.Generator) -> None:
 def label_maps(network: Network, inputs: Tensor, labels: Tensor, runtime: Runtime) -> Tensor:
     """Signed Grad-CAM maps (N, h, w) for the labels (N,) of normalised pictures (N, 3, H, W)."""
     with torch.no_grad(), runtime.autocast():
-        activations = network.tail(network.trunk(inputs)).float()
-    watched = activations.requires_grad_()
-    return grad_cam(watched, network.head(watched).gather(1, labels[:, None]))[:, 0]
+        trunk = network.trunk(inputs)
+    return look(runtime, network, trunk, labels[:, None])[1][:, 0]
 
 
 def likeness_by_step(
