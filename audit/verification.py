@@ -15,6 +15,7 @@ from audit.evidence.paired import Change
 from audit.folder import SCHEMA_VERSION, AuditFolder, file_digest, read_json, write_json
 from audit.remedy import BASELINE, Strategy, require_verifiable, weights_under
 from audit.retraining import Retraining
+from audit.schemas import write_schema
 from audit.sentences import percent
 
 
@@ -43,7 +44,7 @@ def prepare(audit: AuditFolder, config: Config, strategy: Strategy, source: Path
 
 def conclude(audit: AuditFolder, work: AuditFolder, config: Config, strategy: Strategy, seeds: int) -> Path:
     """Compare the trainings under a strategy with those without and write ``verification/<strategy>/``:
-    ``verification.json``, and before it ``maps.safetensors``, the maps of the photographs that it names.
+    ``verification.json``, and before it its schema and ``maps.safetensors``, the maps of the photographs that it names.
     """
     retraining = Retraining.open(audit, work, config)
     answers = [retraining.answers(condition, seeds) for condition in (BASELINE, strategy)]
@@ -69,8 +70,10 @@ def conclude(audit: AuditFolder, work: AuditFolder, config: Config, strategy: St
         "findings": list(comparison.findings()),
         "pictures": paths,
     }
-    write_json(place / "verification.json", found)
-    return place / "verification.json"
+    result = place / "verification.json"
+    write_schema(result)
+    write_json(result, found)
+    return result
 
 
 def judge(balanced: Change) -> tuple[str, str]:

@@ -1,11 +1,13 @@
 """Did it help? A planted shortcut is unlearned, nothing is claimed of nothing, and an interruption changes nothing."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -18,6 +20,7 @@ from audit.folder import AuditFolder, file_digest, read_json, read_table
 from audit.progress import reporting_to
 from audit.remedy import BASELINE, require_verifiable, weights_under
 from audit.retraining import Retraining, answers_path
+from audit.schemas import schema_text
 from audit.verification import conclude, judge, prepare
 from flows.cli import app
 from tests.planted import draw_dataset, draw_picture, finished_audit, tiny_config
@@ -51,6 +54,21 @@ def of_sticker(result: dict) -> dict:
 @pytest.fixture(scope="module")
 def weighted(audit, manifest) -> dict:
     return verified(audit, tiny_config(manifest), "weight")
+
+
+def test_a_verification_follows_its_schema_which_lies_beside_it(audit, weighted):
+    schema = json.loads(schema_text("verification"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(weighted, schema)
+    assert read_json(audit / "verification" / "weight" / "verification.schema.json") == schema
+    assert set(weighted) == set(schema["properties"])
+    assert set(weighted["findings"][0]) == set(schema["$defs"]["finding"]["properties"])
+
+
+@pytest.mark.parametrize("spoiled", [{"verdict": "perhaps"}, {"overall": {}}, {"findings": [{"id": "f1"}]}])
+def test_the_schema_refuses_what_is_no_verification(weighted, spoiled):
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(weighted | spoiled, json.loads(schema_text("verification")))
 
 
 def write_drop(audit: AuditFolder, paths: list[str]) -> None:
