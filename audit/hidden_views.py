@@ -41,11 +41,11 @@ def choose_pairs(audit: AuditFolder, cues: CueTable, findings: Iterable[Mapping[
 def view_activations(store: ActivationStore, cues: CueTable, pairs: pd.DataFrame) -> NDArray[np.float16]:
     """The trunk's activations of both views of every pair, float16 (pairs, 2, C, h, w): cue hidden, control hidden.
 
-    Kept in the cache, since every seed asks about the same pictures.
+    Kept in the cache of the audit, since every seed and every strategy asks about the same pictures.
     """
     tree = store.config.model_dump(mode="json")
     key = value_digest(pairs.to_dict("list"), store.backbone.origin.sha256, tree["model"], tree["seed"])
-    path = store.folder.cache / f"trunk-views-{key[:16]}.npy"
+    path = cues.folder.cache / f"trunk-views-{key[:16]}.npy"
     if pairs.empty:
         return np.zeros((0, 2, 1, 1, 1), np.float16)
     if not path.exists():

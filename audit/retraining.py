@@ -13,6 +13,7 @@ from audit import checkpoints
 from audit.activations import ActivationStore
 from audit.config import Config
 from audit.cues.table import CueTable, load_cues
+from audit.features import fill
 from audit.folder import AuditFolder, value_digest
 from audit.held_out import ask
 from audit.hidden_views import ask_hidden, choose_pairs, view_activations
@@ -50,16 +51,22 @@ class Retraining:
         return cls(audit, ActivationStore.open(work, config), cues, choose_pairs(audit, cues, flagged(audit)))
 
     def train(self, condition: str, seed: int) -> list[Path]:
-        """Train every fold with the seed-th seed and keep its answers; what is done already is not done again."""
+        """Train every fold with the seed-th seed and keep its answers; what is done already is not done again.
+
+        Activations are computed when the first training needs them, and only those that the audit does not hold.
+        """
         folds = range(self.store.config.training.folds)
         paths = [answers_path(self.audit, condition, seed, fold) for fold in folds]
         weights = weights_under(condition, self.audit, self.store.dataset)
         recipe = Recipe(self.store.config.seed + seed, weights)
+        keys = [self._key(recipe, fold) for fold in folds]
+        missing = [fold for fold in folds if checkpoints.load_header(paths[fold]).get("key") != keys[fold]]
+        if missing:
+            fill(self.store, lender=self.audit)
         with track(f"{condition}, seed {seed + 1}", len(paths), "folds") as advance:
-            for fold, path in enumerate(paths):
-                key = self._key(recipe, fold)
-                if checkpoints.load_header(path).get("key") != key:
-                    checkpoints.save_tensors(path, self._train_and_ask(recipe, fold), {"key": key})
+            advance(len(paths) - len(missing))
+            for fold in missing:
+                checkpoints.save_tensors(paths[fold], self._train_and_ask(recipe, fold), {"key": keys[fold]})
                 advance(1)
         return paths
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audit import checkpoints, features
+from audit import checkpoints
 from audit.adding import Refused, add_images
 from audit.comparison import Comparison
 from audit.config import Config
@@ -25,9 +25,9 @@ def folder_of(audit: AuditFolder, condition: str) -> Path:
 
 
 def prepare(audit: AuditFolder, config: Config, strategy: Strategy, source: Path | None) -> AuditFolder:
-    """Check the request, read the new photographs and compute all activations that the trainings need.
+    """Check the request and read the new photographs.
 
-    Returns the folder with the images and activations: the audit's own, or with new photographs one inside it. Raises
+    Returns the folder with the images to train on: the audit's own, or with new photographs one inside it. Raises
     ConfigError, DatasetError or AuditFolderError for what cannot be verified.
     """
     require_verifiable(audit, strategy, source)
@@ -36,7 +36,6 @@ def prepare(audit: AuditFolder, config: Config, strategy: Strategy, source: Path
     if source is not None:
         work = AuditFolder(folder_of(audit, strategy) / "work")
         refused = add_images(audit, config, source, work)
-    features.build(work, config)
     setup = {"source": None if source is None else str(source), "refused": [asdict(one) for one in refused]}
     write_json(folder_of(audit, strategy) / "setup.json", setup)
     return work

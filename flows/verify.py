@@ -32,7 +32,7 @@ def verify_flow(audit_dir: Path, strategy: Strategy, source: Path | None, seeds:
 
 @task(name="prepare", cache_policy=NO_CACHE, persist_result=False)
 def prepare_task(audit_dir: Path, strategy: Strategy, source: Path | None) -> Path:
-    """Read the new photographs and compute what every training needs; return the folder that holds it."""
+    """Check the request and read the new photographs; return the folder that holds the images to train on."""
     audit = AuditFolder(audit_dir)
     return prepare(audit, load_config(audit.config), strategy, source).path
 

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from audit import checkpoints
+from audit.activations import ActivationStore, drop_activations
 from audit.dataset import load_dataset
 from audit.errors import AuditFolderError, ConfigError, DatasetError
 from audit.evidence.paired import Change
@@ -63,6 +64,15 @@ def test_a_verification_follows_its_schema_which_lies_beside_it(audit, weighted)
     assert read_json(audit / "verification" / "weight" / "verification.schema.json") == schema
     assert set(weighted) == set(schema["properties"])
     assert set(weighted["findings"][0]) == set(schema["$defs"]["finding"]["properties"])
+
+
+def test_a_verification_that_is_done_needs_no_network(audit, manifest, weighted, monkeypatch):
+    """Also when its activations are deleted: the answers are on disk under the same keys."""
+    drop_activations(audit)
+    monkeypatch.delattr(ActivationStore, "compute")
+    again = verified(audit, tiny_config(manifest), "weight")
+    assert {**again, "created": ""} == {**weighted, "created": ""}
+    assert not list(audit.cache.glob("trunk-*"))
 
 
 @pytest.mark.parametrize("spoiled", [{"verdict": "perhaps"}, {"overall": {}}, {"findings": [{"id": "f1"}]}])
