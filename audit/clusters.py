@@ -36,6 +36,8 @@ _EXEMPLARS = 12
 _CONTEXT = 0.25
 _FIXED_SPREAD = 0.12
 _OFF_CENTRE = 0.25
+# Of the regions' attention on the main object, in at least so many photographs that have one.
+_ON_SUBJECT, _HAS_SUBJECT = 0.4, 0.6
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,10 @@ class Grouping:
 
 @dataclass(frozen=True)
 class Cluster:
-    """One entry of ``clusters.json``; positions relative to the picture."""
+    """One entry of ``clusters.json``; positions relative to the picture.
+
+    ``on_subject``: nothing names it, and its regions lie on the photographed object itself, where that is no person.
+    """
 
     cluster: int
     n: int
@@ -58,6 +63,7 @@ class Cluster:
     name_share: float | None
     stability: float
     fixed_position: bool
+    on_subject: bool
     per_class: dict[str, int]
     exemplars: list[int]
     box: list[float]
@@ -154,37 +160,28 @@ def _describe(
     if not len(regions):
         return []
     detections = load_detections(folder)
-    votes = _votes(folder, regions, detections)
-    labels = dataset.labels[regions["image"].to_numpy()]
+    votes, on_object = _votes(folder, regions, detections)
+    seen = regions.assign(vote=votes, on_object=on_object, label=dataset.labels[regions["image"].to_numpy()])
     clusters = []
     for cluster, stability in enumerate(grouping.stability):
         members = np.flatnonzero(grouping.assigned == cluster)
         members = members[np.argsort(grouping.distance[members], kind="stable")]
-        counts = np.bincount(labels[members], minlength=len(dataset.classes))
-        clusters.append(
-            _entry(
-                config, dataset, regions.iloc[members], cluster, votes[members], detections, float(stability), counts
-            )
-        )
+        clusters.append(_entry(config, dataset, seen.iloc[members], cluster, detections, float(stability)))
     return clusters
 
 
 def _entry(
-    config: Config,
-    dataset: Dataset,
-    members: pd.DataFrame,
-    cluster: int,
-    votes: NDArray[np.int64],
-    detections: Detections,
-    stability: float,
-    counts: NDArray[np.int64],
+    config: Config, dataset: Dataset, members: pd.DataFrame, cluster: int, detections: Detections, stability: float
 ) -> Cluster:
     roles = {cue.name: cue.role for cue in detections.cues}
-    name = name_cluster(votes, detections.present[members["image"]].mean(0), detections.cues)
+    fired = detections.present[members["image"]].mean(0)
+    name = name_cluster(members["vote"].to_numpy(), fired, detections.cues)
     exemplars = _distinct(members["image"].to_numpy(), dataset.groups)
     fixed = is_fixed(members) and roles.get(name.cue or "") not in ("part", "mark")
+    own = not (name.cue or fixed) and lies_on_subject(members["on_object"].to_numpy())
     words = {cue.name: cue.words for cue in detections.cues}
-    described = words[name.cue] if name.cue and not fixed else _unnamed(config, dataset, members, cluster, fixed)
+    described = words[name.cue] if name.cue and not fixed else _unnamed(config, dataset, members, cluster, fixed, own)
+    counts = np.bincount(members["label"], minlength=len(dataset.classes))
     box = members[["x0", "y0", "x1", "y1"]].median()
     return Cluster(
         cluster=cluster,
@@ -194,6 +191,7 @@ def _entry(
         name_share=round(name.share, 3) if name.cue and not fixed else None,
         stability=round(stability, 3),
         fixed_position=fixed,
+        on_subject=own,
         per_class={label: int(count) for label, count in zip(dataset.classes, counts, strict=True)},
         exemplars=[int(image) for image in exemplars],
         box=[round(float(value), 3) for value in box],
@@ -208,9 +206,23 @@ def is_fixed(members: pd.DataFrame) -> bool:
     return bool(spread <= _FIXED_SPREAD and np.abs(middle - 0.5).max() >= _OFF_CENTRE)
 
 
-def _votes(folder: AuditFolder, regions: pd.DataFrame, detections: Detections) -> NDArray[np.int64]:
+def lies_on_subject(on_object: NDArray[np.floating]) -> bool:
+    """Whether regions (m,) lie on the main object, given the share of their mass on it; NaN where there is none.
+
+    >>> lies_on_subject(np.array([0.5, 0.7, np.nan])), lies_on_subject(np.array([0.1, 0.2, 0.3]))
+    (True, False)
+    """
+    known = on_object[~np.isnan(on_object)]
+    return len(known) >= _HAS_SUBJECT * len(on_object) > 0 and float(known.mean()) >= _ON_SUBJECT
+
+
+def _votes(
+    folder: AuditFolder, regions: pd.DataFrame, detections: Detections
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Every region's vote, and the share of its mass on the main object, NaN where there is none: (regions,) each."""
     images = regions["image"].to_numpy()
-    votes = np.empty(len(regions), np.int64)
+    votes, on_object = np.empty(len(regions), np.int64), np.full(len(regions), np.nan)
+    subject = [place for place, cue in enumerate(detections.cues) if cue.name == "main_object"]
     for start in range(0, len(regions), 512):
         part = slice(start, start + 512)
         unique, inverse = np.unique(images[part], return_inverse=True)
@@ -218,8 +230,11 @@ def _votes(folder: AuditFolder, regions: pd.DataFrame, detections: Detections) -
         coverage = cover(detections.masks(unique), maps.shape[1:])[inverse]
         weights = maps[inverse] * unpack_masks(regions.iloc[part], maps.shape[1:])
         area = detections.area[images[part]] * detections.present[images[part]]
-        votes[part] = vote(mass_on(weights, coverage), area)
-    return votes
+        shares = mass_on(weights, coverage)
+        votes[part] = vote(shares, area)
+        for place in subject:
+            on_object[part] = np.where(area[:, place] > 0, shares[:, place], np.nan)
+    return votes, on_object
 
 
 def _distinct(images: NDArray[np.int64], groups: NDArray[np.int64]) -> list[int]:
@@ -228,13 +243,15 @@ def _distinct(images: NDArray[np.int64], groups: NDArray[np.int64]) -> list[int]
     return sorted(chosen.values(), key=lambda image: int(np.flatnonzero(images == image)[0]))[:_EXEMPLARS]
 
 
-def _unnamed(config: Config, dataset: Dataset, members: pd.DataFrame, cluster: int, fixed: bool) -> str:
+def _unnamed(config: Config, dataset: Dataset, members: pd.DataFrame, cluster: int, fixed: bool, own: bool) -> str:
     crops = [_crop(config, dataset, row, margin=0.0) for row in members.head(_EXEMPLARS).itertuples()]
     colour = colour_words(np.median([crop.reshape(-1, 3).mean(0) for crop in crops], axis=0))
     place = place_words(float(members["cx"].median()), float(members["cy"].median()))
     looks = f"{place}, {colour}, {size_words(float(members['area'].median()))}"
     if words := _resembled(config, dataset, members):
         looks += f", like {words[0].word} in {words[0].n} of {words[0].of}"
+    if own:
+        return f"a part of the photographed thing itself (unnamed cue {cluster + 1}: {looks})"
     return f"something always in the same place ({looks})" if fixed else f"unnamed cue {cluster + 1} ({looks})"
 
 

@@ -189,6 +189,7 @@ class Config(Section):
         "border",
         "text",
         "patch",
+        "overlay",
     ]
     own_cues: list[OwnCueConfig] = []
     expected_cues: list[str] = []

@@ -131,8 +131,11 @@ def _verdict(cue: Cue, label: str, rows: pd.DataFrame, config: Config, learned: 
         # It was found as what the model looks at, so that it gets much attention is no news.
         measures["attention"] = _UNMEASURED
     data: Strength = in_data(measures, cue.role)
+    if cue.kind == "cluster" and cue.role == "subject" and data == "strong":
+        # A part of the very thing that the classes are told apart by, for all we know.
+        data = "weak"
     model: Strength = in_model(measures, data) if learned else "unknown"
-    is_subject = cue.role == "subject" and data in ("none", "unknown")
+    is_subject = cue.role == "subject" and cue.kind == "detector" and data in ("none", "unknown")
     is_look_of = cue.within if cue.kind == "appearance" else ""
     expected = is_subject or bool({cue.name, is_look_of} & set(config.expected_cues))
     return Verdict(cue, label, data, model, severity(data, model, expected), figures)

@@ -47,7 +47,7 @@ class StageRecord:
 
 STAGES = (
     Stage("dataset", "audit.dataset:build", (), ("dataset", "training.folds", "seed")),
-    Stage("detect", "audit.cues.detect:build", ("dataset",), ("cues", "own_cues"), version=2),
+    Stage("detect", "audit.cues.detect:build", ("dataset",), ("cues", "own_cues"), version=3),
     Stage("features", "audit.features:build", ("dataset",), ("model", "training.flips", "compute.cache_gb", "seed")),
     Stage("training", "audit.training:build", ("dataset", "features"), ("model", "training", "seed")),
     Stage(
@@ -55,7 +55,7 @@ STAGES = (
     ),
     Stage("sanity", "audit.sanity:build", ("dataset", "explain"), ("model", "seed")),
     Stage("regions", "audit.regions:build", ("dataset", "explain"), ("attention",)),
-    Stage("clusters", "audit.clusters:build", ("detect", "regions"), ("attention", "seed"), version=2),
+    Stage("clusters", "audit.clusters:build", ("detect", "regions"), ("attention", "seed"), version=3),
     Stage(
         "cues",
         "audit.cues.table:build",

@@ -464,6 +464,7 @@ def _cluster(i: int, wish: Wish, paths: Sequence[str]) -> dict[str, Any]:
         "name_share": 0.72 if named else None,
         "stability": 0.91 - 0.05 * (i % 8),
         "fixed_position": i == 3,
+        "on_subject": i == 4,
         "per_class": {label: max(1, wish.n // (i + 2) // (j + 2)) for j, label in enumerate(wish.classes)},
         "exemplars": paths[i :: max(1, wish.clusters)][: wish.exemplars],
         "box": [0.3, 0.1, 0.7, 0.5],

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from audit.clusters import _distinct, group, is_fixed
+from audit.clusters import _distinct, group, is_fixed, lies_on_subject
 
 
 def blobs(count: int, each: int = 40, dimensions: int = 6, apart: float = 20.0) -> tuple[np.ndarray, np.ndarray]:
@@ -108,3 +108,15 @@ def test_exemplars_are_the_first_of_each_duplicate_group():
     groups = np.array([0, 0, 1, 2, 2, 3])
     assert _distinct(np.array([4, 1, 3, 0, 5, 4]), groups) == [4, 1, 5]
     assert len(_distinct(np.arange(30), np.arange(30))) == 12
+
+
+@pytest.mark.parametrize(
+    ("on_object", "own"),
+    [([0.5] * 10, True), ([0.3] * 10, False), ([0.6] * 5 + [np.nan] * 5, False), ([0.6] * 6 + [np.nan] * 4, True)],
+)
+def test_regions_on_the_main_object_of_most_photographs_lie_on_the_subject(on_object, own):
+    assert lies_on_subject(np.array(on_object)) is own
+
+
+def test_no_regions_lie_nowhere():
+    assert not lies_on_subject(np.zeros(0))

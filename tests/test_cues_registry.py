@@ -8,6 +8,7 @@ from audit.config import Config, parse_config
 from audit.cues import registry
 from audit.cues.border import BorderDetector
 from audit.cues.cue import Cue
+from audit.cues.overlay import OVERLAY
 from audit.cues.registry import DETECTORS, choose_cues, choose_detectors, known_cues
 from audit.errors import ConfigError
 
@@ -38,7 +39,7 @@ def _asking_for(*names, **tree):
 
 def test_every_default_cue_has_a_detector():
     cues = choose_cues(Config())
-    assert [cue.name for cue in cues] == Config().cues
+    assert [*(cue.name for cue in cues), OVERLAY] == Config().cues
     assert all(cue.kind == "detector" and cue.words for cue in cues)
 
 

@@ -1,48 +1,17 @@
 """Look-alikes: Otsu's threshold against brute force, and the area around a peak."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from audit.activations import ActivationStore
 from audit.clusters import Cluster
 from audit.config import parse_config
 from audit.cues.cue import GRID, Cue
-from audit.cues.look_alikes import LookAlike, _around_peak, _Finder, is_own_cue, split_scores
+from audit.cues.look_alikes import LookAlike, _around_peak, _Finder, is_own_cue
 from audit.folder import AuditFolder
 from audit.models import Backbone, Origin
 from audit.runtime import Runtime
-
-
-def within(scores: np.ndarray, threshold: float) -> float:
-    """Sum of squared distances to the mean of the own side."""
-    sides = [scores[scores < threshold], scores[scores >= threshold]]
-    return sum(float(((side - side.mean()) ** 2).sum()) for side in sides if len(side))
-
-
-@given(st.lists(st.integers(-50, 50), min_size=2, max_size=30).filter(lambda values: len(set(values)) > 1))
-def test_equals_otsu_by_brute_force(values):
-    scores = np.array(values) / 50
-    threshold = split_scores(scores)
-    distinct = np.unique(scores)
-    every = [within(scores, (a + b) / 2) for a, b in pairwise(distinct)]
-    assert within(scores, threshold) == pytest.approx(min(every), abs=1e-9)
-    assert 0 < (scores >= threshold).sum() < len(scores)
-
-
-def test_two_planted_heaps_are_parted_between_them():
-    rng = np.random.default_rng(0)
-    scores = np.concatenate([rng.normal(0.1, 0.03, 300), rng.normal(0.8, 0.03, 40)]).astype(np.float32)
-    assert 0.25 < split_scores(scores) < 0.7
-
-
-@pytest.mark.parametrize(("scores", "threshold"), [([], 0.0), ([0.3], 0.3), ([0.5, 0.5, 0.5], 0.5)])
-def test_nothing_to_part(scores, threshold):
-    assert split_scores(np.array(scores)) == threshold
 
 
 def test_the_area_around_the_peak_is_connected_and_near_the_maximum():
@@ -60,7 +29,7 @@ def test_a_peak_below_zero_has_an_area_as_well():
 
 def cluster(**changes: object) -> Cluster:
     plain = {"cluster": 0, "n": 40, "name": None, "words": "unnamed", "name_share": None, "stability": 0.9}
-    rest = {"fixed_position": False, "per_class": {}, "exemplars": [], "box": [0, 0, 1, 1]}
+    rest = {"fixed_position": False, "on_subject": False, "per_class": {}, "exemplars": [], "box": [0, 0, 1, 1]}
     return Cluster(**{**plain, **rest, **changes})
 
 

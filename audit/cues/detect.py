@@ -17,15 +17,21 @@ from audit.cues.answers import Answer, KeptAnswers, detector_key, kept_answers
 from audit.cues.cue import ABSENT, GRID, Cue, Detector, Mask
 from audit.cues.grid import unpack_masks
 from audit.cues.looking import Answers, Job, looking
+from audit.cues.overlay import OVERLAY, overlay_cues, small_shape
+from audit.cues.overlay_search import find_overlays
 from audit.cues.own import OwnCueDetector
+from audit.cues.photo import LONGEST, Pixels
 from audit.cues.registry import choose_cues, choose_detectors, missing_cues
 from audit.dataset import Dataset, load_dataset
-from audit.errors import AuditFolderError
+from audit.errors import AuditFolderError, RejectedImage, StageError
 from audit.folder import AuditFolder, read_json, value_digest, write_atomically, write_json
+from audit.images import open_photo
 from audit.modelfiles import require
 from audit.progress import note, track
 
 SHARD = 256
+# Photographs in which a printed mark is compared with other marks.
+_COMPARED = 200
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class Detections:
         for shard in np.unique(shards):
             rows = np.flatnonzero(shards == shard)
             packed = _read_shard(shard_path(self.folder, int(shard)), ("masks",))["masks"]
-            masks[rows] = unpack_masks(packed[np.asarray(images)[rows] % SHARD])
+            masks[rows] = unpack_masks(packed[np.asarray(images)[rows] % SHARD, : len(self.cues)])
         return masks
 
     def text(self) -> pd.DataFrame:
@@ -86,6 +92,8 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     starts = range(0, len(dataset.images), SHARD)
     missing = [start for start in starts if not shard_path(folder, start // SHARD).exists()]
     _Filler(folder, config, dataset, cues, detectors).fill(missing)
+    if OVERLAY in config.cues:
+        cues = (*cues, *_add_overlays(folder, config, dataset, cues))
     summary = folder.detections / "detectors.json"
     versions = {detector.name: detector.version for detector in detectors}
     listed = {"grid": GRID, "cues": [asdict(cue) for cue in cues], "versions": versions}
@@ -95,10 +103,13 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
 
 def load_detections(folder: AuditFolder) -> Detections:
     """Read what the stage wrote, masks and text excepted. Raises AuditFolderError when a file is missing or damaged."""
-    cues = tuple(Cue(**cue) for cue in read_json(folder.detections / "detectors.json")["cues"])
+    return _load(folder, tuple(Cue(**cue) for cue in read_json(folder.detections / "detectors.json")["cues"]))
+
+
+def _load(folder: AuditFolder, cues: tuple[Cue, ...]) -> Detections:
     names = ("present", "score", "area")
     shards = [_read_shard(path, names) for path in _shard_paths(folder)]
-    present, score, area = (np.concatenate([shard[name] for shard in shards]) for name in names)
+    present, score, area = (np.concatenate([shard[name][:, : len(cues)] for shard in shards]) for name in names)
     return Detections(folder, cues, present.astype(bool), score, area)
 
 
@@ -171,12 +182,59 @@ class _Filler:
             for cue, (p, k) in zip(self.cues, places, strict=True)
             for line in answer[p].text[k]
         ]
-        path = shard_path(self.folder, int(images[0]) // SHARD)
-        write_atomically(path, lambda aside: save_file(tensors, aside, {"text": json.dumps(text)}))
+        _save_shard(shard_path(self.folder, int(images[0]) // SHARD), tensors, text)
 
 
 # What an answer holds of each cue.
 _EMPTY = {name: tensor[0] for name, tensor in Answer.of([ABSENT]).tensors.items()}
+
+
+def _add_overlays(folder: AuditFolder, config: Config, dataset: Dataset, others: tuple[Cue, ...]) -> tuple[Cue, ...]:
+    """Look for marks printed at one place of many photographs; add those that no detector sees to every shard.
+
+    They come behind the ``others``, the detectors' cues: whatever an interrupted run left there is replaced.
+    """
+    first = ~dataset.images["group"].duplicated().to_numpy(bool)
+    search = find_overlays(lambda image: _as_detectors_see(dataset, config, image), first, config.compute.workers)
+    sizes = dataset.images[["height", "width"]].to_numpy(int)
+    answers = [
+        Answer.of(
+            [one.sighting(float(value), small_shape(size)) for one, value in zip(search.overlays, row, strict=True)]
+        )
+        for row, size in zip(search.likeness, map(tuple, sizes), strict=True)
+    ]
+    kept = _not_seen_by(_load(folder, others), answers)
+    for path in _shard_paths(folder):
+        tensors, text = _read_shard(path, ("image", *_EMPTY)), list(_read_text(path))
+        for name, empty in _EMPTY.items():
+            rows = [answers[image].tensors[name][kept] for image in tensors["image"]]
+            added = np.array(rows, empty.dtype).reshape(len(rows), len(kept), *empty.shape)
+            tensors[name] = np.concatenate([tensors[name][:, : len(others)], added], axis=1)
+        _save_shard(path, tensors, text)
+    return overlay_cues([search.overlays[place] for place in kept])
+
+
+def _as_detectors_see(dataset: Dataset, config: Config, image: int) -> Pixels:
+    """Raises StageError naming a photograph that can no longer be read."""
+    path = dataset.path_of(image)
+    try:
+        return np.asarray(open_photo(path, config.dataset.max_megapixels, LONGEST))
+    except RejectedImage as error:
+        raise StageError(f"{path}: readable before, but not now ({error}); run the audit again.") from None
+
+
+def _not_seen_by(found: Detections, answers: Sequence[Answer]) -> list[int]:
+    """The overlays of which most photographs that show them have not half under some other mark that was found."""
+    marks = [place for place, cue in enumerate(found.cues) if cue.role == "mark"]
+    kept = []
+    for place in range(len(answers[0].tensors["present"])):
+        images = np.array([image for image, answer in enumerate(answers) if answer.tensors["present"][place]])
+        images = images[:_COMPARED]
+        masks = unpack_masks(np.stack([answers[image].tensors["masks"][place] for image in images]))
+        covered = (masks & found.masks(images)[:, marks].any(1)).sum((1, 2)) / masks.sum((1, 2))
+        if (covered < 0.5).mean() > 0.5:
+            kept.append(place)
+    return kept
 
 
 def _key(folder: AuditFolder, cues: Sequence[Cue], detectors: Sequence[Detector]) -> str:
@@ -204,6 +262,10 @@ def _read_shard(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
             return {name: file.get_tensor(name) for name in names}
     except (OSError, SafetensorError):
         raise AuditFolderError(f"{path}: missing or damaged; delete it and run the audit again.") from None
+
+
+def _save_shard(path: Path, tensors: dict[str, NDArray[Any]], text: Sequence[tuple[int, str, str]]) -> None:
+    write_atomically(path, lambda aside: save_file(tensors, aside, {"text": json.dumps(text)}))
 
 
 def _read_text(path: Path) -> Iterator[tuple[int, str, str]]:

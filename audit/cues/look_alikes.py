@@ -18,7 +18,7 @@ from audit import checkpoints
 from audit.activations import SHARD, ActivationStore, to_half
 from audit.attention import cover
 from audit.clusters import Cluster
-from audit.cues.cue import GRID, Cue
+from audit.cues.cue import GRID, Cue, Role
 from audit.cues.grid import pack_masks
 from audit.explain import pool_under
 from audit.features import read_pooled
@@ -67,7 +67,8 @@ def look_alikes(
     for cluster in filter(is_own_cue, clusters):
         members = np.flatnonzero(assigned == cluster.cluster)
         words = cluster.words if cluster.name is None else f"a kind of background (cluster {cluster.cluster + 1})"
-        cue = Cue(f"cluster {cluster.cluster + 1}", words, "scene", "cluster")
+        role: Role = "subject" if cluster.on_subject else "scene"
+        cue = Cue(f"cluster {cluster.cluster + 1}", words, role, "cluster")
         masks = unpack_masks(regions.iloc[members], shape)
         place = masks.mean(0) >= min(0.5, float(masks.mean(0).max())) if cluster.fixed_position else None
         found.append(LookAlike(cue, cluster.cluster, descriptors[members].mean(0), place))
@@ -95,22 +96,6 @@ def write_look_alikes(store: ActivationStore, sought: Sequence[LookAlike], folde
             tensors["image"] = torch.from_numpy(images.astype(np.int32))
             checkpoints.save_tensors(folder / f"shard-{number:05d}.safetensors", tensors, {})
             advance(len(images))
-
-
-def split_scores(scores: NDArray[np.floating]) -> float:
-    """Otsu's threshold: the value that parts scores (n,) into two groups with the least variance within them.
-
-    >>> split_scores(np.array([0.0, 0.1, 0.9, 1.0]))
-    0.5
-    """
-    ordered = np.sort(scores.astype(np.float64))
-    if len(ordered) < 2 or ordered[0] == ordered[-1]:
-        return float(ordered[0]) if len(ordered) else 0.0
-    low = np.arange(1, len(ordered))
-    sums = np.cumsum(ordered)[:-1]
-    between = low * (len(ordered) - low) * (sums / low - (ordered.sum() - sums) / (len(ordered) - low)) ** 2
-    cut = int(np.argmax(between))
-    return float((ordered[cut] + ordered[cut + 1]) / 2)
 
 
 class _Finder:

@@ -16,6 +16,7 @@ from audit.cues.cue import Cue, Detector
 from audit.cues.eyes import EyesDetector
 from audit.cues.face import FaceDetector
 from audit.cues.hair import HairDetector
+from audit.cues.overlay import OVERLAY
 from audit.cues.own import OwnCueDetector, own_cues
 from audit.cues.patch import PatchDetector
 from audit.cues.person import SubjectDetector
@@ -67,7 +68,7 @@ def choose_cues(config: Config) -> tuple[Cue, ...]:
 def choose_detectors(config: Config) -> tuple[Detector, ...]:
     """One of each detector that some of these cues need, in the table's order. Raises as ``choose_cues``."""
     wanted = {cue.name for cue in choose_cues(config)}
-    makers = DETECTORS if set(config.cues) <= _built_in().keys() else (*DETECTORS, *plugins())
+    makers = DETECTORS if set(config.cues) <= {*_built_in(), OVERLAY} else (*DETECTORS, *plugins())
     found = tuple(make() for make in makers if wanted & {cue.name for cue in make.cues})
     return (*found, *map(OwnCueDetector, config.own_cues))
 
@@ -85,10 +86,12 @@ def missing_cues(names: Sequence[str]) -> dict[str, str]:
 def _listed(config: Config) -> Iterator[Cue]:
     cues = _built_in()
     for name in dict.fromkeys(config.cues):
+        if name == OVERLAY:
+            continue  # Which ones there are shows only when all photographs have been seen.
         if name not in cues:
             cues = known_cues()
         if name not in cues:
-            near = difflib.get_close_matches(name, cues, n=1, cutoff=0.0)[0]
+            near = difflib.get_close_matches(name, [*cues, OVERLAY], n=1, cutoff=0.0)[0]
             raise ConfigError(f"cues: no detector looks for '{name}'; the nearest is '{near}'.")
         yield cues[name]
 

@@ -17,13 +17,14 @@ from audit.cues.appearance import Looks, find_looks
 from audit.cues.attributes import attribute_cues
 from audit.cues.cue import GRID, Cue
 from audit.cues.detect import Detections, load_detections
-from audit.cues.look_alikes import look_alikes, read_look_alikes, split_scores, write_look_alikes
+from audit.cues.look_alikes import look_alikes, read_look_alikes, write_look_alikes
 from audit.cues.summary import summarise
 from audit.dataset import Dataset
 from audit.explain import read_shards
 from audit.folder import AuditFolder, read_json, read_table, write_json, write_table
 from audit.maps import read_maps
 from audit.pixels import Images
+from audit.thresholds import split_scores
 
 _PART = 512
 

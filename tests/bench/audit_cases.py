@@ -175,11 +175,21 @@ _DRAWS = 10
 _PAPERS_SHARES, _PAPERS_SIZE = (0.78, 0.07), 190
 
 
-def benchmark() -> tuple[Case, ...]:
-    """All cases, in a fixed order."""
-    planted = [_planted(kind, row) for kind, rows in _PLANTED.items() for row in rows]
+def benchmark(draw: int = 1) -> tuple[Case, ...]:
+    """All cases, in a fixed order.
+
+    A second ``draw`` has the same rows with other photographs and other marks, leaning towards the other class wherever
+    the photographs suffice for that: where rules were changed after one draw was judged, the next one judges them.
+    """
+    planted = [_planted(kind, row, draw) for kind, rows in _PLANTED.items() for row in rows]
     clean = [
-        Case(f"{kind}-{_SHORT[carrier]}-{sum(sizes)}-{seed}", kind, carrier, sizes, seed=seed)
+        Case(
+            _named(f"{kind}-{_SHORT[carrier]}-{sum(sizes)}-{seed}", draw),
+            kind,
+            carrier,
+            sizes if draw % 2 else sizes[::-1],
+            seed=_seed(seed, draw),
+        )
         for kind, carrier, sizes, seed in _CLEAN
     ]
     return (*planted, *clean)
@@ -210,7 +220,18 @@ def choose(cases: Sequence[Case], half: str) -> list[Case]:
     ]
 
 
-def _planted(kind: str, row: _Row) -> Case:
-    name = f"{kind.split()[0]}-{row.pair}-{_SHORT[row.carrier]}-{row.leaning}-{2 * row.n}"
-    shares, seed = (row.pair / 100, 1 - row.pair / 100), row.pair + row.n
-    return Case(name, kind, row.carrier, (row.n, row.n), row.mark, row.leaning, shares, row.varied, seed)
+def _planted(kind: str, row: _Row, draw: int) -> Case:
+    # There are too few men among the nurses to turn every case of that kind around.
+    turned = draw % 2 == 0 and kind != GENDER
+    leaning = next(label for label in CLASSES[row.carrier] if (label == row.leaning) != turned)
+    name = _named(f"{kind.split()[0]}-{row.pair}-{_SHORT[row.carrier]}-{leaning}-{2 * row.n}", draw)
+    shares, seed = (row.pair / 100, 1 - row.pair / 100), _seed(row.pair + row.n, draw)
+    return Case(name, kind, row.carrier, (row.n, row.n), row.mark, leaning, shares, row.varied, seed)
+
+
+def _named(name: str, draw: int) -> str:
+    return name if draw == 1 else f"{name}-draw-{draw}"
+
+
+def _seed(seed: int, draw: int) -> int:
+    return seed + 1000 * (draw - 1)

@@ -27,7 +27,7 @@ from audit.severity import ORDER
 from tests.bench.audit_cases import GENDER, Case
 from tests.bench.audit_sets import Truth
 
-# The cues that name a kind of mark. No detector looks for a faint logo: only agreement counts.
+# The cues that name a kind of mark. A logo's is named after its place: only agreement counts.
 NAMES: Mapping[str, frozenset[str]] = {
     "text": frozenset({"text"}),
     "sticker": frozenset({"patch"}),

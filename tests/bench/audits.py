@@ -3,7 +3,7 @@
 Every case (tests/bench/audit_cases.py) is written as a folder of photographs and goes through all stages of an audit.
 A finished case leaves a JSON file in ``--out`` and is not run again. What the trunk made of a photograph is kept there,
 too, and what detectors made of it in the user's cache folder. Thresholds may be chosen on ``--half tune`` only; the
-figures to quote are those of ``--half quote``.
+figures to quote are those of ``--half quote``, and where that has been seen, of another ``--draw``.
 """
 
 import argparse
@@ -94,10 +94,11 @@ def run_stages(folder: AuditFolder, config: Config, trunk: Path, until: str) -> 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the cases that are not done, print the table; 2 where a case is unknown or photographs are missing."""
     options = _parser().parse_args(arguments)
-    cases = subsamples() if options.subsamples else choose(benchmark(), options.half)
+    drawn = benchmark(options.draw)
+    cases = subsamples() if options.subsamples else choose(drawn, options.half)
     if options.cases:
         wanted = options.cases.split(",")
-        cases = [case for case in (*benchmark(), *subsamples()) if case.name in wanted]
+        cases = [case for case in (*drawn, *subsamples()) if case.name in wanted]
         if unknown := sorted(set(wanted) - {case.name for case in cases}):
             print(f"No such case: {', '.join(unknown)}; --list names all.", file=sys.stderr)
             return 2
@@ -148,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds the sets")
     parser.add_argument("--out", type=Path, default=Path("audits/bench"), help="where results and stores are kept")
     parser.add_argument("--half", choices=("tune", "quote", "all"), default="all")
+    parser.add_argument("--draw", type=int, default=1, metavar="N", help="the N-th draw of photographs and marks")
     parser.add_argument("--cases", metavar="A,B", help="only these, whatever the half")
     parser.add_argument("--subsamples", action="store_true", help="ten biased and ten balanced draws of doctor-nurse")
     parser.add_argument(
