@@ -8,6 +8,7 @@ import pandas as pd
 
 from audit.folder import AuditFolder, read_table
 from reports.charts import DotPlot, Scale, dot_plot
+from reports.repeats import repeated
 from reports.verdict import SEVERITIES
 
 Record = Mapping[str, Any]
@@ -69,13 +70,22 @@ class Fact:
 
 @dataclass(frozen=True)
 class Card:
-    """One finding with its pictures (paths) and the cells of the plan that belong to it."""
+    """One finding with its pictures (paths) and the cells of the plan that belong to it.
+
+    ``repeats`` is the id of the finding about another look of the same part that comes first, or empty.
+    """
 
     finding: Record
+    repeats: str
     facts: tuple[Fact, ...]
     exemplars: tuple[str, ...]
     counter_exemplars: tuple[str, ...]
     cells: tuple[Record, ...]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is to be read, and not only to be looked up."""
+        return self.finding["severity"] in OPEN and not self.repeats
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -86,15 +96,17 @@ class Card:
 def cards(record: Record, axes: Mapping[str, Scale], exemplars: int) -> dict[str, list[Card]]:
     """The gravest findings, by severity; at most ``exemplars`` pictures of either kind on an open card."""
     by_severity: dict[str, list[Card]] = {level: [] for level in SEVERITIES}
-    cells = record["plan"]["cells"]
+    cells, again = record["plan"]["cells"], repeated(record)
     opened = closed = 0
     for finding in record["findings"][:ALL_CARDS]:
-        is_open = finding["severity"] in OPEN
+        repeats = again.get(finding["id"], "")
+        is_open = finding["severity"] in OPEN and not repeats
         opened, closed = opened + is_open, closed + (not is_open)
         shown = (exemplars if opened <= OPEN_CARDS else 0) if is_open else (closed <= CLOSED_CARDS) * CLOSED_PICTURES
         by_severity[finding["severity"]].append(
             Card(
                 finding,
+                repeats,
                 _facts(finding, axes),
                 tuple(finding["exemplars"][:shown]),
                 tuple(finding["counter_exemplars"][: shown if is_open else 0]),

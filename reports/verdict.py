@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reports.repeats import further, repeated
 from reports.text import capital, counted, percent
 
 Record = Mapping[str, Any]
@@ -33,6 +34,8 @@ class Group:
 class Verdict:
     """``headline`` and ``lead`` are sentences; ``open`` the findings to read; ``groups`` all other cues by verdict.
 
+    Of the looks of one part only the first is among them; ``further`` counts the others by the id of that one.
+
     ``alarm`` is what must be read before the verdict, else empty; ``warnings`` are sentences that limit or accompany
     the verdict.
     """
@@ -41,6 +44,7 @@ class Verdict:
     headline: str
     lead: str
     open: tuple[Record, ...]
+    further: Mapping[str, int]
     groups: tuple[Group, ...]
     warnings: tuple[str, ...]
     alarm: str
@@ -48,11 +52,12 @@ class Verdict:
 
 def verdict(record: Record) -> Verdict:
     """Sum up audit.json. The strongest thing it ever says is that nothing was found among what was looked for."""
-    worst = cue_severities(record["findings"])
-    severity, headline, lead = _headline(worst, _looked_for(record))
-    reported = tuple(f for level in ("high", "medium") for f in record["findings"] if f["severity"] == level)
+    worst, again = cue_severities(record["findings"]), repeated(record)
+    first = [finding for finding in record["findings"] if finding["id"] not in again]
+    severity, headline, lead = _headline(cue_severities(first), _looked_for(record))
+    reported = tuple(f for level in ("high", "medium") for f in first if f["severity"] == level)
     groups, warnings = _groups(record, worst), tuple(_warnings(record))
-    return Verdict(severity, headline, lead, reported, groups, warnings, _alarm(record))
+    return Verdict(severity, headline, lead, reported, further(record), groups, warnings, _alarm(record))
 
 
 def cue_severities(findings: Sequence[Record]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from audit.folder import AuditFolder, read_json, write_json
 from reports.charts import Scale, dot_plot, scales
 from reports.pictures import LEVELS, heat_of, take_pictures, where
 from reports.render import build, environment, render
+from reports.repeats import further, repeated
 from reports.spotlights import shade
 from reports.verdict import verdict
 from tests.report_folder import READ, REASON, Wish, make_audit
@@ -265,6 +266,35 @@ def test_a_cue_judged_for_two_classes_counts_once(audit):
     found = verdict(record)
     assert found.headline.startswith("One shortcut")
     assert len(found.open) == 2
+
+
+def as_looks(record):
+    """Both findings are about looks of the hair, and so grave that they would stand open."""
+    for number, finding in enumerate(record["findings"], 1):
+        cue = next(cue for cue in record["cues"] if cue["name"] == finding["cue"])
+        cue |= {"name": f"hair look {number}", "kind": "appearance", "within": "hair"}
+        finding |= {"cue": cue["name"], "severity": "medium"}
+
+
+def test_a_further_look_of_the_same_part_is_told_once(small):
+    html = render(changed(small, as_looks)).read_text(encoding="utf-8")
+    page = Page(html)
+    assert "One possible shortcut found" in page.text
+    assert "So does one other look of the same." in page.text
+    assert '<article class="card medium" id="F1"' in html and '<details class="card medium" id="F2"' in html
+    assert "Another look of the same part as in F1" in page.text
+
+
+def test_only_looks_of_one_part_repeat_each_other(small):
+    record = read_json(small.record)
+    assert repeated(record) == {} and not further(record)
+    as_looks(record)
+    assert repeated(record) == {"F2": "F1"} and further(record) == {"F1": 1}
+    record["findings"][1]["severity"] = "low"
+    assert repeated(record) == {"F2": "F1"} and not further(record)
+    record["cues"][-1] |= {"name": "skin look 1", "kind": "appearance", "within": "skin"}
+    record["findings"][1]["cue"] = "skin look 1"
+    assert repeated(record) == {}
 
 
 def test_what_was_not_judged_is_said(audit):
