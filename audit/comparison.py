@@ -18,7 +18,7 @@ from audit.evidence.measure import distinct
 from audit.evidence.paired import Change, Draws, compare
 from audit.hidden_views import filling_of
 from audit.remedy import Strategy, flagged, weights_under
-from audit.retraining import Outcome, Trial
+from audit.retraining import Retraining, SeedAnswers
 from audit.weighting import Raking, effective_n, rake, states
 
 # One value per seed and image, (S, n).
@@ -33,28 +33,28 @@ _EXEMPLARS, _COUNTER_EXEMPLARS = 2, 1
 class Comparison:
     """The held-out answers without (``before``) and with a remedy (``after``)."""
 
-    trial: Trial
+    retraining: Retraining
     dataset: Dataset
-    before: Outcome
-    after: Outcome
+    before: SeedAnswers
+    after: SeedAnswers
 
     @cached_property
     def draws(self) -> Draws:
         """The resamples that all figures share."""
-        settings = self.trial.store.config
+        settings = self.retraining.store.config
         return Draws.of(self.dataset.groups, len(self.before.probabilities), settings.evidence.resamples, settings.seed)
 
-    def _both(self, figures: Callable[[Outcome], Values]) -> tuple[Values, Values]:
+    def _both(self, figures: Callable[[SeedAnswers], Values]) -> tuple[Values, Values]:
         return figures(self.before), figures(self.after)
 
     @cached_property
     def _correct(self) -> tuple[Values, Values]:
-        return self._both(lambda outcome: (outcome.probabilities.argmax(2) == self.dataset.labels).astype(float))
+        return self._both(lambda answers: (answers.probabilities.argmax(2) == self.dataset.labels).astype(float))
 
     @cached_property
     def even(self) -> Raking:
         """Weights under which no flagged cue says anything about the class, as far as weights can do that."""
-        states = [self._state(self.trial.cues.named(finding["cue"])) for finding in flagged(self.trial.audit)]
+        states = [self._state(self.retraining.cues.named(finding["cue"])) for finding in flagged(self.retraining.audit)]
         return rake(self.dataset.labels, np.stack(states, 1))
 
     def overall(self) -> dict[str, Change]:
@@ -67,8 +67,8 @@ class Comparison:
 
     def findings(self) -> Iterator[dict[str, Any]]:
         """Every flagged finding with what changed about it."""
-        for finding in flagged(self.trial.audit):
-            cue = self.trial.cues.named(finding["cue"])
+        for finding in flagged(self.retraining.audit):
+            cue = self.retraining.cues.named(finding["cue"])
             kept = {key: finding[key] for key in ("id", "cue", "words", "class", "severity")}
             changes = {name: one and one.as_json() for name, one in self._changes(finding, cue).items()}
             yield {**kept, **changes, "worst": self._worst_words(finding, cue)}
@@ -80,7 +80,7 @@ class Comparison:
         if min(distinct(self.dataset.groups[column > 0]) for column in cells.T) < _LEAST_CELL:
             return {"balanced": None, "worst_cell": None, "gap": None, **places}
         signs = TOWARDS if _leans_towards(cells) else -TOWARDS
-        known = self.trial.cues.known(cue)
+        known = self.retraining.cues.known(cue)
         even = np.zeros((len(known), 1))
         even[known, 0] = rake(self.dataset.labels[known], self._state(cue)[known]).weights
         return {
@@ -92,12 +92,12 @@ class Comparison:
 
     def _state(self, cue: Cue) -> NDArray[np.int64]:
         """0 without the cue, 1 with it, 2 unknown."""
-        return states(self.trial.cues.present(cue), self.trial.cues.known(cue))
+        return states(self.retraining.cues.present(cue), self.retraining.cues.known(cue))
 
     def _cells(self, finding: Mapping[str, Any], cue: Cue) -> NDArray[np.float64]:
         """Which images are in each of ``gap.CELLS``, (n, 4)."""
         inside = self.dataset.labels == self.dataset.classes.index(finding["class"])
-        present, known = self.trial.cues.present(cue), self.trial.cues.known(cue)
+        present, known = self.retraining.cues.present(cue), self.retraining.cues.known(cue)
         return np.stack([(inside == of) & (present == shown) & known for of, shown in CELLS], 1).astype(float)
 
     def _worst_words(self, finding: Mapping[str, Any], cue: Cue) -> dict[str, dict[str, Any]]:
@@ -114,34 +114,34 @@ class Comparison:
 
     def _attention(self, cue: Cue) -> Change | None:
         """Share of the map's mass on the cue, over the images that show it; None for what has no place."""
-        present = self.trial.cues.present(cue)
+        present = self.retraining.cues.present(cue)
         if cue.kind == "attribute" or not present.any():
             return None
         images = np.flatnonzero(present)
         parts = np.split(images, range(_PART, len(images), _PART))
         shape = self.before.maps.shape[2:]
-        coverage = np.concatenate([cover(self.trial.cues.masks(cue, part)[:, None], shape) for part in parts])
+        coverage = np.concatenate([cover(self.retraining.cues.masks(cue, part)[:, None], shape) for part in parts])
 
-        def shares(outcome: Outcome) -> Values:
-            values = np.full(outcome.maps.shape[:2], np.nan)
-            values[:, images] = [mass_on(maps[images], coverage)[:, 0] for maps in outcome.maps]
+        def shares(answers: SeedAnswers) -> Values:
+            values = np.full(answers.maps.shape[:2], np.nan)
+            values[:, images] = [mass_on(maps[images], coverage)[:, 0] for maps in answers.maps]
             return values
 
         return compare(*self._both(shares), present[:, None].astype(float), self.draws)
 
     def _effect(self, finding: Mapping[str, Any], cue: Cue) -> Change | None:
         """Probability lost when the cue is hidden, minus that lost when as much elsewhere is; None if not asked."""
-        pairs, filling = self.trial.pairs, filling_of(finding)
-        rows = np.flatnonzero((pairs["cue"] == self.trial.cues.place_of(cue)) & (pairs["filling"] == filling))
+        pairs, filling = self.retraining.pairs, filling_of(finding)
+        rows = np.flatnonzero((pairs["cue"] == self.retraining.cues.place_of(cue)) & (pairs["filling"] == filling))
         images = pairs["image"].to_numpy()[rows]
-        shown = self.trial.cues.present(cue)[images]
+        shown = self.retraining.cues.present(cue)[images]
         rows, images = rows[shown], images[shown]
         if cue.kind == "attribute" or distinct(self.dataset.groups[images]) < _LEAST_CELL:
             return None
 
-        def lost(outcome: Outcome) -> Values:
-            values = np.full(outcome.maps.shape[:2], np.nan)
-            values[:, images] = outcome.hidden[:, rows, 1] - outcome.hidden[:, rows, 0]
+        def lost(answers: SeedAnswers) -> Values:
+            values = np.full(answers.maps.shape[:2], np.nan)
+            values[:, images] = answers.hidden[:, rows, 1] - answers.hidden[:, rows, 0]
             return values
 
         asked = np.isin(np.arange(len(self.dataset.images)), images)
@@ -149,8 +149,8 @@ class Comparison:
 
     def sizes(self, strategy: Strategy) -> dict[str, Any]:
         """How many photographs the audit has, and how many of them and of new ones the strategy trains on."""
-        everything = self.trial.store.dataset
-        weights = weights_under(strategy, self.trial.audit, everything)
+        everything = self.retraining.store.dataset
+        weights = weights_under(strategy, self.retraining.audit, everything)
         counted = np.ones(len(everything.images)) if weights is None else weights
         fresh = added(everything)
         new = np.bincount(everything.labels[fresh], minlength=len(everything.classes)).tolist()
@@ -168,13 +168,13 @@ class Comparison:
         map with its positive part scaled to sum 1, so that no seed counts more than another.
         """
         chosen: dict[str, None] = {}
-        for finding in flagged(self.trial.audit):
+        for finding in flagged(self.retraining.audit):
             shown = finding["exemplars"][:_EXEMPLARS] + finding["counter_exemplars"][:_COUNTER_EXEMPLARS]
             chosen.update(dict.fromkeys(shown))
         paths = list(chosen)[:_PICTURED]
         places = {str(path): image for image, path in enumerate(self.dataset.images["path"])}
         images = [places[path] for path in paths]
-        maps = [_mean_map(outcome.maps[:, images]) for outcome in (self.before, self.after)]
+        maps = [_mean_map(answers.maps[:, images]) for answers in (self.before, self.after)]
         return paths, maps[0], maps[1]
 
 

@@ -17,8 +17,8 @@ from audit.attention import cover, find_regions
 from audit.config import Config
 from audit.cues.detect import Detections, load_detections
 from audit.folder import AuditFolder, file_digest, value_digest, write_table
-from audit.gradcam import grad_cam
-from audit.hiding import control_masks
+from audit.held_out import look
+from audit.hiding import controls_of
 from audit.maps import shard_paths
 from audit.models import Network
 from audit.pixels import Images
@@ -105,20 +105,18 @@ class _Explainer:
 
     def _batch(self, images: Images, trunk: Tensor) -> dict[str, Tensor]:
         with torch.no_grad(), self.store.runtime.autocast():
-            activations = self.network.tail(trunk).float()
             pretrained = self.store.backbone.tail(trunk).float()
-        watched = activations.detach().requires_grad_()
-        scores = self.network.head(watched)
         labels = self.store.runtime.to_device(self.store.dataset.labels[images])
-        classes = torch.stack([labels, scores.argmax(1)], 1)
-        maps = torch.from_numpy(to_half(grad_cam(watched, scores.gather(1, classes))))
-        masks, seed = self.detections.masks(images), self.store.config.seed
-        controls = np.stack([control_masks(some, int(i), seed) for some, i in zip(masks, images, strict=True)])
+        scores, of_both = look(
+            self.store.runtime, self.network, trunk, lambda scores: torch.stack([labels, scores.argmax(1)], 1)
+        )
+        maps, masks = torch.from_numpy(to_half(of_both)), self.detections.masks(images)
+        controls = controls_of(masks, images, self.store.config.seed)
         coverage, elsewhere = (self.store.runtime.to_device(cover(some, maps.shape[2:])) for some in (masks, controls))
         return {
             "label_map": maps[:, 0],
             "predicted_map": maps[:, 1],
-            "probabilities": scores.detach().softmax(1).cpu(),
+            "probabilities": scores.softmax(1).cpu(),
             "regions": self._half(pool_under(pretrained, self._region_weights(maps[:, 0]))),
             "inside": self._half(pool_under(pretrained, coverage)),
             "rest": self._half(pool_under(pretrained, 1 - coverage)),

@@ -1,15 +1,18 @@
 """What a trained network answers about images that it did not train on, and where it looks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from audit.activations import ActivationStore, to_half
 from audit.gradcam import grad_cam
 from audit.models import Network
 from audit.pixels import Images
+from audit.runtime import Runtime
 
 
 @dataclass(frozen=True)
@@ -25,11 +28,23 @@ def ask(store: ActivationStore, network: Network, images: Images) -> Sight:
     network.eval()
     probabilities, maps = [], []
     for batch, trunk in store.batches(images, store.config.compute.batch_size):
-        with torch.no_grad(), store.runtime.autocast():
-            activations = network.tail(trunk).float()
-        watched = activations.detach().requires_grad_()
-        scores = network.head(watched)
         labels = store.runtime.to_device(store.dataset.labels[batch])
-        maps.append(to_half(grad_cam(watched, scores.gather(1, labels[:, None]))[:, 0]))
-        probabilities.append(scores.detach().softmax(1).cpu().numpy())
+        scores, of_labels = look(store.runtime, network, trunk, labels[:, None])
+        maps.append(to_half(of_labels[:, 0]))
+        probabilities.append(scores.softmax(1).cpu().numpy())
     return Sight(np.concatenate(probabilities), np.concatenate(maps))
+
+
+def look(
+    runtime: Runtime, network: Network, trunk: Tensor, classes: Tensor | Callable[[Tensor], Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Scores (n, classes) for a trunk's output, and the signed Grad-CAM maps (n, k, h, w) of some of them.
+
+    ``classes`` are k classes of each image, int64 (n, k), or chooses them by the scores.
+    """
+    with torch.no_grad(), runtime.autocast():
+        activations = network.tail(trunk).float()
+    watched = activations.detach().requires_grad_()
+    scores = network.head(watched)
+    chosen = classes(scores) if callable(classes) else classes
+    return scores.detach(), grad_cam(watched, scores.gather(1, chosen))

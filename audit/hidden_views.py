@@ -13,10 +13,9 @@ from audit.activations import ActivationStore, save_array, to_half
 from audit.cues.table import CueTable
 from audit.dataset import load_dataset
 from audit.folder import AuditFolder, read_table, value_digest
-from audit.hiding import control_masks, hide, mean_colour
-from audit.masking import FILLINGS
+from audit.hiding import both_views, controls_of, mean_colour
+from audit.masking import FILLINGS, masks_of
 from audit.models import Network
-from audit.pixels import read_pixels
 from audit.progress import track
 
 
@@ -42,11 +41,11 @@ def choose_pairs(audit: AuditFolder, cues: CueTable, findings: Iterable[Mapping[
 def view_activations(store: ActivationStore, cues: CueTable, pairs: pd.DataFrame) -> NDArray[np.float16]:
     """The trunk's activations of both views of every pair, float16 (pairs, 2, C, h, w): cue hidden, control hidden.
 
-    Kept in the cache, since every seed asks about the same pictures.
+    Kept in the cache of the audit, since every seed and every strategy asks about the same pictures.
     """
     tree = store.config.model_dump(mode="json")
     key = value_digest(pairs.to_dict("list"), store.backbone.origin.sha256, tree["model"], tree["seed"])
-    path = store.folder.cache / f"trunk-views-{key[:16]}.npy"
+    path = cues.folder.cache / f"trunk-views-{key[:16]}.npy"
     if pairs.empty:
         return np.zeros((0, 2, 1, 1, 1), np.float16)
     if not path.exists():
@@ -77,11 +76,8 @@ def ask_hidden(store: ActivationStore, network: Network, views: NDArray[np.float
 
 def _views(store: ActivationStore, cues: CueTable, pairs: pd.DataFrame) -> Iterator[NDArray[np.uint8]]:
     """For every pair the picture with the cue hidden, then with its control hidden, uint8 (size, size, 3) each."""
-    config = store.config
-    colour = mean_colour(load_dataset(cues.folder), config)
-    for row in pairs.itertuples():
-        image = int(row.image)
-        mask = cues.masks(cues.named(str(row.cue)), np.array([image]))
-        pixels, fill = read_pixels(store.dataset, image, config), colour if row.filling == "mean" else None
-        yield hide(pixels, mask[0], fill)
-        yield hide(pixels, control_masks(mask, image, config.seed)[0], fill)
+    config, images = store.config, pairs["image"].to_numpy()
+    masks, colour = masks_of(cues, pairs), mean_colour(load_dataset(cues.folder), config)
+    controls = controls_of(masks[:, None], images, config.seed)[:, 0]
+    colours = [colour if filling == "mean" else None for filling in pairs["filling"]]
+    return both_views(store.dataset, config, images, masks, controls, colours)

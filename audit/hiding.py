@@ -1,6 +1,7 @@
 """Pictures with a part of them hidden, and the places of equal size and shape that it is compared with."""
 
 import math
+from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
@@ -9,7 +10,7 @@ from scipy import ndimage
 
 from audit.config import Config
 from audit.dataset import Dataset
-from audit.pixels import read_batches
+from audit.pixels import Images, read_batches
 
 _SHIFTS = 48
 _MOST_OVERLAP = 0.5
@@ -78,6 +79,30 @@ def control_masks(masks: NDArray[np.bool_], image: int, seed: int) -> NDArray[np
     """
     controls = [control_mask(mask, np.random.default_rng((seed, image))) for mask in masks]
     return np.array([np.zeros_like(masks[0]) if one is None else one for one in controls]).reshape(masks.shape)
+
+
+def controls_of(masks: NDArray[np.bool_], images: Images, seed: int) -> NDArray[np.bool_]:
+    """The controls (n, K, h, w) of n images' masks, image by image as ``control_masks`` has them."""
+    return np.stack([control_masks(some, int(image), seed) for some, image in zip(masks, images, strict=True)])
+
+
+def both_views(
+    dataset: Dataset,
+    config: Config,
+    images: Images,
+    masks: NDArray[np.bool_],
+    controls: NDArray[np.bool_],
+    colours: Iterable[NDArray[np.floating] | None],
+) -> Iterator[NDArray[np.uint8]]:
+    """For each of n images the picture with its mask hidden, then with its control hidden, uint8 (size, size, 3).
+
+    ``masks`` and ``controls`` (n, h, w); ``colours``, one for each image, are those of ``hide``.
+    """
+    batches = read_batches(dataset, images, config, config.compute.batch_size)
+    pictures = (pixels for _, batch in batches for pixels in batch)
+    for pixels, mask, control, colour in zip(pictures, masks, controls, colours, strict=True):
+        yield hide(pixels, mask, colour)
+        yield hide(pixels, control, colour)
 
 
 def mean_colour(dataset: Dataset, config: Config) -> NDArray[np.float64]:

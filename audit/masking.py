@@ -1,4 +1,4 @@
-"""Hiding a cue, or an equal area elsewhere, in two ways, and asking the model again."""
+"""What a cue does to the answers: it, or an equal area elsewhere, is hidden in two ways and the model asked again."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,10 +15,9 @@ from audit.activations import ActivationStore, to_half
 from audit.config import Config
 from audit.cues.table import CueTable, load_cues
 from audit.folder import AuditFolder, file_digest, read_table, value_digest, write_table, write_text
-from audit.hiding import control_masks, hide, mean_colour
+from audit.hiding import both_views, controls_of, mean_colour
 from audit.leaning import leaning_classes
 from audit.models import Network
-from audit.pixels import Images, read_batches
 from audit.progress import track
 from audit.severity import EFFECT
 from audit.training import load_fold
@@ -87,6 +86,12 @@ def choose_images(cues: CueTable, store: ActivationStore) -> pd.DataFrame:
     return table.sort_values(["cue", "image"], ignore_index=True)
 
 
+def masks_of(cues: CueTable, pairs: pd.DataFrame) -> NDArray[np.bool_]:
+    """Where each pair's cue is in its image, (pairs, GRID, GRID); the pairs are in the order of their cues."""
+    parts = pairs.groupby("cue", sort=False)["image"]
+    return np.concatenate([cues.masks(cues.named(str(cue)), images.to_numpy()) for cue, images in parts])
+
+
 def _had_effect(chosen: pd.DataFrame, asked: pd.DataFrame, labels: NDArray[np.int64]) -> pd.DataFrame:
     """Those of the ``chosen`` pairs whose cue, in their class, has the least effect that a report would mention."""
     drops = (asked["p_control"] - asked["p_masked"]).groupby([asked["cue"], labels[asked["image"]]]).mean()
@@ -121,31 +126,15 @@ class _Asker:
     def write(self, pairs: pd.DataFrame, path: Path) -> None:
         """Ask about some (cue, image) pairs; the table is written last, as a sign of being done."""
         images = pairs["image"].to_numpy()
-        masks = self._masks(pairs)
-        pairwise = zip(masks, images, strict=True)
-        controls = np.concatenate([control_masks(one[None], int(i), self.store.config.seed) for one, i in pairwise])
+        masks = masks_of(self.cues, pairs)
+        controls = controls_of(masks[:, None], images, self.store.config.seed)[:, 0]
         room = np.array(controls.any((1, 2)))
-        views = self._views(images[room], masks[room], controls[room])
+        colours = [self.colour] * int(room.sum())
+        views = both_views(self.store.dataset, self.store.config, images[room], masks[room], controls[room], colours)
         probabilities, pooled = (self._spread(answers, room) for answers in self._predict(views))
         tensors = {name: torch.from_numpy(pooled[:, view].copy()) for view, name in enumerate(_VIEWS)}
         checkpoints.save_tensors(path.with_suffix(".safetensors"), tensors, {})
         write_table(path, self._table(pairs, probabilities))
-
-    def _masks(self, pairs: pd.DataFrame) -> NDArray[np.bool_]:
-        """Where each pair's cue is, (pairs, GRID, GRID)."""
-        parts = pairs.groupby("cue", sort=False)["image"]
-        return np.concatenate([self.cues.masks(self.cues.named(str(cue)), rows.to_numpy()) for cue, rows in parts])
-
-    def _views(
-        self, images: Images, masks: NDArray[np.bool_], controls: NDArray[np.bool_]
-    ) -> Iterator[NDArray[np.uint8]]:
-        """For each image the picture with the cue hidden, then with its control hidden."""
-        settings = self.store.config
-        batches = read_batches(self.store.dataset, images, settings, settings.compute.batch_size)
-        pictures = (pixels for _, batch in batches for pixels in batch)
-        for pixels, mask, control in zip(pictures, masks, controls, strict=True):
-            yield hide(pixels, mask, self.colour)
-            yield hide(pixels, control, self.colour)
 
     def _predict(self, views: Iterator[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
         """Class probabilities (views, classes) and pooled pretrained activations (views, C), in full batches."""

@@ -4,7 +4,7 @@ import platform
 import resource
 import sys
 from datetime import UTC, datetime
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ from audit.dataset import Dataset, load_dataset
 from audit.evidence.balanced import balanced_accuracy
 from audit.evidence.intervals import share_interval
 from audit.findings import has_learned
-from audit.folder import SCHEMA_VERSION, AuditFolder, read_json, read_table, write_json, write_text
+from audit.folder import SCHEMA_VERSION, AuditFolder, read_json, read_table, write_json
 from audit.history import changes
 from audit.remedy import flagged
+from audit.schemas import write_schema
 from audit.severity import RULES, STRENGTH_RULES
 from audit.stages import STAGES, finished_record
 
@@ -84,14 +85,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     """Stage: gather every table into ``audit.json`` and put ``audit.schema.json`` beside it."""
     record = describe(folder, config, load_dataset(folder))
     write_json(folder.record, record | {"former": changes(folder, record)})
-    schema = folder / "audit.schema.json"
-    write_text(schema, schema_text())
-    return [folder.record, schema]
-
-
-def schema_text() -> str:
-    """The JSON Schema of audit.json."""
-    return resources.files("audit").joinpath("audit.schema.json").read_text(encoding="utf-8")
+    return [folder.record, write_schema(folder.record)]
 
 
 def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from audit import checkpoints
 from audit.activations import ActivationStore
 from audit.config import Config
 from audit.cues.table import CueTable, load_cues
+from audit.features import fill
 from audit.folder import AuditFolder, value_digest
 from audit.held_out import ask
 from audit.hidden_views import ask_hidden, choose_pairs, view_activations
@@ -24,7 +25,7 @@ _ANSWERS = ("probabilities", "maps", "hidden")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SeedAnswers:
     """The answers of S seeds about n images. ``probabilities`` (S, n, classes); ``maps`` (S, n, h, w), the Grad-CAM map
     of each label; ``hidden`` (S, pairs, 2), the label's probability with a cue hidden and with its control hidden."""
 
@@ -34,7 +35,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Trial:
+class Retraining:
     """Trainings of one strategy. ``store`` gives activations of the audit's images and of those that were added;
     ``pairs`` (cue, image, filling) are what is hidden."""
 
@@ -44,26 +45,32 @@ class Trial:
     pairs: pd.DataFrame
 
     @classmethod
-    def open(cls, audit: AuditFolder, work: AuditFolder, config: Config) -> "Trial":
+    def open(cls, audit: AuditFolder, work: AuditFolder, config: Config) -> "Retraining":
         """For an audit, with the images and activations of the folder ``work``."""
         cues = load_cues(audit)
         return cls(audit, ActivationStore.open(work, config), cues, choose_pairs(audit, cues, flagged(audit)))
 
     def train(self, condition: str, seed: int) -> list[Path]:
-        """Train every fold with the seed-th seed and keep its answers; what is done already is not done again."""
+        """Train every fold with the seed-th seed and keep its answers; what is done already is not done again.
+
+        Activations are computed when the first training needs them, and only those that the audit does not hold.
+        """
         folds = range(self.store.config.training.folds)
         paths = [answers_path(self.audit, condition, seed, fold) for fold in folds]
         weights = weights_under(condition, self.audit, self.store.dataset)
         recipe = Recipe(self.store.config.seed + seed, weights)
+        keys = [self._key(recipe, fold) for fold in folds]
+        missing = [fold for fold in folds if checkpoints.load_header(paths[fold]).get("key") != keys[fold]]
+        if missing:
+            fill(self.store, lender=self.audit)
         with track(f"{condition}, seed {seed + 1}", len(paths), "folds") as advance:
-            for fold, path in enumerate(paths):
-                key = self._key(recipe, fold)
-                if checkpoints.load_header(path).get("key") != key:
-                    checkpoints.save_tensors(path, self._answers(recipe, fold), {"key": key})
+            advance(len(paths) - len(missing))
+            for fold in missing:
+                checkpoints.save_tensors(paths[fold], self._train_and_ask(recipe, fold), {"key": keys[fold]})
                 advance(1)
         return paths
 
-    def _answers(self, recipe: Recipe, fold: int) -> dict[str, torch.Tensor]:
+    def _train_and_ask(self, recipe: Recipe, fold: int) -> dict[str, torch.Tensor]:
         network = fit_fold(self.store, fold, recipe, None, lambda count: None).network.eval().requires_grad_(False)
         images, rows = np.flatnonzero(self.store.dataset.folds == fold), self._pairs_of(fold)
         sight = ask(self.store, network, images)
@@ -90,10 +97,10 @@ class Trial:
         made = self.store.backbone.origin.sha256, self.store.runtime.precision, self.pairs.to_dict("list")
         return value_digest(images, tree["model"], tree["training"], recipe.seed, fold, *made)
 
-    def outcome(self, condition: str, seeds: int) -> Outcome:
+    def answers(self, condition: str, seeds: int) -> SeedAnswers:
         """Read back what ``train`` kept for the first ``seeds`` seeds."""
         read = [self._read(condition, seed) for seed in range(seeds)]
-        return Outcome(*(np.stack([of_seed[name] for of_seed in read]) for name in _ANSWERS))
+        return SeedAnswers(*(np.stack([of_seed[name] for of_seed in read]) for name in _ANSWERS))
 
     def _read(self, condition: str, seed: int) -> dict[str, NDArray[Any]]:
         """The answers of one seed, images and pairs in their order."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audit import checkpoints, features
+from audit import checkpoints
 from audit.adding import Refused, add_images
 from audit.comparison import Comparison
 from audit.config import Config
@@ -14,7 +14,8 @@ from audit.dataset import load_dataset
 from audit.evidence.paired import Change
 from audit.folder import SCHEMA_VERSION, AuditFolder, file_digest, read_json, write_json
 from audit.remedy import BASELINE, Strategy, require_verifiable, weights_under
-from audit.retraining import Trial
+from audit.retraining import Retraining
+from audit.schemas import write_schema
 from audit.sentences import percent
 
 
@@ -24,9 +25,9 @@ def folder_of(audit: AuditFolder, condition: str) -> Path:
 
 
 def prepare(audit: AuditFolder, config: Config, strategy: Strategy, source: Path | None) -> AuditFolder:
-    """Check the request, read the new photographs and compute all activations that the trainings need.
+    """Check the request and read the new photographs.
 
-    Returns the folder with the images and activations: the audit's own, or with new photographs one inside it. Raises
+    Returns the folder with the images to train on: the audit's own, or with new photographs one inside it. Raises
     ConfigError, DatasetError or AuditFolderError for what cannot be verified.
     """
     require_verifiable(audit, strategy, source)
@@ -35,7 +36,6 @@ def prepare(audit: AuditFolder, config: Config, strategy: Strategy, source: Path
     if source is not None:
         work = AuditFolder(folder_of(audit, strategy) / "work")
         refused = add_images(audit, config, source, work)
-    features.build(work, config)
     setup = {"source": None if source is None else str(source), "refused": [asdict(one) for one in refused]}
     write_json(folder_of(audit, strategy) / "setup.json", setup)
     return work
@@ -43,10 +43,11 @@ def prepare(audit: AuditFolder, config: Config, strategy: Strategy, source: Path
 
 def conclude(audit: AuditFolder, work: AuditFolder, config: Config, strategy: Strategy, seeds: int) -> Path:
     """Compare the trainings under a strategy with those without and write ``verification/<strategy>/``:
-    ``verification.json``, and before it ``maps.safetensors``, the maps of the photographs that it names.
+    ``verification.json``, and before it its schema and ``maps.safetensors``, the maps of the photographs that it names.
     """
-    trial = Trial.open(audit, work, config)
-    comparison = Comparison(trial, load_dataset(audit), trial.outcome(BASELINE, seeds), trial.outcome(strategy, seeds))
+    retraining = Retraining.open(audit, work, config)
+    answers = [retraining.answers(condition, seeds) for condition in (BASELINE, strategy)]
+    comparison = Comparison(retraining, load_dataset(audit), *answers)
     place = folder_of(audit, strategy)
     paths, before, after = comparison.pictures()
     checkpoints.save_tensors(place / "maps.safetensors", {"before": before, "after": after}, {"paths": paths})
@@ -68,8 +69,10 @@ def conclude(audit: AuditFolder, work: AuditFolder, config: Config, strategy: St
         "findings": list(comparison.findings()),
         "pictures": paths,
     }
-    write_json(place / "verification.json", found)
-    return place / "verification.json"
+    result = place / "verification.json"
+    write_schema(result)
+    write_json(result, found)
+    return result
 
 
 def judge(balanced: Change) -> tuple[str, str]:

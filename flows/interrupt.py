@@ -12,6 +12,7 @@ from typing import NoReturn
 
 PATIENCE_SECONDS = 0.6
 SHOW_CURSOR = b"\x1b[?25h"
+FAREWELL = b"Interrupted; run the same command to resume."
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 at_hard_exit: list[Callable[[], None]] = []
@@ -23,7 +24,7 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextmanager
-def interruptible(farewell: str) -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Leave the process with 128 + the signal's number when SIGINT or SIGTERM arrives inside the block.
 
     Python runs its signal handlers only between byte codes, so not during a long convolution, and libraries sometimes
@@ -31,7 +32,7 @@ def interruptible(farewell: str) -> Iterator[None]:
     quick; a thread that the operating system wakes ends the process when it is not, or at a second signal. Nothing is
     lost by that: the audit's files appear under their names only when they are complete.
     """
-    watch = _Watch(farewell)
+    watch = _Watch()
     try:
         yield
     finally:
@@ -39,8 +40,7 @@ def interruptible(farewell: str) -> Iterator[None]:
 
 
 class _Watch:
-    def __init__(self, farewell: str) -> None:
-        self.farewell = farewell
+    def __init__(self) -> None:
         self.arrived: int | None = None
         self._leaving = threading.Lock()
         self._reader, self._writer = socket.socketpair()
@@ -74,7 +74,7 @@ class _Watch:
         with self._leaving:
             for end in list(at_hard_exit):
                 end()
-            os.write(2, (SHOW_CURSOR + b"\n") * sys.stderr.isatty() + self.farewell.encode() + b"\n")
+            os.write(2, (SHOW_CURSOR + b"\n") * sys.stderr.isatty() + FAREWELL + b"\n")
             os._exit(128 + number)
 
 

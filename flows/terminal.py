@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -50,6 +51,11 @@ def say_error(message: str) -> None:
 def say(message: str) -> None:
     """Print a result on the standard output."""
     Console().print(Text(clean(message)), soft_wrap=True)
+
+
+def short(path: Path) -> str:
+    """A path as it is told: relative to the working folder where it lies below that."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 @contextmanager

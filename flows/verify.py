@@ -12,7 +12,7 @@ from audit.activations import drop_activations
 from audit.config import load_config
 from audit.folder import AuditFolder
 from audit.remedy import BASELINE, Strategy
-from audit.retraining import Trial
+from audit.retraining import Retraining
 from audit.verification import conclude, prepare
 from flows.run import render_again
 
@@ -32,7 +32,7 @@ def verify_flow(audit_dir: Path, strategy: Strategy, source: Path | None, seeds:
 
 @task(name="prepare", cache_policy=NO_CACHE, persist_result=False)
 def prepare_task(audit_dir: Path, strategy: Strategy, source: Path | None) -> Path:
-    """Read the new photographs and compute what every training needs; return the folder that holds it."""
+    """Check the request and read the new photographs; return the folder that holds the images to train on."""
     audit = AuditFolder(audit_dir)
     return prepare(audit, load_config(audit.config), strategy, source).path
 
@@ -41,7 +41,7 @@ def prepare_task(audit_dir: Path, strategy: Strategy, source: Path | None) -> Pa
 def train_task(audit_dir: Path, work: Path, condition: str, seed: int) -> None:
     """Train every fold under one condition with one seed, or nothing where that is done."""
     audit = AuditFolder(audit_dir)
-    Trial.open(audit, AuditFolder(work), load_config(audit.config)).train(condition, seed)
+    Retraining.open(audit, AuditFolder(work), load_config(audit.config)).train(condition, seed)
 
 
 @task(name="conclude", cache_policy=NO_CACHE, persist_result=False)

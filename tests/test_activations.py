@@ -1,13 +1,17 @@
 """The trunk's activations are the same from the cache and from the photographs, in the order asked for."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from audit import activations, features
 from audit.activations import ActivationStore, drop_activations, save_array, to_half
 from audit.dataset import load_dataset
-from audit.folder import AuditFolder, read_json
+from audit.folder import AuditFolder, read_json, write_json, write_table
 from audit.models import load_backbone
 from audit.pixels import read_pixels
 from audit.runtime import choose_runtime
@@ -142,3 +146,60 @@ def test_a_dropped_cache_is_only_a_cost(tmp_path):
     save_array(folder.cache / "pooled-00000.npy", np.zeros((2, 3)))
     drop_activations(folder)
     assert [path.name for path in folder.cache.iterdir()] == ["pooled-00000.npy"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_another_folder_holds_of_the_same_photographs_is_taken_over(links, manifest, tmp_path, monkeypatch):
+    """Of 24 photographs and 6 further ones, the first two shards of ten are the lender's; the others are computed."""
+    config = settings(manifest)
+    lender = make(tmp_path / "lender", config)
+    work = extended(lender, AuditFolder(tmp_path / "work"))
+    seen = counted(monkeypatch)
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+    features.fill(work, lender.folder)
+    # One empty picture is computed to learn the size of an image's activations.
+    assert sum(seen) == 1 + 2 * 10
+    alone = extended(lender, AuditFolder(tmp_path / "alone"))
+    features.fill(alone)
+    for flipped in (False, True):
+        images = np.arange(30)
+        mirrored = np.full(30, flipped)
+        np.testing.assert_array_equal(collect(work, images, mirrored), collect(alone, images, mirrored))
+    np.testing.assert_array_equal(features.read_pooled(work.folder), features.read_pooled(alone.folder))
+
+
+@pytest.mark.parametrize("spoil", ["key", "photographs"])
+def test_nothing_is_taken_over_from_other_inputs(spoil, manifest, tmp_path, monkeypatch):
+    lender = make(tmp_path / "lender", settings(manifest))
+    work = extended(lender, AuditFolder(tmp_path / "work"))
+    if spoil == "key":
+        (lender.folder.cache / "key").write_text("another network's")
+    else:
+        work = extended(lender, AuditFolder(tmp_path / "work"), others_first=True)
+    seen = counted(monkeypatch)
+    features.fill(work, lender.folder)
+    assert sum(seen) == 1 + 2 * 30
+
+
+def extended(lender: ActivationStore, folder: AuditFolder, others_first: bool = False) -> ActivationStore:
+    """A store of the lender's photographs and, behind or before them, six of them again under another digest."""
+    images = lender.dataset.images
+    again = images.iloc[:6].assign(sha256="another")
+    parts = [again, images] if others_first else [images, again]
+    table = pd.concat(parts, ignore_index=True).assign(image=np.arange(30, dtype=np.int32))
+    write_table(folder.images, table)
+    write_json(folder.dataset, read_json(lender.folder.dataset))
+    return replace(lender, folder=folder, dataset=load_dataset(folder), _shards={})
+
+
+def counted(monkeypatch) -> list[int]:
+    """The sizes of all batches that go through a trunk from now on."""
+    sizes: list[int] = []
+    compute = ActivationStore.compute
+    monkeypatch.setattr(ActivationStore, "compute", lambda self, x: sizes.append(len(x)) or compute(self, x))
+    return sizes
+
+
+def refuse(*arguments):
+    raise OSError("this disk knows no links")

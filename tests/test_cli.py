@@ -1,6 +1,7 @@
 """The command as a user meets it: exit codes, one sentence per error, Ctrl-C, and a help that comes at once."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.cli import COMMANDS, app
 
 STANDIN = Path(__file__).with_name("standin_stages.py")
 
@@ -168,12 +169,17 @@ def plain(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", source, *arguments], env=environment, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("name", ["run", "check", "fetch", "demo", "report", "verify"])
-def test_every_command_has_a_help_with_an_example(name):
-    done = plain(name, "--help")
-    assert done.returncode == 0
+@pytest.mark.parametrize("name", [command.__name__ for command in COMMANDS])
+def test_every_command_has_a_help_with_an_example_and_a_file_of_its_name(name):
+    done = CliRunner().invoke(app, [name, "--help"], prog_name="bias-audit", env={"COLUMNS": "120", "TERM": "dumb"})
+    assert done.exit_code == 0
     assert done.stdout.count(f"bias-audit {name}") >= 2
-    assert name in plain("--help").stdout
+    assert next(command for command in COMMANDS if command.__name__ == name).__module__ == f"flows.commands.{name}"
+
+
+def test_the_help_lists_every_command_in_order():
+    listed = re.findall(r"^│ (\w+)  ", plain("--help").stdout.partition("Commands")[2], re.MULTILINE)
+    assert listed == [command.__name__ for command in COMMANDS]
 
 
 def test_help_and_version_import_nothing_slow():

@@ -20,8 +20,8 @@ from audit.gradcam import GradCAM
 from audit.maps import read_maps
 from audit.models import load_backbone
 from audit.pixels import read_pixels
-from audit.record import schema_text
 from audit.runtime import choose_runtime
+from audit.schemas import schema_text
 from audit.training import load_fold, split_fold
 from tests.planted import draw_dataset, run_audit, tiny_config
 
@@ -82,8 +82,8 @@ def test_an_evenly_spread_sticker_is_not_flagged_high(null_audit):
 
 
 def test_the_record_follows_its_schema(audit):
-    jsonschema.validate(read_json(audit.record), json.loads(schema_text()))
-    assert json.loads((audit / "audit.schema.json").read_text()) == json.loads(schema_text())
+    jsonschema.validate(read_json(audit.record), json.loads(schema_text("audit")))
+    assert json.loads((audit / "audit.schema.json").read_text()) == json.loads(schema_text("audit"))
 
 
 def test_the_plan_makes_cue_and_class_independent(audit, manifest):

@@ -14,7 +14,7 @@ from audit.evidence.intervals import permuted_order, wilson
 from audit.folder import AuditFolder, read_json, read_table
 from audit.marked import mark_photographs, spread
 from audit.power import noticed
-from audit.record import schema_text
+from audit.schemas import schema_text
 from audit.selfaudit import NOT_RUN, SelfAuditor, build, false_alarms, left_out, null_sentence
 from audit.stages import STAGES, run_stage
 from audit.stock import Stock
@@ -52,7 +52,7 @@ def test_random_labels_give_few_findings_and_a_plain_border_is_noticed(audit):
 
 
 def test_the_record_follows_its_schema(audit):
-    jsonschema.validate(read_json(audit.record), json.loads(schema_text()))
+    jsonschema.validate(read_json(audit.record), json.loads(schema_text("audit")))
     assert read_json(audit.record)["self_audit"] == read_json(audit.self_audit)
 
 

@@ -20,7 +20,8 @@ from audit.pixels import read_pixels
 from audit.runtime import choose_runtime
 from audit.single import Method, explain_picture, save_picture
 from audit.training import load_fold
-from flows import cli
+from flows.cli import app
+from flows.commands import explain
 from tests.planted import SIDE, draw_dataset, draw_picture, run_audit, tiny_config
 
 
@@ -69,7 +70,7 @@ def test_the_heat_is_that_of_the_map(audit):
 @pytest.mark.parametrize("method", get_args(Method))
 def test_every_method_draws_a_picture_of_the_photographs_shape(method, audit, stranger, tmp_path):
     arguments = ["explain", str(stranger), "--audit", str(audit.path), "--method", method, "--class", "disc"]
-    result = CliRunner().invoke(cli.app, [*arguments, "--out", str(tmp_path / "why.png")])
+    result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "why.png")])
     assert result.exit_code == 0, result.output
     assert "sure of disc." in result.output and "why.png" in result.output
     with Image.open(tmp_path / "why.png") as picture:
@@ -78,7 +79,7 @@ def test_every_method_draws_a_picture_of_the_photographs_shape(method, audit, st
 
 
 def test_the_methods_of_the_command_are_those_of_the_library():
-    assert [method.value for method in cli.Method] == list(get_args(Method))
+    assert [method.value for method in explain.Method] == list(get_args(Method))
 
 
 def test_says_what_is_wrong(audit, stranger, tmp_path):

@@ -1,23 +1,27 @@
 """Did it help? A planted shortcut is unlearned, nothing is claimed of nothing, and an interruption changes nothing."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from audit import checkpoints
+from audit.activations import ActivationStore, drop_activations
 from audit.dataset import load_dataset
 from audit.errors import AuditFolderError, ConfigError, DatasetError
 from audit.evidence.paired import Change
 from audit.folder import AuditFolder, file_digest, read_json, read_table
 from audit.progress import reporting_to
 from audit.remedy import BASELINE, require_verifiable, weights_under
-from audit.retraining import Trial, answers_path
+from audit.retraining import Retraining, answers_path
+from audit.schemas import schema_text
 from audit.verification import conclude, judge, prepare
 from flows.cli import app
 from tests.planted import draw_dataset, draw_picture, finished_audit, tiny_config
@@ -37,10 +41,10 @@ def audit(manifest, tmp_path_factory) -> AuditFolder:
 
 def verified(audit: AuditFolder, config, strategy: str, source: Path | None = None, seeds: int = SEEDS) -> dict:
     work = prepare(audit, config, strategy, source)
-    trial = Trial.open(audit, work, config)
+    retraining = Retraining.open(audit, work, config)
     for condition in (BASELINE, strategy):
         for seed in range(seeds):
-            trial.train(condition, seed)
+            retraining.train(condition, seed)
     return read_json(conclude(audit, work, config, strategy, seeds))
 
 
@@ -51,6 +55,30 @@ def of_sticker(result: dict) -> dict:
 @pytest.fixture(scope="module")
 def weighted(audit, manifest) -> dict:
     return verified(audit, tiny_config(manifest), "weight")
+
+
+def test_a_verification_follows_its_schema_which_lies_beside_it(audit, weighted):
+    schema = json.loads(schema_text("verification"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(weighted, schema)
+    assert read_json(audit / "verification" / "weight" / "verification.schema.json") == schema
+    assert set(weighted) == set(schema["properties"])
+    assert set(weighted["findings"][0]) == set(schema["$defs"]["finding"]["properties"])
+
+
+def test_a_verification_that_is_done_needs_no_network(audit, manifest, weighted, monkeypatch):
+    """Also when its activations are deleted: the answers are on disk under the same keys."""
+    drop_activations(audit)
+    monkeypatch.delattr(ActivationStore, "compute")
+    again = verified(audit, tiny_config(manifest), "weight")
+    assert {**again, "created": ""} == {**weighted, "created": ""}
+    assert not list(audit.cache.glob("trunk-*"))
+
+
+@pytest.mark.parametrize("spoiled", [{"verdict": "perhaps"}, {"overall": {}}, {"findings": [{"id": "f1"}]}])
+def test_the_schema_refuses_what_is_no_verification(weighted, spoiled):
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(weighted | spoiled, json.loads(schema_text("verification")))
 
 
 def write_drop(audit: AuditFolder, paths: list[str]) -> None:
@@ -83,9 +111,9 @@ def test_without_a_remedy_the_models_are_the_audit_s_own(audit, weighted):
 
 def test_what_is_hidden_is_what_the_audit_hid(audit, manifest, weighted):
     """Without a remedy, and with the audit's own seed, hiding a cue does to the answers what it did in the audit."""
-    trial = Trial.open(audit, audit, tiny_config(manifest))
-    asked = trial.pairs.merge(read_table(audit.masking), on=["cue", "image", "filling"], how="left")
-    hidden = trial.outcome(BASELINE, 1).hidden[0]
+    retraining = Retraining.open(audit, audit, tiny_config(manifest))
+    asked = retraining.pairs.merge(read_table(audit.masking), on=["cue", "image", "filling"], how="left")
+    hidden = retraining.answers(BASELINE, 1).hidden[0]
     assert len(asked) >= 15 and asked["p_masked"].notna().all()
     np.testing.assert_allclose(hidden, asked[["p_masked", "p_control"]].to_numpy(), atol=0.01)
 
@@ -200,9 +228,9 @@ def test_an_interruption_leaves_equal_files(audit, manifest, weighted):
     before = [path.read_bytes() for path in files]
     for path in files[1:]:
         path.unlink()
-    trial = Trial.open(audit, prepare(audit, config, "weight", None), config)
+    retraining = Retraining.open(audit, prepare(audit, config, "weight", None), config)
     with reporting_to(Interrupted(2)), pytest.raises(KeyboardInterrupt):
-        trial.train("weight", 0)
+        retraining.train("weight", 0)
     kept = files[0].stat().st_mtime_ns, files[1].stat().st_mtime_ns
     again = verified(audit, config, "weight")
     assert (files[0].stat().st_mtime_ns, files[1].stat().st_mtime_ns) == kept
@@ -213,15 +241,15 @@ def test_an_interruption_leaves_equal_files(audit, manifest, weighted):
 
 def test_other_weights_are_trained_anew(audit, manifest):
     config = tiny_config(manifest)
-    trial = Trial.open(audit, audit, config)
-    trial.train("weight", 0)
+    retraining = Retraining.open(audit, audit, config)
+    retraining.train("weight", 0)
     table, kept = audit.plan / "weights.csv", (audit.plan / "weights.csv").read_text(encoding="utf-8")
     before = answers_path(audit, "weight", 0, 0).read_bytes()
     try:
         rows = [(row["path"], 1.0) for row in csv.DictReader(kept.splitlines())]
         with table.open("w", newline="", encoding="utf-8") as handle:
             csv.writer(handle).writerows([("path", "weight"), *rows])
-        trial.train("weight", 0)
+        retraining.train("weight", 0)
         assert answers_path(audit, "weight", 0, 0).read_bytes() != before
     finally:
         table.write_text(kept, encoding="utf-8")

@@ -12,7 +12,7 @@ from audit.cues.table import load_cues
 from audit.dataset import load_dataset
 from audit.errors import AuditFolderError, ConfigError
 from audit.folder import AuditFolder, write_json, write_text
-from audit.masked import _Places, _why_not, write_masked
+from audit.retouched_copy import _Places, _why_not, write_retouched
 from flows.cli import app
 from tests.planted import draw_dataset, run_audit, tiny_config
 
@@ -20,7 +20,7 @@ from tests.planted import draw_dataset, run_audit, tiny_config
 @pytest.fixture(scope="module")
 def audit(tmp_path_factory) -> AuditFolder:
     """Pictures of which every disc has a black frame."""
-    root = tmp_path_factory.mktemp("masked")
+    root = tmp_path_factory.mktemp("retouched")
     config = tiny_config(draw_dataset(root / "drawn", per_class=12))
     for path in (root / "drawn" / "disc").iterdir():
         inside = np.asarray(Image.open(path))
@@ -38,7 +38,7 @@ def has_border(path) -> bool:
 def test_every_photograph_is_written_and_no_border_is_left(audit, tmp_path):
     dataset = load_dataset(audit)
     assert sum(has_border(dataset.path_of(image)) for image in range(24)) == 12
-    assert write_masked(audit, "border", tmp_path / "out") == (24, 12)
+    assert write_retouched(audit, "border", tmp_path / "out") == (24, 12)
     written = sorted((tmp_path / "out").rglob("*.*"))
     assert [path.relative_to(tmp_path / "out").with_suffix(".png").as_posix() for path in written] == sorted(
         dataset.images["path"]
@@ -59,7 +59,7 @@ def test_the_command_says_what_it_did(audit, tmp_path):
 @pytest.mark.parametrize(("cue", "words"), [("sticker", "a column of the table"), ("boarder", "nearest is 'border'")])
 def test_what_cannot_be_masked_is_said(audit, tmp_path, cue, words):
     with pytest.raises(ConfigError, match=words):
-        write_masked(audit, cue, tmp_path / "out", irrelevant=True)
+        write_retouched(audit, cue, tmp_path / "out", irrelevant=True)
     assert not (tmp_path / "out").exists()
 
 
@@ -71,7 +71,7 @@ def test_other_cues_must_be_declared_irrelevant():
 def test_a_cluster_is_masked_where_the_audit_saw_it(audit, tmp_path):
     clusters = [cue for cue in load_cues(audit).cues if cue.kind == "cluster"]
     for cue in clusters[:1]:
-        written, changed = write_masked(audit, cue.name, tmp_path / "out", irrelevant=True)
+        written, changed = write_retouched(audit, cue.name, tmp_path / "out", irrelevant=True)
         assert written == 24 and changed == load_cues(audit).present(cue).sum()
 
 
@@ -80,13 +80,13 @@ def test_nothing_is_written_over_or_among_the_photographs(audit, tmp_path):
     (tmp_path / "here" / "mine.txt").write_text("mine")
     for out in (tmp_path / "here", tmp_path / "here" / "mine.txt", load_dataset(audit).root / "masked"):
         with pytest.raises(AuditFolderError):
-            write_masked(audit, "border", out)
+            write_retouched(audit, "border", out)
     assert (tmp_path / "here" / "mine.txt").read_text() == "mine"
 
 
 def test_an_unfinished_audit_is_refused(tmp_path):
     with pytest.raises(AuditFolderError, match="no finished audit"):
-        write_masked(AuditFolder(tmp_path), "border", tmp_path / "out")
+        write_retouched(AuditFolder(tmp_path), "border", tmp_path / "out")
 
 
 def test_hostile_names_stay_inside_and_apart(tmp_path):

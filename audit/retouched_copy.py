@@ -1,4 +1,4 @@
-"""The photographs of an audit once more, with one cue taken out: a folder with one subfolder per class."""
+"""The plan's way ``mask``: a copy of an audit's photographs with one cue taken out, one subfolder per class."""
 
 import difflib
 import re
@@ -26,7 +26,7 @@ from audit.retouch import retouch, way_to_mask
 _QUALITY = 95
 
 
-def write_masked(folder: AuditFolder, name: str, out: Path, irrelevant: bool = False) -> tuple[int, int]:
+def write_retouched(folder: AuditFolder, name: str, out: Path, irrelevant: bool = False) -> tuple[int, int]:
     """Write the audit's photographs below ``out`` without the cue called ``name``; return how many, how many changed.
 
     All are saved alike, as JPEG without metadata: were only the changed ones, their encoding would be a new cue. A cue

@@ -1,0 +1,59 @@
+"""``bias-audit check``: are these photographs fit for an audit?"""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from flows.commands.arguments import ConfigFile, ImageRoot, Manifest, Overrides, Photos, Quiet, settings_of
+from flows.outcome import BAD_INPUT, told_errors
+
+if TYPE_CHECKING:
+    from audit.dataset import Inspection
+
+
+def check(
+    photos: Photos = None,
+    manifest: Manifest = None,
+    image_root: ImageRoot = None,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    quiet: Quiet = False,
+) -> None:
+    """Read and judge the photographs only: classes, rejected files, copies. Exit code 2 if they cannot be audited.
+
+    [bold]Examples[/bold]
+
+    bias-audit check photos/
+
+    bias-audit check --manifest images.csv --image-root photos/
+    """
+    with told_errors():
+        from audit.dataset import inspect
+        from audit.progress import reporting_to
+        from flows.terminal import reporter
+
+        settings = settings_of(photos, manifest, image_root, config, overrides)
+        with reporter(quiet) as listener, reporting_to(listener):
+            inspection = inspect(settings)
+        _show_inspection(inspection, quiet)
+    if inspection.problems:
+        raise typer.Exit(BAD_INPUT)
+
+
+def _show_inspection(inspection: "Inspection", quiet: bool) -> None:
+    from flows.terminal import facts_table, say, say_error, show
+
+    if not quiet:
+        counts = [(name, count.accepted, count.rejected) for name, count in inspection.classes.items()]
+        show(facts_table(f"{inspection.name}: images per class", ("class", "accepted", "rejected"), counts))
+        if inspection.rejected:
+            show(facts_table("Rejected files", ("file", "reason"), inspection.rejected))
+        if inspection.cross_class_duplicates:
+            copies = [(", ".join(group),) for group in inspection.cross_class_duplicates]
+            show(facts_table("The same picture in several classes", ("files",), copies))
+        for sentence in inspection.warnings:
+            say(sentence)
+    for sentence in inspection.problems:
+        say_error(sentence)
+    if not inspection.problems:
+        say("These photographs can be audited.")

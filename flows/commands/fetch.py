@@ -1,0 +1,41 @@
+"""``bias-audit fetch``: the model files, brought once."""
+
+from typing import Annotated
+
+import typer
+
+from flows.commands.arguments import ConfigFile, Overrides, Quiet
+from flows.outcome import told_errors
+
+
+def fetch(
+    full_vgg: Annotated[
+        bool, typer.Option("--full-vgg", help="Bring torchvision's whole VGG-16 (528 MB) instead of its small file.")
+    ] = False,
+    words: Annotated[
+        bool, typer.Option("--words", help="Also bring the network (19 MB) that finds words for unnamed clusters.")
+    ] = False,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    quiet: Quiet = False,
+) -> None:
+    """Bring the model files into the cache folder, each checked against its SHA-256. No other command downloads.
+
+    [bold]Examples[/bold]
+
+    bias-audit fetch
+
+    bias-audit fetch --full-vgg --set compute.models=/data/models
+    """
+    with told_errors():
+        from audit.config import load_config, model_folder
+
+        models = model_folder(load_config(config, overrides or ()))
+        from audit.fetch import fetch as fetch_files
+        from audit.progress import reporting_to
+        from flows.terminal import reporter, say
+
+        with reporter(quiet) as listener, reporting_to(listener):
+            paths = fetch_files(models, full_vgg=full_vgg, words=words)
+        for path in paths:
+            say(str(path))
