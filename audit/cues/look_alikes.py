@@ -22,7 +22,7 @@ from audit.cues.cue import GRID, Cue, Role
 from audit.cues.grid import pack_masks
 from audit.explain import pool_under
 from audit.features import read_pooled
-from audit.hiding import control_masks
+from audit.hiding import controls_of
 from audit.pixels import Images
 from audit.progress import track
 from audit.regions import read_descriptors, unpack_masks
@@ -111,7 +111,7 @@ class _Finder:
         weights = torch.stack(masks, 1)
         fine = (interpolate(weights, size=(GRID, GRID), mode="nearest") > 0.5).cpu().numpy()
         seed = self.store.config.seed
-        controls = np.stack([control_masks(some, int(i), seed) for some, i in zip(fine, images, strict=True)])
+        controls = controls_of(fine, images, seed)
         elsewhere = self.store.runtime.to_device(cover(controls, (weights.shape[2], weights.shape[3])))
         return {
             "score": torch.stack(scores, 1).cpu(),
