@@ -201,7 +201,7 @@ def _blocks(network: Network) -> list[nn.Sequential]:
 
 def _label_maps(network: Network, activations: Tensor, labels: Tensor) -> Tensor:
     """Absolute values of the Grad-CAM maps (N, h, w) for the labels (N,), from the activations before the head."""
-    watched = activations.float().requires_grad_()
+    watched = activations.detach().float().requires_grad_()
     return grad_cam(watched, network.head(watched).gather(1, labels[:, None]))[:, 0].abs()
 
 

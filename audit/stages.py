@@ -53,7 +53,7 @@ STAGES = (
     Stage(
         "explain", "audit.explain:build", ("dataset", "detect", "training"), ("model", "attention", "seed"), version=2
     ),
-    Stage("sanity", "audit.sanity:build", ("dataset", "explain"), ("model", "seed")),
+    Stage("sanity", "audit.sanity:build", ("dataset", "explain"), ("model", "seed"), version=2),
     Stage("regions", "audit.regions:build", ("dataset", "explain"), ("attention",)),
     Stage("clusters", "audit.clusters:build", ("detect", "regions"), ("attention", "seed"), version=3),
     Stage(
