@@ -88,10 +88,11 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
         needed = cells(inventory, one) if _is_uneven(verdict) else []
         wanted += needed
         flagged += [one] if verdict.severity in ("high", "medium") and needed else []
+        place = cues.named(cues.place_of(cue))
+        mark = _mark(one.finding, place, config, cues)
         if verdict.severity in _COMPLAINTS:
-            place = cues.named(cues.place_of(cue))
-            marks.setdefault(place.name, _mark(one.finding, place, config, cues))
-        entries.append(_entry(one.finding, verdict, needed, chooser))
+            marks.setdefault(place.name, mark)
+        entries.append(_entry(mark, verdict, needed, chooser))
     write_json(folder.findings, entries)
     return [folder.findings, *write_plan(folder, inventory, flagged, wanted, list(marks.values()))]
 
@@ -170,11 +171,12 @@ def _is_uneven(verdict: Verdict) -> bool:
     return verdict.severity in _COMPLAINTS and difference is not None and abs(difference) >= 0.1
 
 
-def _entry(identifier: str, verdict: Verdict, needed: list[PlanCell], chooser: "_Exemplars") -> dict[str, Any]:
+def _entry(mark: Flagged, verdict: Verdict, needed: list[PlanCell], chooser: "_Exemplars") -> dict[str, Any]:
     cue, label, figures = verdict.cue, verdict.label, verdict.figures
     adds = [cell.sentence() for cell in needed if cell.add]
+    to_mask = mark.cue if mark.how else ""
     return {
-        "id": identifier,
+        "id": mark.finding,
         "cue": cue.name,
         "cue_kind": cue.kind,
         "words": cue.words,
@@ -189,7 +191,7 @@ def _entry(identifier: str, verdict: Verdict, needed: list[PlanCell], chooser: "
         "exemplars": chooser.showing(verdict),
         "counter_exemplars": chooser.against(verdict),
         "cluster": chooser.cluster(cue),
-        "recommendation": sentences.recommendations(cue.words, label, figures, verdict.severity, adds),
+        "recommendation": sentences.recommendations(cue.words, label, figures, verdict.severity, adds, to_mask),
     }
 
 

@@ -84,13 +84,22 @@ def model_sentence(words: str, label: str, figures: Figures, strength: Strength)
     return f"{_verdict(strength)}: {'; '.join(parts)}."
 
 
-def recommendations(words: str, label: str, figures: Figures, severity: Severity, adds: list[str]) -> list[str]:
-    """What to do about a finding."""
+def recommendations(
+    words: str, label: str, figures: Figures, severity: Severity, adds: list[str], mark: str = ""
+) -> list[str]:
+    """What to do about a finding; ``mark`` is the name of a cue that can be masked, or empty."""
     if severity not in ("high", "medium", "low"):
         return []
+    take_off = (
+        f"Take it off the photographs: “bias-audit mask” with this audit's folder, --cue “{mark}” and an --out folder "
+        "writes them all again without it. Audit those before you train on them."
+    )
+    first = [take_off] if mark else []
     if adds:
-        return [*adds, "Until then, train with plan/weights.csv, which gives rare combinations more weight."]
+        last = "Until then, train with plan/weights.csv, which gives rare combinations more weight."
+        return [*first, *adds, last]
     return [
+        *first,
         f"Every class shows {words} about equally often, but it looks different from class to class: "
         f"compare the photographs of this finding and collect “{label}” photographs that look like the others.",
     ]

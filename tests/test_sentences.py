@@ -100,7 +100,14 @@ def test_recommendations():
     (compare,) = recommendations("the hair", "nurse", figures(), "low", [])
     assert is_readable(compare) and "the hair" in compare and "“nurse”" in compare
     for severity in ("cleared", "expected", "not_enough_data"):
-        assert recommendations("the hair", "nurse", figures(), severity, adds) == []
+        assert recommendations("the hair", "nurse", figures(), severity, adds, "border") == []
+
+
+@pytest.mark.parametrize("adds", [[], ["Collect 12 more."]])
+def test_what_can_be_masked_is_to_be_masked_first(adds):
+    first, *others = recommendations("a border", "nurse", figures(), "medium", adds, "border")
+    assert "“bias-audit mask”" in first and "--cue “border”" in first
+    assert others == recommendations("a border", "nurse", figures(), "medium", adds)
 
 
 @pytest.mark.parametrize(("share", "text"), [(0, "0 %"), (1, "100 %"), (0.996, "100 %"), (0.424, "42 %")])
