@@ -52,17 +52,17 @@ class Verdict:
     lowered: bool = False
 
     @property
-    def rank(self) -> tuple[int, bool, int, bool, float, str]:
+    def rank(self) -> tuple[int, bool, bool, int, float, str]:
         """Sort key: gravest first, then marks that the data give away, for no class is made of marks.
 
-        After them what is certain, what has a name, and what can be counted before what only a probe sees.
+        After them what has a name, what is certain, and what can be counted before what only a probe sees.
         """
         leak, shown = self.figures["leakage"]["value"] or 0.5, abs(self.figures["prevalence"].get("difference") or 0)
         effect, gap = self.figures["effect"]["value"] or 0, self.figures["gap"]["value"] or 0
         is_mark = self.cue.role == "mark" and self.data == "strong"
         certain = _LEVELS[self.data] + _LEVELS[self.model]
         weight = shown + max(leak - 0.5, 0) + max(effect, gap, 0)
-        return ORDER.index(self.severity), not is_mark, -certain, self.cue.kind == "cluster", -weight, self.cue.name
+        return ORDER.index(self.severity), not is_mark, self.cue.kind == "cluster", -certain, -weight, self.cue.name
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:

@@ -76,7 +76,7 @@ STAGES = (
         "audit.findings:build",
         ("sanity", "evidence"),
         ("expected_cues", "irrelevant_cues", "dataset.min_images_per_class", "evidence", "report.exemplars"),
-        version=7,
+        version=8,
     ),
     Stage(
         "self-audit",

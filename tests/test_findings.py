@@ -1,0 +1,64 @@
+"""Findings: which comes first, and what a nameless place on the subject itself is worth."""
+
+import pandas as pd
+import pytest
+
+from audit.config import Config
+from audit.cues.cue import Cue
+from audit.evidence.table import KINDS
+from audit.findings import Verdict, _verdict, lower
+
+NOTHING = {"value": None, "low": None, "high": None, "p": None, "p_adjusted": None, "n": 0, "reason": "", "extra": {}}
+
+
+def verdict(name, severity="medium", role="part", kind="detector", data="strong", model="weak", difference=0.4):
+    figures = {kind_: {"value": None} for kind_ in KINDS} | {"prevalence": {"value": 0.6, "difference": difference}}
+    return Verdict(Cue(name, name, role, kind), "a", data, model, severity, figures)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (verdict("face", "high"), verdict("text", "medium", "mark")),
+        (verdict("text", role="mark", model="none"), verdict("face", model="strong", data="weak")),
+        (verdict("background", role="scene", model="none"), verdict("cluster 2", role="scene", kind="cluster")),
+        (verdict("hair", model="weak"), verdict("face", model="none")),
+        (verdict("hair", difference=0.5), verdict("face", difference=-0.4)),
+        (verdict("face"), verdict("hair")),
+    ],
+)
+def test_which_of_two_comes_first(first, second):
+    """Gravest; marks; what has a name; what is certain; what weighs more; the alphabet."""
+    assert first.rank < second.rank
+
+
+def rows(difference):
+    shown = {"difference": difference, "difference_low": difference - 0.1, "difference_high": difference + 0.1}
+    table = [NOTHING | {"kind": kind} for kind in KINDS]
+    table[KINDS.index("prevalence")] |= {"value": 0.8, "low": 0.7, "high": 0.9, "p_adjusted": 0.001, "extra": shown}
+    table[KINDS.index("gap")] |= {"value": 0.2, "low": 0.1, "high": 0.3}
+    return pd.DataFrame(table).astype(dict.fromkeys(("value", "low", "high", "p", "p_adjusted"), float))
+
+
+@pytest.mark.parametrize(
+    ("role", "kind", "severity"),
+    [("scene", "cluster", "high"), ("subject", "cluster", "medium"), ("subject", "detector", "high")],
+)
+def test_a_nameless_place_on_the_subject_itself_is_never_high(role, kind, severity):
+    cue = Cue("cluster 1", "something", role, kind)
+    assert _verdict(cue, "a", rows(0.6), Config(), learned=True).severity == severity
+
+
+def test_a_subject_that_both_classes_show_is_expected():
+    cue = Cue("person", "the person", "subject")
+    assert _verdict(cue, "a", rows(0.0), Config(), learned=True).severity == "expected"
+
+
+def test_lowering_takes_one_step():
+    assert [lower(verdict("face", level)).severity for level in ("high", "medium", "low", "cleared", "expected")] == [
+        "medium",
+        "low",
+        "not_enough_data",
+        "not_enough_data",
+        "expected",
+    ]
