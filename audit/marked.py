@@ -12,11 +12,10 @@ from PIL import Image
 from audit.activations import ActivationStore
 from audit.config import Config, MarkKind
 from audit.cues import detect
-from audit.cues.photo import LONGEST
+from audit.cues.looking import read_shrunk
 from audit.dataset import Dataset, load_dataset
 from audit.folder import AuditFolder, value_digest, write_atomically, write_json, write_table
 from audit.folds import assign_folds
-from audit.images import open_photo
 from audit.pixels import Images
 from audit.planting import Frame, Mark, Pixels, SoftBackground, Sticker, Tag, Tint
 from audit.stock import Stock
@@ -74,7 +73,7 @@ def mark_photographs(store: ActivationStore, cues: list[str], path: Path) -> Mar
     copies = _numbered(labels, dict.fromkeys(settings.kinds), store.config.seed)
     folder, config = AuditFolder(path), _config_of_copies(store.config, cues)
     for place, image in enumerate(chosen):
-        pixels = np.asarray(open_photo(dataset.path_of(int(image)), config.dataset.max_megapixels, LONGEST))
+        pixels = np.asarray(read_shrunk(dataset.path_of(int(image)), config.dataset.max_megapixels).image)
         for version, picture in _versions(
             pixels, {name: numbers[place] for name, numbers in copies.items()}, config.seed
         ):

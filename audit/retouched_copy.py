@@ -12,13 +12,14 @@ from PIL import Image
 
 from audit.config import Config, load_config, model_folder
 from audit.cues.cue import Cue, Detector, Mask
-from audit.cues.photo import LONGEST, Networks, Photo, Pixels
+from audit.cues.looking import read_shrunk
+from audit.cues.photo import Networks, Photo, Pixels
 from audit.cues.registry import choose_detectors
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
 from audit.errors import AuditFolderError, ConfigError, RejectedImage, StageError
 from audit.folder import AuditFolder
-from audit.images import open_photo, read_photo
+from audit.images import open_photo
 from audit.modelfiles import require
 from audit.progress import track
 from audit.retouch import retouch, way_to_mask
@@ -92,7 +93,7 @@ class _Finder:
 
     def _asked(self, detector: Detector, image: int) -> Mask | None:
         """As the audit asked: of the photograph decoded at reduced size, so that the answer is the same."""
-        found = read_photo(self.dataset.path_of(image), self.config.dataset.max_megapixels, LONGEST)
+        found = read_shrunk(self.dataset.path_of(image), self.config.dataset.max_megapixels)
         photo = Photo(np.asarray(found.image), self.networks, str(self.dataset.images["path"].iloc[image]), found.width)
         return detector.detect(photo)[self.cue.name].mask
 

@@ -16,16 +16,14 @@ from audit.config import Config, model_folder
 from audit.cues.answers import Answer, KeptAnswers, detector_key, kept_answers
 from audit.cues.cue import ABSENT, GRID, Cue, Detector, Mask
 from audit.cues.grid import unpack_masks
-from audit.cues.looking import Answers, Job, looking
+from audit.cues.looking import Answers, Job, looking, read_shrunk
 from audit.cues.overlay import OVERLAY, overlay_cues, small_shape
 from audit.cues.overlay_search import find_overlays
 from audit.cues.own import OwnCueDetector
-from audit.cues.photo import LONGEST, Pixels
 from audit.cues.registry import choose_cues, choose_detectors, missing_cues
 from audit.dataset import Dataset, load_dataset
-from audit.errors import AuditFolderError, RejectedImage, StageError
+from audit.errors import AuditFolderError
 from audit.folder import AuditFolder, read_json, value_digest, write_atomically, write_json
-from audit.images import open_photo
 from audit.modelfiles import require
 from audit.progress import note, track
 
@@ -195,7 +193,10 @@ def _add_overlays(folder: AuditFolder, config: Config, dataset: Dataset, others:
     They come behind the ``others``, the detectors' cues: whatever an interrupted run left there is replaced.
     """
     first = ~dataset.images["group"].duplicated().to_numpy(bool)
-    search = find_overlays(lambda image: _as_detectors_see(dataset, config, image), first, config.compute.workers)
+    most = config.dataset.max_megapixels
+    search = find_overlays(
+        lambda image: np.asarray(read_shrunk(dataset.path_of(image), most).image), first, config.compute.workers
+    )
     sizes = dataset.images[["height", "width"]].to_numpy(int)
     answers = [
         Answer.of(
@@ -212,15 +213,6 @@ def _add_overlays(folder: AuditFolder, config: Config, dataset: Dataset, others:
             tensors[name] = np.concatenate([tensors[name][:, : len(others)], added], axis=1)
         _save_shard(path, tensors, text)
     return overlay_cues([search.overlays[place] for place in kept])
-
-
-def _as_detectors_see(dataset: Dataset, config: Config, image: int) -> Pixels:
-    """Raises StageError naming a photograph that can no longer be read."""
-    path = dataset.path_of(image)
-    try:
-        return np.asarray(open_photo(path, config.dataset.max_megapixels, LONGEST))
-    except RejectedImage as error:
-        raise StageError(f"{path}: readable before, but not now ({error}); run the audit again.") from None
 
 
 def _not_seen_by(found: Detections, answers: Sequence[Answer]) -> list[int]:

@@ -21,6 +21,7 @@ from audit.cues.cue import Detector
 from audit.cues.photo import LONGEST, Networks, Photo
 from audit.cues.registry import choose_detectors
 from audit.errors import RejectedImage, StageError
+from audit.images import Photo as Decoded
 from audit.images import read_photo
 
 # Starting a worker takes as long as looking at about this many photographs.
@@ -55,10 +56,7 @@ class Looker:
 
     def look(self, job: Job) -> Answers:
         """The answers asked for. Raises StageError naming the file when it cannot be read or a detector fails."""
-        try:
-            found = read_photo(job.file, self.max_megapixels, LONGEST)
-        except RejectedImage as error:
-            raise StageError(f"{job.file}: readable before, but not now ({error}); run the audit again.") from None
+        found = read_shrunk(job.file, self.max_megapixels)
         photo = Photo(np.asarray(found.image), self.networks, job.path, found.width)
         return {place: self._ask(self.detectors[place], photo, job.file) for place in job.detectors}
 
@@ -70,6 +68,14 @@ class Looker:
             raise StageError(
                 f"{file}: the detector '{detector.name}' failed on this photograph ({error!r}); leave it out."
             ) from error
+
+
+def read_shrunk(file: Path, max_megapixels: float) -> Decoded:
+    """A photograph decoded as detectors see it. Raises StageError naming the file when it can no longer be read."""
+    try:
+        return read_photo(file, max_megapixels, LONGEST)
+    except RejectedImage as error:
+        raise StageError(f"{file}: readable before, but not now ({error}); run the audit again.") from None
 
 
 @contextmanager
