@@ -280,7 +280,7 @@ def test_a_further_look_of_the_same_part_is_told_once(small):
     html = render(changed(small, as_looks)).read_text(encoding="utf-8")
     page = Page(html)
     assert "One possible shortcut found" in page.text
-    assert "So does one other look of the same." in page.text
+    assert "One other look of it stands out as well." in page.text
     assert '<article class="card medium" id="F1"' in html and '<details class="card medium" id="F2"' in html
     assert "Another look of the same part as in F1" in page.text
 
