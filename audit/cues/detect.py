@@ -207,6 +207,8 @@ def _add_overlays(folder: AuditFolder, config: Config, dataset: Dataset, others:
     kept = _not_seen_by(_load(folder, others), answers)
     for path in _shard_paths(folder):
         tensors, text = _read_shard(path, ("image", *_EMPTY)), list(_read_text(path))
+        if not kept and tensors["present"].shape[1] == len(others):
+            continue
         for name, empty in _EMPTY.items():
             rows = [answers[image].tensors[name][kept] for image in tensors["image"]]
             added = np.array(rows, empty.dtype).reshape(len(rows), len(kept), *empty.shape)

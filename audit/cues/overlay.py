@@ -26,6 +26,8 @@ Number = TypeVar("Number", bound=np.generic)
 OVERLAY = "overlay"
 # Photographs are brought to a shorter side of 256 pixels; windows of 128 lie at the corners, edges and in the middle.
 SHORTER, WINDOW = 256, 128
+# A strip of a picture is squashed, for else it would take gigabytes.
+_LONGEST = 1024
 PLACES: tuple[Place, ...] = tuple(product((0.0, 0.5, 1.0), (0.0, 0.5, 1.0)))
 _NEIGHBOURHOOD, _FLAT = 6.0, 2.0
 
@@ -89,9 +91,9 @@ def window(values: NDArray[Number], place: Place) -> NDArray[Number]:
 
 
 def small_shape(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Height and width (h, w) brought to a shorter side of 256."""
-    scale = SHORTER / min(shape)
-    return max(SHORTER, round(shape[0] * scale)), max(SHORTER, round(shape[1] * scale))
+    """Height and width (h, w) brought to a shorter side of 256, and a longer one of at most 1024."""
+    height, width = (min(_LONGEST, round(side * SHORTER / min(shape))) for side in shape)
+    return height, width
 
 
 def _place_words(overlay: Overlay) -> str:
