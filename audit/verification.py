@@ -95,4 +95,4 @@ def judge(balanced: Change) -> tuple[str, str]:
 
 
 def _points(difference: float) -> str:
-    return f"{100 * difference:+.0f}".replace("-", "\N{MINUS SIGN}")
+    return f"{round(100 * difference):+d}".replace("-", "\N{MINUS SIGN}")

@@ -22,7 +22,7 @@ from audit.progress import reporting_to
 from audit.remedy import BASELINE, require_verifiable, weights_under
 from audit.retraining import Retraining, answers_path
 from audit.schemas import schema_text
-from audit.verification import conclude, judge, prepare
+from audit.verification import _points, conclude, judge, prepare
 from flows.cli import app
 from tests.planted import draw_dataset, draw_picture, finished_audit, tiny_config
 
@@ -308,3 +308,7 @@ def test_what_cannot_be_verified_is_told(audit, tmp_path, monkeypatch):
 def test_the_interval_decides(low, high, verdict, words):
     found, sentence = judge(Change(0.7, 0.75, 0.05, low, high, 100))
     assert found == verdict and sentence.startswith(words)
+
+
+def test_no_difference_is_not_negative():
+    assert [_points(value) for value in (-0.004, 0.0, -0.016, 0.021)] == ["+0", "+0", "−2", "+2"]
