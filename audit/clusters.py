@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
+from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
 from audit.attention import cover, mass_on
@@ -146,26 +147,7 @@ def _fit(features: NDArray[np.float64], k: int, seed: int) -> KMeans:
 
 def _agreement(labels: list[NDArray[np.int64]]) -> float:
     pairs = [(a, b) for i, a in enumerate(labels) for b in labels[:i]]
-    return float(np.mean([adjusted_rand(a, b) for a, b in pairs]))
-
-
-def adjusted_rand(first: NDArray[np.integer], second: NDArray[np.integer]) -> float:
-    """Adjusted Rand index (Hubert & Arabie 1985) of two clusterings (n,) of the same rows; 1 is the same, 0 chance.
-
-    Labels are small numbers from 0 on, which is all that scikit-learn's own function spends most of its time to check.
-
-    >>> adjusted_rand(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]))
-    1.0
-    """
-    rows, columns = int(first.max()) + 1, int(second.max()) + 1
-    table = np.bincount(first * columns + second, minlength=rows * columns).reshape(rows, columns)
-    together = int((table**2).sum())
-    only_first, only_second = (int((table.sum(axis) ** 2).sum()) - together for axis in (1, 0))
-    if not only_first and not only_second:
-        return 1.0
-    both, neither = together - len(first), len(first) ** 2 - only_first - only_second - together
-    chance = (both + only_first) * (only_first + neither) + (both + only_second) * (only_second + neither)
-    return 2 * (both * neither - only_first * only_second) / chance
+    return float(np.mean([adjusted_rand_score(a, b) for a, b in pairs]))
 
 
 def _overlap(members: NDArray[np.bool_], references: list[NDArray[np.int64]]) -> float:

@@ -24,7 +24,7 @@ from audit.plan import write_plan
 from audit.progress import note
 from audit.retouch import way_to_mask
 from audit.sanity import maps_are_trusted
-from audit.severity import ORDER, Evidence, Severity, Strength, in_data, in_model, severity
+from audit.severity import FLAGGED, ORDER, Evidence, Severity, Strength, in_data, in_model, severity
 from audit.ways import PlanCell, cells
 
 # What a verdict is worth when the maps failed their own checks: clearing a cue needs maps that can be trusted, too.
@@ -87,7 +87,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
         one = Flagged(f"F{number}", cue.name, cue.words, cues.present(cue), cues.known(cue))
         needed = cells(inventory, one) if _is_uneven(verdict) else []
         wanted += needed
-        flagged += [one] if verdict.severity in ("high", "medium") and needed else []
+        flagged += [one] if verdict.severity in FLAGGED and needed else []
         place = cues.named(cues.place_of(cue))
         mark = _mark(one.finding, place, config, cues)
         if verdict.severity in _COMPLAINTS:
@@ -131,10 +131,7 @@ def _verdict(cue: Cue, label: str, rows: pd.DataFrame, config: Config, learned: 
     if cue.kind == "cluster":
         # It was found as what the model looks at, so that it gets much attention is no news.
         measures["attention"] = _UNMEASURED
-    data: Strength = in_data(measures, cue.role)
-    if cue.kind == "cluster" and cue.role == "subject" and data == "strong":
-        # A part of the very thing that the classes are told apart by, for all we know.
-        data = "weak"
+    data: Strength = in_data(measures, cue.role, nameless=cue.kind == "cluster")
     model: Strength = in_model(measures, data) if learned else "unknown"
     is_subject = cue.role == "subject" and cue.kind == "detector" and data in ("none", "unknown")
     is_look_of = cue.within if cue.kind == "appearance" else ""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from audit.config import MarkKind
 from audit.marked import MARKS, PAIRS, Marked, spread
 from audit.sentences import percent
+from audit.severity import FLAGGED
 from audit.trials import Outcome, Trial
 
 # Each as it is called in "... present in 70 % of one class".
@@ -21,7 +22,6 @@ WORDS: dict[MarkKind, str] = {
     "tint": "a tint of the whole picture",
     "blur": "a blurred background",
 }
-FLAGGED = ("high", "medium")
 _AGREEMENT = 0.5
 
 

@@ -14,6 +14,7 @@ from audit.dataset import Dataset
 from audit.errors import AuditFolderError, ConfigError
 from audit.folder import AuditFolder, read_json
 from audit.plan import safe_path
+from audit.severity import FLAGGED
 
 Strategy = Literal["weight", "drop", "collect"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
@@ -22,7 +23,7 @@ BASELINE = "baseline"
 
 def flagged(audit: AuditFolder) -> list[Mapping[str, Any]]:
     """The findings that the plan is to mend."""
-    return [finding for finding in read_json(audit.findings) if finding["severity"] in ("high", "medium")]
+    return [finding for finding in read_json(audit.findings) if finding["severity"] in FLAGGED]
 
 
 def require_verifiable(audit: AuditFolder, strategy: Strategy, source: Path | None) -> None:

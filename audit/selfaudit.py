@@ -16,9 +16,10 @@ from audit.evidence.intervals import permuted_order, wilson
 from audit.folder import AuditFolder, read_json, write_json
 from audit.marked import mark_photographs
 from audit.pixels import Images
-from audit.power import FLAGGED, measure_power, power_sentence
+from audit.power import measure_power, power_sentence
 from audit.progress import track
 from audit.sanity import maps_are_trusted
+from audit.severity import FLAGGED
 from audit.stages import STAGES, stage_key
 from audit.stock import Stock
 from audit.trials import Outcome, Trial, run_trial

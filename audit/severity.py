@@ -8,6 +8,8 @@ Strength = Literal["strong", "weak", "none", "unknown"]
 Severity = Literal["high", "medium", "low", "cleared", "expected", "not_enough_data"]
 
 ORDER: tuple[Severity, ...] = ("high", "medium", "low", "not_enough_data", "expected", "cleared")
+# What the plan is to mend, and a report holds open.
+FLAGGED: tuple[Severity, ...] = ("high", "medium")
 ALPHA = 0.05
 
 
@@ -103,18 +105,20 @@ def first_told(direct: Strength | None, indirect: Strength | None) -> Strength:
     return direct or indirect or "unknown"
 
 
-def in_data(measures: Mapping[str, Evidence], role: str) -> Strength:
+def in_data(measures: Mapping[str, Evidence], role: str, nameless: bool = False) -> Strength:
     """Whether the cue gives the class away, whatever a model makes of it.
 
     What the photographed subject looks like is what the classes differ in, so its leakage is no evidence. Nor is a leak
     the cue's own where any place of its size leaks as much: ``above_control``, where it is given, is the difference.
+    A ``nameless`` part of the subject may be the very thing that the classes are told apart by: weak at most.
     """
     shown = strength(measures["difference"], DIFFERENCE, tested=True)
     leaks = None if role == "subject" else strength(measures["leakage"], LEAKAGE, tested=True)
     if leaks == "strong" and not _is_own(measures.get("above_control")):
         leaks = "weak"
     told = [level for level in (leaks, shown) if level]
-    return max(told, key=_RISING.index, default="unknown")
+    clearest: Strength = max(told, key=_RISING.index, default="unknown")
+    return "weak" if clearest == "strong" and nameless and role == "subject" else clearest
 
 
 def _is_own(above: Evidence | None) -> bool:

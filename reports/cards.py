@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from audit.folder import AuditFolder, read_table
+from audit.severity import FLAGGED
 from reports.charts import DotPlot, Scale, dot_plot
 from reports.repeats import repeated
 from reports.verdict import SEVERITIES
@@ -14,7 +15,6 @@ from reports.verdict import SEVERITIES
 Record = Mapping[str, Any]
 Box = tuple[float, float, float, float]
 
-OPEN = ("high", "medium")
 # So that a report with many findings stays small: pictures of a closed card, of a cluster, and cards with pictures.
 CLOSED_PICTURES = 3
 CLUSTER_PICTURES = 6
@@ -72,20 +72,17 @@ class Fact:
 class Card:
     """One finding with its pictures (paths) and the cells of the plan that belong to it.
 
-    ``repeats`` is the id of the finding about another look of the same part that comes first, or empty.
+    ``repeats`` is the id of the finding about another look of the same part that comes first, or empty; ``is_open``:
+    the card is to be read, and not only to be looked up.
     """
 
     finding: Record
     repeats: str
+    is_open: bool
     facts: tuple[Fact, ...]
     exemplars: tuple[str, ...]
     counter_exemplars: tuple[str, ...]
     cells: tuple[Record, ...]
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is to be read, and not only to be looked up."""
-        return self.finding["severity"] in OPEN and not self.repeats
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -100,13 +97,14 @@ def cards(record: Record, axes: Mapping[str, Scale], exemplars: int) -> dict[str
     opened = closed = 0
     for finding in record["findings"][:ALL_CARDS]:
         repeats = again.get(finding["id"], "")
-        is_open = finding["severity"] in OPEN and not repeats
+        is_open = finding["severity"] in FLAGGED and not repeats
         opened, closed = opened + is_open, closed + (not is_open)
         shown = (exemplars if opened <= OPEN_CARDS else 0) if is_open else (closed <= CLOSED_CARDS) * CLOSED_PICTURES
         by_severity[finding["severity"]].append(
             Card(
                 finding,
                 repeats,
+                is_open,
                 _facts(finding, axes),
                 tuple(finding["exemplars"][:shown]),
                 tuple(finding["counter_exemplars"][: shown if is_open else 0]),

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from audit.severity import FLAGGED
+
 Record = Mapping[str, Any]
 
 
@@ -29,5 +31,5 @@ def further(record: Record) -> Counter[str]:
     return Counter(
         again[finding["id"]]
         for finding in record["findings"]
-        if finding["id"] in again and finding["severity"] in ("high", "medium")
+        if finding["id"] in again and finding["severity"] in FLAGGED
     )

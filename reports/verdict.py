@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from audit.severity import FLAGGED
 from reports.repeats import further, repeated
 from reports.text import capital, counted, percent
 
@@ -55,7 +56,7 @@ def verdict(record: Record) -> Verdict:
     worst, again = cue_severities(record["findings"]), repeated(record)
     first = [finding for finding in record["findings"] if finding["id"] not in again]
     severity, headline, lead = _headline(cue_severities(first), _looked_for(record))
-    reported = tuple(f for level in ("high", "medium") for f in first if f["severity"] == level)
+    reported = tuple(f for level in FLAGGED for f in first if f["severity"] == level)
     groups, warnings = _groups(record, worst), tuple(_warnings(record))
     return Verdict(severity, headline, lead, reported, further(record), groups, warnings, _alarm(record))
 

@@ -23,7 +23,7 @@ from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
 from audit.folder import AuditFolder, read_json, read_table
 from audit.maps import read_maps
-from audit.severity import ORDER
+from audit.severity import FLAGGED, ORDER
 from tests.bench.audit_cases import GENDER, Case
 from tests.bench.audit_sets import Truth
 
@@ -37,7 +37,6 @@ NAMES: Mapping[str, frozenset[str]] = {
     "soft background": frozenset({"background"}),
     GENDER: frozenset({"face", "hair", "eyes", "glasses", "skin"}),
 }
-FLAGGED = ("high", "medium")
 LEAST_AGREEMENT, SOME_AGREEMENT = 0.5, 0.2
 LEAST_LOCATED, LEAST_OVERLAP, SMALL_CUE = 0.5, 0.2, 0.15
 # A mark that covers more of the picture is everywhere: no place can point at it.

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from audit.evidence.intervals import wilson
+from audit.severity import FLAGGED
 from tests.bench.audit_cases import GENDER, KINDS, PAIRS, PLAIN, Case
-from tests.bench.audit_scores import FLAGGED, NAMES
+from tests.bench.audit_scores import NAMES
 
 Result = tuple[Case, Mapping[str, Any]]
 STRONG = (95, 90, 80)
