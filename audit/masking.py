@@ -14,6 +14,8 @@ from audit import checkpoints
 from audit.activations import ActivationStore, to_half
 from audit.config import Config
 from audit.cues.table import CueTable, load_cues
+from audit.evidence.intervals import ratio_interval
+from audit.evidence.measure import Floats
 from audit.folder import AuditFolder, file_digest, read_table, value_digest, write_table, write_text
 from audit.hiding import both_views, controls_of, mean_colour
 from audit.leaning import leaning_classes
@@ -33,26 +35,29 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     One row per cue, image and filling, with the label's probability (``p_``) and the predicted class (``predicted_``)
     ``before`` hiding, with the cue ``masked`` and with a ``control`` of equal area elsewhere masked. ``filling`` is
     what hides them: a "blur" of what surrounds them, or the "mean" colour of the dataset; the control lies at the same
-    place for both. Where the cue leaves no room for a control nothing is asked: NaN and -1. The weaker of the two
-    effects counts, so the second filling is tried only on cues and classes where the first one had an effect worth
-    reporting.
+    place for both. Where the cue leaves no room for a control nothing is asked: NaN and -1.
 
-    ``masking/<filling>-fold-<f>-<n>.safetensors`` hold what other heads need to be asked the same without a pass
-    through the network: ``masked`` and ``control`` float16 (rows, C), the pretrained activations of these views
+    No question is asked whose answer would hardly matter. ``evidence.min_images`` of a cue and class come first, and
+    the others only if these leave an effect open: stopping for futility alone adds no false alarm (Jennison & Turnbull
+    2000, chapter 10). The weaker of the two fillings' effects counts, so the second one is tried only where the first
+    one had an effect worth reporting.
+
+    ``masking/<filling>-<round>-fold-<f>-<n>.safetensors`` hold what other heads need to be asked the same without a
+    pass through the network: ``masked`` and ``control`` float16 (rows, C), the pretrained activations of these views
     averaged over positions, NaN where nothing was asked. In the order of their names their rows are those of
     ``masking.parquet`` (``read_masked``).
     """
     store = ActivationStore.open(folder, config)
-    cues, before = load_cues(folder), read_table(folder.predictions)
-    chosen = choose_images(cues, store)
+    chosen = choose_images(load_cues(folder), store)
     _forget_other_inputs(folder, chosen, config)
-    colour = mean_colour(store.dataset, config)
-    for filling, fill in zip(FILLINGS, (None, colour), strict=True):
-        pairs = chosen if filling == FILLINGS[0] else _had_effect(chosen, _gathered(folder), store.dataset.labels)
-        with track(f"hiding cues ({filling})", len(pairs)) as advance:
-            for fold in range(config.training.folds):
-                asker = _Asker(store, load_fold(store, fold), cues, before, filling, fill)
-                _ask_fold(asker, pairs[store.dataset.folds[pairs["image"]] == fold], fold, advance)
+    pairs = chosen
+    for filling, colour in zip(FILLINGS, (None, mean_colour(store.dataset, config)), strict=True):
+        early = pairs["rank"] < config.evidence.min_images
+        _ask(store, pairs[early], _Round(filling, 1, colour))
+        more = _wanted(pairs[~early], _gathered(folder, f"{filling}-1"), _is_open, store)
+        _ask(store, more, _Round(filling, 2, colour))
+        pairs = pd.concat([pairs[early], more]).sort_index()
+        pairs = _wanted(pairs, _gathered(folder, filling), _is_worth_reporting, store)
     write_table(folder.masking, _gathered(folder))
     return [folder.masking, *_shards(folder)]
 
@@ -66,6 +71,8 @@ def read_masked(folder: AuditFolder) -> tuple[NDArray[np.float16], NDArray[np.fl
 
 def choose_images(cues: CueTable, store: ActivationStore) -> pd.DataFrame:
     """The (cue, image) pairs to ask about: at random, from different duplicate groups, of every leaning class.
+
+    ``rank`` counts those of one cue and class from 0.
 
     Nothing is asked for looks: hiding one is hiding its cue in some of the images. Nor is anything asked where a class
     has fewer than ``evidence.min_images`` different images of a cue: no effect would be made of the answers.
@@ -81,8 +88,9 @@ def choose_images(cues: CueTable, store: ActivationStore) -> pd.DataFrame:
             images = rng.permutation(np.flatnonzero(present & (dataset.labels == label)))
             first = np.sort(np.unique(dataset.groups[images], return_index=True)[1])
             if len(first) >= settings.evidence.min_images:
-                pairs += [(cue.name, int(image)) for image in images[first][: settings.evidence.effect_images]]
-    table = pd.DataFrame(pairs, columns=["cue", "image"]).astype({"image": "int64"})
+                picked = images[first][: settings.evidence.effect_images]
+                pairs += [(cue.name, int(image), rank) for rank, image in enumerate(picked)]
+    table = pd.DataFrame(pairs, columns=["cue", "image", "rank"]).astype({"image": "int64", "rank": "int64"})
     return table.sort_values(["cue", "image"], ignore_index=True)
 
 
@@ -92,36 +100,68 @@ def masks_of(cues: CueTable, pairs: pd.DataFrame) -> NDArray[np.bool_]:
     return np.concatenate([cues.masks(cues.named(str(cue)), images.to_numpy()) for cue, images in parts])
 
 
-def _had_effect(chosen: pd.DataFrame, asked: pd.DataFrame, labels: NDArray[np.int64]) -> pd.DataFrame:
-    """Those of the ``chosen`` pairs whose cue, in their class, has the least effect that a report would mention."""
-    drops = (asked["p_control"] - asked["p_masked"]).groupby([asked["cue"], labels[asked["image"]]]).mean()
-    worth = set(drops.index[drops >= EFFECT.weak])
-    wanted = [pair in worth for pair in zip(chosen["cue"], labels[chosen["image"]], strict=True)]
-    return chosen[np.array(wanted, bool)]
+def _wanted(
+    pairs: pd.DataFrame, asked: pd.DataFrame, wanted: Callable[[Floats, Config], bool], store: ActivationStore
+) -> pd.DataFrame:
+    """Those of the ``pairs`` whose cue and class are ``wanted`` for what hiding did: drops (n,), n > 0."""
+    labels, asked = store.dataset.labels, asked[asked["p_masked"].notna()]
+    drops = (asked["p_control"] - asked["p_masked"]).groupby([asked["cue"], labels[asked["image"]]])
+    kept = {pair for pair, values in drops if wanted(values.to_numpy(np.float64), store.config)}
+    return pairs[[pair in kept for pair in zip(pairs["cue"], labels[pairs["image"]], strict=True)]]
 
 
-def _ask_fold(asker: "_Asker", chosen: pd.DataFrame, fold: int, advance: Callable[[int], None]) -> None:
-    for number, start in enumerate(range(0, len(chosen), _PART)):
-        path = asker.store.folder / "masking" / f"{asker.filling}-fold-{fold}-{number:05d}.parquet"
-        pairs = chosen.iloc[start : start + _PART]
-        if not path.exists():
-            asker.write(pairs, path)
-        advance(len(pairs))
+def _is_open(drops: Floats, config: Config) -> bool:
+    """Whether more images may show an effect: these are too few, do not rule it out, or hint at it."""
+    if len(drops) < config.evidence.min_images:
+        return True
+    alone, settings = np.arange(len(drops)), config.evidence
+    low, high = ratio_interval(drops, np.ones(len(drops)), alone, settings.resamples, config.seed)
+    # The mean is more than half way from nothing to what would be certain.
+    hint = drops.mean() > (high - low) / 4
+    return hint or high >= EFFECT.ruled_out
+
+
+def _is_worth_reporting(drops: Floats, config: Config) -> bool:
+    return float(drops.mean()) >= EFFECT.weak
+
+
+def _ask(store: ActivationStore, pairs: pd.DataFrame, round: "_Round") -> None:
+    cues, before = load_cues(store.folder), read_table(store.folder.predictions)
+    with track(f"hiding cues ({round.name})", len(pairs)) as advance:
+        for fold in range(store.config.training.folds):
+            asker = _Asker(store, load_fold(store, fold), cues, before, round)
+            chosen = pairs[store.dataset.folds[pairs["image"]] == fold]
+            for number, start in enumerate(range(0, len(chosen), _PART)):
+                path = store.folder / "masking" / f"{round.name}-fold-{fold}-{number:05d}.parquet"
+                part = chosen.iloc[start : start + _PART]
+                if not path.exists():
+                    asker.write(part, path)
+                advance(len(part))
+
+
+@dataclass(frozen=True)
+class _Round:
+    """What is hidden is filled with ``colour`` (3,), 0..255, or without it with a blur."""
+
+    filling: str
+    number: int
+    colour: NDArray[np.float64] | None = None
+
+    @property
+    def name(self) -> str:
+        """How its files begin."""
+        return f"{self.filling}-{self.number}"
 
 
 @dataclass(frozen=True)
 class _Asker:
-    """Asks the network of one fold about that fold's images, ``before`` being what it said of them.
-
-    What is hidden is filled with ``colour``, or without it with a blur.
-    """
+    """Asks the network of one fold about that fold's images, ``before`` being what it said of them."""
 
     store: ActivationStore
     network: Network
     cues: CueTable
     before: pd.DataFrame
-    filling: str
-    colour: NDArray[np.float64] | None
+    round: _Round
 
     def write(self, pairs: pd.DataFrame, path: Path) -> None:
         """Ask about some (cue, image) pairs; the table is written last, as a sign of being done."""
@@ -129,7 +169,7 @@ class _Asker:
         masks = masks_of(self.cues, pairs)
         controls = controls_of(masks[:, None], images, self.store.config.seed)[:, 0]
         room = np.array(controls.any((1, 2)))
-        colours = [self.colour] * int(room.sum())
+        colours = [self.round.colour] * int(room.sum())
         views = both_views(self.store.dataset, self.store.config, images[room], masks[room], controls[room], colours)
         probabilities, pooled = (self._spread(answers, room) for answers in self._predict(views))
         tensors = {name: torch.from_numpy(pooled[:, view].copy()) for view, name in enumerate(_VIEWS)}
@@ -160,14 +200,18 @@ class _Asker:
         labels, before = self.store.dataset.labels[images], self.before.loc[images]
         p = probabilities[np.arange(len(pairs)), :, labels]
         predicted = np.where(np.isfinite(p[:, :1]), probabilities.argmax(2), -1)
-        return pairs.reset_index(drop=True).assign(
-            filling=self.filling,
-            p_before=before["p_label"].to_numpy(np.float64),
-            p_masked=p[:, 0].astype(np.float64),
-            p_control=p[:, 1].astype(np.float64),
-            predicted_before=np.stack(before["probabilities"]).argmax(1),
-            predicted_masked=predicted[:, 0],
-            predicted_control=predicted[:, 1],
+        return (
+            pairs[["cue", "image"]]
+            .reset_index(drop=True)
+            .assign(
+                filling=self.round.filling,
+                p_before=before["p_label"].to_numpy(np.float64),
+                p_masked=p[:, 0].astype(np.float64),
+                p_control=p[:, 1].astype(np.float64),
+                predicted_before=np.stack(before["probabilities"]).argmax(1),
+                predicted_masked=predicted[:, 0],
+                predicted_control=predicted[:, 1],
+            )
         )
 
 
@@ -179,13 +223,14 @@ def no_answers() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})
 
 
-def _gathered(folder: AuditFolder) -> pd.DataFrame:
-    parts = [read_table(path.with_suffix(".parquet")) for path in _shards(folder)]
+def _gathered(folder: AuditFolder, rounds: str = "") -> pd.DataFrame:
+    """The answers of all rounds, or of those whose names begin so."""
+    parts = [read_table(path.with_suffix(".parquet")) for path in _shards(folder, rounds)]
     return pd.concat(parts, ignore_index=True) if parts else no_answers()
 
 
-def _shards(folder: AuditFolder) -> list[Path]:
-    return sorted((folder / "masking").glob("*-fold-*.safetensors"))
+def _shards(folder: AuditFolder, rounds: str = "") -> list[Path]:
+    return sorted((folder / "masking").glob(f"{rounds}*-fold-*.safetensors"))
 
 
 def _forget_other_inputs(folder: AuditFolder, chosen: pd.DataFrame, config: Config) -> None:

@@ -51,7 +51,7 @@ STAGES = (
     Stage("features", "audit.features:build", ("dataset",), ("model", "training.flips", "compute.cache_gb", "seed")),
     Stage("training", "audit.training:build", ("dataset", "features"), ("model", "training", "seed")),
     Stage(
-        "explain", "audit.explain:build", ("dataset", "detect", "training"), ("model", "attention", "seed"), version=2
+        "explain", "audit.explain:build", ("dataset", "detect", "training"), ("model", "attention", "seed"), version=3
     ),
     Stage("sanity", "audit.sanity:build", ("dataset", "explain"), ("model", "seed"), version=2),
     Stage("regions", "audit.regions:build", ("dataset", "explain"), ("attention",)),
@@ -61,16 +61,16 @@ STAGES = (
         "audit.cues.table:build",
         ("detect", "explain", "clusters"),
         ("attention", "evidence", "seed"),
-        version=5,
+        version=6,
     ),
     Stage(
         "masking",
         "audit.masking:build",
         ("training", "cues"),
-        ("evidence.effect_images", "evidence.min_images", "seed"),
-        version=4,
+        ("evidence.effect_images", "evidence.min_images", "evidence.resamples", "seed"),
+        version=5,
     ),
-    Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed"), version=7),
+    Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed"), version=8),
     Stage(
         "findings",
         "audit.findings:build",
