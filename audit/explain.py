@@ -1,7 +1,8 @@
 """Explaining every image by the model that did not train on it: maps, predictions and descriptors from one pass."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -22,8 +23,11 @@ from audit.hiding import controls_of
 from audit.maps import shard_paths
 from audit.models import Network
 from audit.pixels import Images
+from audit.pooling import pool_under, pool_views
 from audit.progress import track
 from audit.training import fold_path, load_fold
+
+PooledCues = Callable[[Images, Tensor], Mapping[str, Tensor]]
 
 SHARD = 128
 
@@ -34,19 +38,20 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     Each shard holds, for up to 128 images of one fold: ``image``; ``label_map`` and ``predicted_map``, signed Grad-CAM
     maps float16 (n, h, w); ``probabilities`` float32 (n, classes); ``regions`` float16 (n, max_regions, C), the
     pretrained activations averaged under the map within each region of the label's map; ``inside``, ``rest`` and
-    ``control`` float16 (n, K, C), the pretrained activations averaged inside each detector's cue, outside it, and
-    inside the control of equal size and shape elsewhere (``hiding.control_mask``; zeros where there is no room).
+    ``control`` float16 (n, K, C), the pretrained activations pooled inside each detector's cue, outside it, and inside
+    the control of equal size and shape elsewhere (``pooling.pool_views``, ``hiding.control_mask``; zeros where there is
+    no room).
     A killed run goes on at the shard it was in.
     """
-    return explain(ActivationStore.open(folder, config))
+    store = ActivationStore.open(folder, config)
+    return explain(store, partial(pool_cues, store, load_detections(folder)))
 
 
-def explain(store: ActivationStore) -> list[Path]:
-    """As ``build``, from a store that is open."""
+def explain(store: ActivationStore, pooled: PooledCues) -> list[Path]:
+    """As ``build``, from a store that is open; ``pooled`` gives what ``pool_cues`` does."""
     folder, config = store.folder, store.config
-    detections = load_detections(folder)
     with track("explaining", len(store.dataset.images)) as advance:
-        written = [_explain_fold(store, detections, fold, advance) for fold in range(config.training.folds)]
+        written = [_explain_fold(store, pooled, fold, advance) for fold in range(config.training.folds)]
     for stale in set(shard_paths(folder)) - set(chain.from_iterable(written)):
         stale.unlink()
     write_table(folder.predictions, _predictions(store))
@@ -60,15 +65,17 @@ def read_shards(folder: AuditFolder, *names: str) -> Iterator[tuple[Images, list
             yield shard.get_tensor("image"), [shard.get_tensor(name) for name in names]
 
 
-def pool_under(activations: Tensor, weights: Tensor) -> Tensor:
-    """Average activations (N, C, h, w) under K weightings (N, K, h, w) >= 0: (N, K, C), zero where all weights are."""
-    total = weights.sum((2, 3)).clamp(min=1e-8)
-    return torch.einsum("nchw,nkhw->nkc", activations, weights) / total[:, :, None]
+def pool_cues(
+    store: ActivationStore, detections: Detections, images: Images, pretrained: Tensor
+) -> Mapping[str, Tensor]:
+    """``inside``, ``rest`` and ``control`` of ``build`` for some images, from pretrained activations (n, C, h, w)."""
+    masks = detections.masks(images)
+    controls = controls_of(masks, images, store.config.seed)
+    inside, control = (store.runtime.to_device(cover(some, pretrained.shape[2:])) for some in (masks, controls))
+    return pool_views(pretrained, inside, control)
 
 
-def _explain_fold(
-    store: ActivationStore, detections: Detections, fold: int, advance: Callable[[int], None]
-) -> list[Path]:
+def _explain_fold(store: ActivationStore, pooled: PooledCues, fold: int, advance: Callable[[int], None]) -> list[Path]:
     images = np.flatnonzero(store.dataset.folds == fold)
     key = _key(store, fold)
     explainer: _Explainer | None = None
@@ -77,7 +84,7 @@ def _explain_fold(
         shard = images[start : start + SHARD]
         path = store.folder.explain / f"fold-{fold}-{number:05d}.safetensors"
         if checkpoints.load_header(path).get("key") != key:
-            explainer = explainer or _Explainer(store, load_fold(store, fold), detections)
+            explainer = explainer or _Explainer(store, load_fold(store, fold), pooled)
             checkpoints.save_tensors(path, explainer.shard(shard), {"key": key})
         paths.append(path)
         advance(len(shard))
@@ -87,14 +94,16 @@ def _explain_fold(
 def _key(store: ActivationStore, fold: int) -> str:
     attention = store.config.attention.model_dump(mode="json")
     detected = file_digest(store.folder.detections / "detectors.json")
-    return value_digest(file_digest(fold_path(store.folder, fold)), detected, attention, store.config.seed, "control")
+    return value_digest(
+        file_digest(fold_path(store.folder, fold)), detected, attention, store.config.seed, "cubic mean"
+    )
 
 
 @dataclass(frozen=True)
 class _Explainer:
     store: ActivationStore
     network: Network
-    detections: Detections
+    pooled: PooledCues
 
     def shard(self, images: Images) -> dict[str, Tensor]:
         """Everything that is stored for some images of the network's fold."""
@@ -110,17 +119,13 @@ class _Explainer:
         scores, of_both = look(
             self.store.runtime, self.network, trunk, lambda scores: torch.stack([labels, scores.argmax(1)], 1)
         )
-        maps, masks = torch.from_numpy(to_half(of_both)), self.detections.masks(images)
-        controls = controls_of(masks, images, self.store.config.seed)
-        coverage, elsewhere = (self.store.runtime.to_device(cover(some, maps.shape[2:])) for some in (masks, controls))
+        maps = torch.from_numpy(to_half(of_both))
         return {
             "label_map": maps[:, 0],
             "predicted_map": maps[:, 1],
             "probabilities": scores.softmax(1).cpu(),
-            "regions": self._half(pool_under(pretrained, self._region_weights(maps[:, 0]))),
-            "inside": self._half(pool_under(pretrained, coverage)),
-            "rest": self._half(pool_under(pretrained, 1 - coverage)),
-            "control": self._half(pool_under(pretrained, elsewhere)),
+            "regions": torch.from_numpy(to_half(pool_under(pretrained, self._region_weights(maps[:, 0])))),
+            **self.pooled(images, pretrained),
         }
 
     def _region_weights(self, maps: Tensor) -> Tensor:
@@ -131,9 +136,6 @@ class _Explainer:
             for rank, region in enumerate(find_regions(saliency, settings)):
                 weights[row, rank] = saliency * region.mask
         return self.store.runtime.to_device(weights)
-
-    def _half(self, tensor: Tensor) -> Tensor:
-        return torch.from_numpy(to_half(tensor))
 
 
 def _predictions(store: ActivationStore) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """Photographs with all that trials need of them and that no label changes, each part worked out once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from audit.masking import read_masked
 from audit.pixels import Images
 from audit.progress import track
 
+T = TypeVar("T")
 Explained = tuple[NDArray[np.float16], NDArray[np.float32]]
 
 
@@ -45,6 +46,7 @@ class Stock:
     textures: Mapping[str, Views]
     masked: Masked | None
     _explained: dict[int, Explained] = field(default_factory=dict, repr=False)
+    _known: dict[tuple[bytes, bytes], Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, store: ActivationStore, images: Images) -> Self:
@@ -60,6 +62,14 @@ class Stock:
     def rows(self, images: Images) -> NDArray[np.intp]:
         """Where some of the images are among all of them."""
         return np.searchsorted(self.images, images)
+
+    def once(self, images: Images, name: bytes, work: Callable[[], T]) -> T:
+        """What ``work`` makes of some of the images, by name: done for the first trial of just these images."""
+        key = (images.tobytes(), name)
+        if key not in self._known:
+            self._known[key] = work()
+        known: T = self._known[key]
+        return known
 
     def explained(self, images: Images) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
         """The explained layer of the pretrained network, (len(images), C, h, w), and its averages (len(images), C)."""

@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from audit import checkpoints, clusters, findings, regions
 from audit.activations import ActivationStore, save_array
 from audit.config import Config, parse_config
-from audit.cues.detect import SHARD, shard_path
-from audit.cues.table import load_cues, tabulate
+from audit.cues.detect import SHARD, load_detections, shard_path
+from audit.cues.table import load_cues, looks_of, tabulate
 from audit.dataset import load_dataset
 from audit.evidence.table import Measurer, measure_all
-from audit.explain import explain
+from audit.explain import explain, pool_cues
 from audit.folder import AuditFolder, read_json, read_table, value_digest, write_json, write_table
 from audit.masking import no_answers
 from audit.models import Backbone, GapHead, Origin
@@ -94,11 +94,16 @@ def run_trial(stock: Stock, trial: Trial, trusted: bool, path: Path) -> Outcome:
 def _audit(stock: Stock, trial: Trial, store: ActivationStore) -> None:
     """The stages from the training to the findings, but for those that would need the network again."""
     folder, config = store.folder, store.config
+    detections = load_detections(folder)
+
+    def pooled(images: Images, pretrained: Tensor) -> Mapping[str, Tensor]:
+        return stock.once(trial.images, images.tobytes(), lambda: pool_cues(store, detections, images, pretrained))
+
     train(store)
-    explain(store)
+    explain(store, pooled)
     regions.build(folder, config)
     clusters.build(folder, config)
-    tabulate(store)
+    tabulate(store, stock.once(trial.images, b"looks", lambda: looks_of(store)))
     write_table(folder.masking, _asked_again(stock, trial, store))
     rows = stock.rows(trial.images)
     seen = {name: (a[rows], b[rows], c[rows]) for name, (a, b, c) in stock.textures.items()}

@@ -8,7 +8,6 @@ import torch
 from audit import checkpoints, regions
 from audit.attention import find_regions
 from audit.config import Config
-from audit.explain import pool_under
 from audit.folder import AuditFolder, read_table, write_table
 from audit.regions import read_descriptors, unpack_masks
 
@@ -79,14 +78,3 @@ def test_no_regions_at_all(folder):
     assert len(table) == 0 and set(regions.COLUMNS) < set(table.columns)
     assert unpack_masks(table, SHAPE).shape == (0, *SHAPE)
     assert read_descriptors(folder, table).shape == (0, 2)
-
-
-def test_pooling_under_weights_is_a_weighted_mean():
-    rng = np.random.default_rng(0)
-    activations, weights = rng.random((2, 3, 4, 5)), rng.random((2, 2, 4, 5)) * (rng.random((2, 2, 4, 5)) < 0.5)
-    weights[1, 1] = 0
-    pooled = pool_under(torch.from_numpy(activations), torch.from_numpy(weights)).numpy()
-    for image, k in ((0, 0), (0, 1), (1, 0)):
-        expected = [np.average(channel, weights=weights[image, k]) for channel in activations[image]]
-        np.testing.assert_allclose(pooled[image, k], expected)
-    assert (pooled[1, 1] == 0).all()

@@ -58,7 +58,7 @@ def find_looks(
 ) -> list[Looks]:
     """The looks of every part (but for parts of parts) that four of five images show and whose groups are stable.
 
-    ``inside`` gives the pretrained activations averaged inside a cue, (images, C).
+    ``inside`` gives the pretrained activations pooled inside a cue, (images, C).
     """
     found, parts = [], {cue.name for cue in detections.cues if cue.role == "part"}
     for cue in detections.cues:

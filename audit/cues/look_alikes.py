@@ -15,15 +15,15 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, cosine_similarity, interpolate
 
 from audit import checkpoints
-from audit.activations import SHARD, ActivationStore, to_half
+from audit.activations import SHARD, ActivationStore
 from audit.attention import cover
 from audit.clusters import Cluster
 from audit.cues.cue import GRID, Cue, Role
 from audit.cues.grid import pack_masks
-from audit.explain import pool_under
 from audit.features import read_pooled
 from audit.hiding import controls_of
 from audit.pixels import Images
+from audit.pooling import pool_under, pool_views
 from audit.progress import track
 from audit.regions import read_descriptors, unpack_masks
 
@@ -81,8 +81,8 @@ def write_look_alikes(store: ActivationStore, sought: Sequence[LookAlike], folde
     Shards hold ``image``; ``score`` float32 (n, K), the cosine similarity of the place that resembles the cluster
     most (of its own place, if it never moves), -1..1, after the dataset's mean activation is subtracted; ``masks``
     uint8 (n, K, GRID * GRID / 8), that place packed to bits; ``inside``, ``rest`` and ``control`` float16 (n, K, C),
-    pretrained activations averaged inside it, outside, and inside the control of equal size elsewhere (zeros where
-    there is no room for one).
+    pretrained activations pooled inside it, outside, and inside the control of equal size elsewhere (zeros where there
+    is no room for one).
     """
     for stale in folder.glob("shard-*.safetensors"):
         stale.unlink()
@@ -116,9 +116,7 @@ class _Finder:
         return {
             "score": torch.stack(scores, 1).cpu(),
             "masks": torch.from_numpy(pack_masks(fine)),
-            "inside": torch.from_numpy(to_half(pool_under(activations, weights))),
-            "rest": torch.from_numpy(to_half(pool_under(activations, 1 - weights))),
-            "control": torch.from_numpy(to_half(pool_under(activations, elsewhere))),
+            **pool_views(activations, weights, elsewhere),
         }
 
     def _find(self, activations: Tensor, index: int) -> tuple[Tensor, Tensor]:

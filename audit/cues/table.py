@@ -1,6 +1,6 @@
 """All cues side by side: found by detectors, their looks, named by attributes, or met as clusters of attention."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -36,13 +36,18 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     cue has no place in the picture. ``present`` is null where it is unknown: an attribute, or the look of what is not
     in the picture.
     """
-    return tabulate(ActivationStore.open(folder, config))
+    store = ActivationStore.open(folder, config)
+    return tabulate(store, looks_of(store))
 
 
-def tabulate(store: ActivationStore) -> list[Path]:
-    """As ``build``, from a store that is open."""
+def looks_of(store: ActivationStore) -> list[Looks]:
+    """The looks of what detectors found in a store's photographs; no label changes them."""
+    return find_looks(store.dataset, store.config, load_detections(store.folder), partial(_pooled_in, store.folder))
+
+
+def tabulate(store: ActivationStore, looks: Sequence[Looks]) -> list[Path]:
+    """As ``build``, from a store that is open and its looks."""
     folder, config, dataset = store.folder, store.config, store.dataset
-    looks = find_looks(dataset, config, load_detections(folder), partial(_pooled_in, folder))
     write_json(folder.looks, [one.entry(dataset, config.seed) for one in looks])
     seen = _detected(folder)
     tables = [seen, _look_alikes(store), _looks(looks, seen[1])]
@@ -99,7 +104,7 @@ class CueTable:
         return np.unpackbits(packed, axis=1).astype(bool).reshape(-1, GRID, GRID)
 
     def pooled(self, cue: Cue) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Pretrained activations averaged inside a cue that has a place and outside it, float32 (images, C) each."""
+        """Pretrained activations pooled inside a cue that has a place and outside it, float32 (images, C) each."""
         return self._pooled(cue, "inside"), self._pooled(cue, "rest")
 
     def pooled_control(self, cue: Cue) -> NDArray[np.float32]:
@@ -150,7 +155,7 @@ def _look_alikes(store: ActivationStore) -> tuple[list[Cue], pd.DataFrame]:
     return [one.cue for one in sought], _concat(rows)
 
 
-def _looks(found: list[Looks], seen: pd.DataFrame) -> tuple[list[Cue], pd.DataFrame]:
+def _looks(found: Sequence[Looks], seen: pd.DataFrame) -> tuple[list[Cue], pd.DataFrame]:
     """Rows of the looks: a look is where its cue is, in the images that have it."""
     rows = []
     for looks in found:

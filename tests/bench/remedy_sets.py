@@ -20,10 +20,10 @@ from audit.cues.grid import to_grid
 from audit.dataset import Dataset
 from audit.evidence.intervals import benjamini_hochberg
 from audit.evidence.prevalence import prevalence
-from audit.explain import pool_under
 from audit.folder import AuditFolder
 from audit.pixels import Images
 from audit.planting import Watermark
+from audit.pooling import pool_strong_under
 from audit.severity import DIFFERENCE, Evidence, strength
 from audit.stages import STAGES, run_stage
 from audit.weighting import rake, shopping_list
@@ -185,7 +185,7 @@ class _PartlySeen(Detections):
 
 
 def inside_path(store: ActivationStore) -> Path:
-    """Where the pretrained activations averaged inside every detector's cue are kept, float16 (n, K, C)."""
+    """Where the pretrained activations pooled inside every detector's cue are kept, float16 (n, K, C)."""
     return store.folder / "inside.npy"
 
 
@@ -271,7 +271,7 @@ def _keep_inside(store: ActivationStore, seen: Detections) -> None:
     for batch, trunk in store.batches(np.arange(len(store.dataset.images)), store.config.compute.batch_size):
         pretrained = store.backbone.tail(trunk).float()
         coverage = store.runtime.to_device(cover(seen.masks(batch), pretrained.shape[2:]))
-        pooled.append(pool_under(pretrained, coverage).half().numpy())
+        pooled.append(pool_strong_under(pretrained, coverage).half().numpy())
     np.save(inside_path(store), np.concatenate(pooled))
 
 
