@@ -1,9 +1,13 @@
 """Textures tell areas apart by their pixels, and see nothing of what lies beside them."""
 
+import cv2
 import numpy as np
+import pytest
 
 from audit.evidence.leakage import leakage
-from audit.evidence.texture import texture
+from audit.evidence.texture import DIMENSIONS, texture
+
+EVERYWHERE = np.ones((56, 56), bool)
 
 
 def picture(rng: np.random.Generator, snow: bool, wolf: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -16,20 +20,64 @@ def picture(rng: np.random.Generator, snow: bool, wolf: bool) -> tuple[np.ndarra
     return pixels, mask
 
 
-def auc(shares: tuple[float, float]) -> float:
-    rng = np.random.default_rng(0)
-    labels = np.arange(120) % 2 == 0
-    rows = [texture(*picture(rng, rng.random() < shares[0 if wolf else 1], bool(wolf))) for wolf in labels]
-    inside, nothing = np.stack(rows), np.zeros((120, 1))
-    groups = np.arange(120)
+def place(rng: np.random.Generator) -> np.ndarray:
+    """A plain wall or a ward full of things, with a little noise."""
+    pixels = np.full((112, 112, 3), rng.integers(60, 200, 3), float)
+    if rng.random() < 0.5:
+        for y, x in rng.integers(0, 100, (60, 2)):
+            pixels[y : y + rng.integers(4, 30), x : x + rng.integers(4, 30)] = rng.integers(0, 256, 3)
+    return np.clip(pixels + rng.normal(0, rng.uniform(1, 4), pixels.shape), 0, 255).astype(np.uint8)
+
+
+def blurred_below(pixels: np.ndarray, edge: int, rng: np.random.Generator) -> np.ndarray:
+    """The picture with all rows from ``edge`` on out of focus."""
+    soft = pixels.copy()
+    soft[edge:] = cv2.GaussianBlur(pixels, (0, 0), rng.uniform(1.5, 5))[edge:]
+    return soft
+
+
+def auc(rows: list[np.ndarray], labels: np.ndarray) -> float:
+    groups = np.arange(len(labels))
+    inside, nothing = np.stack(rows), np.zeros((len(labels), 1))
     value = leakage(inside, nothing, labels, groups, groups // 2 % 3, 0, resamples=100, permutations=50).value
     assert value is not None
     return value
 
 
+def snow_auc(shares: tuple[float, float]) -> float:
+    rng = np.random.default_rng(0)
+    labels = np.arange(120) % 2 == 0
+    return auc([texture(*picture(rng, rng.random() < shares[0 if wolf else 1], bool(wolf))) for wolf in labels], labels)
+
+
+def blur_auc(shares: tuple[float, float], edge: int) -> float:
+    rng = np.random.default_rng(3)
+    labels = np.arange(120) % 2 == 0
+    soft = rng.random(len(labels)) < np.where(labels, *shares)
+    scenes = [place(rng) for _ in labels]
+    looks = [blurred_below(scene, edge, rng) if is_soft else scene for scene, is_soft in zip(scenes, soft, strict=True)]
+    return auc([texture(scene, EVERYWHERE) for scene in looks], labels)
+
+
 def test_snow_behind_wolves_leaks_and_snow_behind_both_does_not():
-    assert auc((0.95, 0.05)) > 0.85
-    assert auc((0.5, 0.5)) < 0.65
+    assert snow_auc((0.95, 0.05)) > 0.85
+    assert snow_auc((0.5, 0.5)) < 0.65
+
+
+@pytest.mark.parametrize("edge", [0, 60])
+def test_blur_leaks_be_the_places_plain_or_full_and_half_of_each_sharp(edge):
+    assert blur_auc((1, 0), edge) > 0.95
+    assert 0.7 < blur_auc((0.8, 0.2), edge) < 0.9
+    assert 0.4 < blur_auc((0.5, 0.5), edge) < 0.6
+
+
+def test_contrast_lowers_the_detail_but_not_its_change_from_octave_to_octave():
+    rng = np.random.default_rng(4)
+    pixels = cv2.GaussianBlur(rng.integers(0, 256, (224, 224, 3), dtype=np.uint8), (0, 0), 1)
+    faint = (pixels // 2 + 64).astype(np.uint8)
+    full, half = (texture(some, EVERYWHERE)[-19:] for some in (pixels, faint))
+    np.testing.assert_allclose(full[:4] - half[:4], np.log(2), atol=0.15)
+    np.testing.assert_allclose(full[4:], half[4:], atol=0.15)
 
 
 def test_sees_nothing_outside_the_mask():
@@ -54,3 +102,10 @@ def test_a_mask_too_thin_to_be_shrunk_is_taken_whole():
     line[25:27, 10:45] = True
     mean_lightness, spread = texture(pixels, line)[[0, 3]]
     assert mean_lightness > 230 and spread == 0
+
+
+@pytest.mark.parametrize("side", [8, 33, 100, 224])
+def test_pictures_of_any_side_have_a_descriptor_of_one_length(side):
+    pixels = np.random.default_rng(2).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    row = texture(pixels, EVERYWHERE)
+    assert row.shape == (DIMENSIONS,) and np.isfinite(row).all()
