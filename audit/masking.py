@@ -107,7 +107,8 @@ def _wanted(
     labels, asked = store.dataset.labels, asked[asked["p_masked"].notna()]
     drops = (asked["p_control"] - asked["p_masked"]).groupby([asked["cue"], labels[asked["image"]]])
     kept = {pair for pair, values in drops if wanted(values.to_numpy(np.float64), store.config)}
-    return pairs[[pair in kept for pair in zip(pairs["cue"], labels[pairs["image"]], strict=True)]]
+    of_these = [pair in kept for pair in zip(pairs["cue"], labels[pairs["image"]], strict=True)]
+    return pairs[np.array(of_these, bool)]
 
 
 def _is_open(drops: Floats, config: Config) -> bool:
