@@ -50,14 +50,13 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     store = ActivationStore.open(folder, config)
     chosen = choose_images(load_cues(folder), store)
     _forget_other_inputs(folder, chosen, config)
-    pairs = chosen
     for filling, colour in zip(FILLINGS, (None, mean_colour(store.dataset, config)), strict=True):
-        early = pairs["rank"] < config.evidence.min_images
-        _ask(store, pairs[early], _Round(filling, 1, colour))
-        more = _wanted(pairs[~early], _gathered(folder, f"{filling}-1"), _is_open, store)
-        _ask(store, more, _Round(filling, 2, colour))
-        pairs = pd.concat([pairs[early], more]).sort_index()
-        pairs = _wanted(pairs, _gathered(folder, filling), _is_worth_reporting, store)
+        early = chosen["rank"] < config.evidence.min_images
+        _ask(store, chosen[early], f"{filling}-1", colour)
+        late = _wanted(chosen[~early], _gathered(folder, f"{filling}-1"), _is_open, store)
+        _ask(store, late, f"{filling}-2", colour)
+        asked = pd.concat([chosen[early], late]).sort_index()
+        chosen = _wanted(asked, _gathered(folder, filling), _is_worth_reporting, store)
     write_table(folder.masking, _gathered(folder))
     return [folder.masking, *_shards(folder)]
 
@@ -126,14 +125,16 @@ def _is_worth_reporting(drops: Floats, config: Config) -> bool:
     return float(drops.mean()) >= EFFECT.weak
 
 
-def _ask(store: ActivationStore, pairs: pd.DataFrame, round: "_Round") -> None:
+def _ask(store: ActivationStore, pairs: pd.DataFrame, name: str, colour: NDArray[np.float64] | None) -> None:
+    """Ask each fold's network about the pairs of its images; ``name`` is that of the filling and of the round."""
     cues, before = load_cues(store.folder), read_table(store.folder.predictions)
-    with track(f"hiding cues ({round.name})", len(pairs)) as advance:
+    filling, _, number = name.partition("-")
+    with track(f"hiding cues ({filling}, round {number})", len(pairs)) as advance:
         for fold in range(store.config.training.folds):
-            asker = _Asker(store, load_fold(store, fold), cues, before, round)
+            asker = _Asker(store, load_fold(store, fold), cues, before, filling, colour)
             chosen = pairs[store.dataset.folds[pairs["image"]] == fold]
-            for number, start in enumerate(range(0, len(chosen), _PART)):
-                path = store.folder / "masking" / f"{round.name}-fold-{fold}-{number:05d}.parquet"
+            for shard, start in enumerate(range(0, len(chosen), _PART)):
+                path = store.folder / "masking" / f"{name}-fold-{fold}-{shard:05d}.parquet"
                 part = chosen.iloc[start : start + _PART]
                 if not path.exists():
                     asker.write(part, path)
@@ -141,28 +142,18 @@ def _ask(store: ActivationStore, pairs: pd.DataFrame, round: "_Round") -> None:
 
 
 @dataclass(frozen=True)
-class _Round:
-    """What is hidden is filled with ``colour`` (3,), 0..255, or without it with a blur."""
-
-    filling: str
-    number: int
-    colour: NDArray[np.float64] | None = None
-
-    @property
-    def name(self) -> str:
-        """How its files begin."""
-        return f"{self.filling}-{self.number}"
-
-
-@dataclass(frozen=True)
 class _Asker:
-    """Asks the network of one fold about that fold's images, ``before`` being what it said of them."""
+    """Asks the network of one fold about that fold's images, ``before`` being what it said of them.
+
+    What is hidden is filled with ``colour`` (3,), 0..255, or without it with a blur.
+    """
 
     store: ActivationStore
     network: Network
     cues: CueTable
     before: pd.DataFrame
-    round: _Round
+    filling: str
+    colour: NDArray[np.float64] | None
 
     def write(self, pairs: pd.DataFrame, path: Path) -> None:
         """Ask about some (cue, image) pairs; the table is written last, as a sign of being done."""
@@ -170,7 +161,7 @@ class _Asker:
         masks = masks_of(self.cues, pairs)
         controls = controls_of(masks[:, None], images, self.store.config.seed)[:, 0]
         room = np.array(controls.any((1, 2)))
-        colours = [self.round.colour] * int(room.sum())
+        colours = [self.colour] * int(room.sum())
         views = both_views(self.store.dataset, self.store.config, images[room], masks[room], controls[room], colours)
         probabilities, pooled = (self._spread(answers, room) for answers in self._predict(views))
         tensors = {name: torch.from_numpy(pooled[:, view].copy()) for view, name in enumerate(_VIEWS)}
@@ -205,7 +196,7 @@ class _Asker:
             pairs[["cue", "image"]]
             .reset_index(drop=True)
             .assign(
-                filling=self.round.filling,
+                filling=self.filling,
                 p_before=before["p_label"].to_numpy(np.float64),
                 p_masked=p[:, 0].astype(np.float64),
                 p_control=p[:, 1].astype(np.float64),
