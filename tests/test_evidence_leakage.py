@@ -7,7 +7,8 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from audit.evidence.leakage import RIDGE, fold_auc, leakage, probe_scores, weighted_fold_auc
+from audit.evidence.intervals import cluster_bootstrap_weights, percentile_interval, permuted_labels
+from audit.evidence.leakage import RIDGE, fold_auc, leakage, probe_scores, training_share, weighted_fold_auc
 from audit.severity import Evidence, in_data
 
 
@@ -156,11 +157,94 @@ def test_interval_covers_the_expected_auc_of_a_probe_with_many_features():
 
 def test_interval_covers_a_known_auc_of_one_feature():
     truth, covered = float(norm.cdf(1.2 / 2**0.5)), 0
-    for seed in range(100):
+    for seed in range(200):
         features, labels, groups, folds = drawn(seed, n=80, d=1, strength=1.2)
         measure = leakage(features, features, labels, groups, folds, seed, resamples=200, permutations=20)
         covered += measure.low <= truth <= measure.high
-    assert covered >= 93
+    assert 180 <= covered <= 198
+
+
+def scored(seed, **settings):
+    """Scores of the probes for the labels and for 50 permutations of them, the labels and the folds."""
+    features, labels, groups, folds = drawn(seed, **settings)
+    tried = np.vstack([labels, permuted_labels(labels, groups, 50, seed, strata=folds)]).T
+    return probe_scores(features, tried, folds), labels, folds
+
+
+def formula(f, k):
+    """Share of training for k folds: variances of fold averages of e_ab, the mean products of folds a and b.
+
+    z = mean of S / root Q over the folds; its slopes are 1 in S and -(1 - f)/2 in Q, noise of S of variance f in all.
+    """
+    share = np.zeros((k, k))
+    for held_out in range(k):
+        train = [a for a in range(k) if a != held_out]
+        share[held_out, train] += 1 / (k * (k - 1))
+        share[np.ix_(train, train)] -= (1 - f) / 2 / (k * (k - 1) ** 2)
+    symmetric = share + share.T
+    # e_ab and e_ba are one; within a fold every pair is counted twice, so e_aa has twice the variance.
+    variance = (np.triu(symmetric, 1) ** 2).sum() + 2 * (np.diag(share) ** 2).sum()
+    alone = 2 / (k * (k - 1))
+    return (1 - f) * (1 + f) ** 2 + 2 * f * variance / alone - 1
+
+
+@pytest.mark.parametrize(("d", "strength"), [(3, 0.5), (16, 2.0), (200, 2.0)])
+def test_the_share_of_training_is_that_of_regressions_on_the_probe_and_the_class(d, strength):
+    scores, labels, folds = scored(3, d=d, strength=strength)
+    noise = total = 0.0
+    for fold in range(3):
+        held_out = folds == fold
+        classes = np.stack([labels[held_out], ~labels[held_out]], axis=1).astype(float)
+        total += np.linalg.lstsq(classes, scores[held_out, 0])[1][0]
+        design = np.column_stack([classes, scores[held_out, 0]])
+        noise += np.linalg.lstsq(design, scores[held_out, 1:])[1].mean()
+    assert training_share(scores, labels, folds) == pytest.approx(formula(min(1.0, noise / total), 3))
+
+
+def test_training_adds_nothing_where_a_probe_has_one_direction_and_all_where_it_has_only_noise():
+    assert training_share(*scored(0, d=1, strength=1.0)) == pytest.approx(0.0, abs=1e-12)
+    assert training_share(*scored(0, n=400, d=16, strength=2.0)) < 0.6
+    assert np.mean([training_share(*scored(seed, d=400)) for seed in range(10)]) == pytest.approx(1, abs=0.1)
+    _, labels, folds = scored(0)
+    assert training_share(np.zeros((120, 5)), labels, folds) == 1
+
+
+@pytest.mark.parametrize("k", [2, 3, 10])
+@pytest.mark.parametrize(("f", "strength"), [(1.0, 0.0), (0.5, 2.0), (0.2, 2.0)])
+def test_training_adds_what_the_formula_says_for_normal_features(f, strength, k):
+    """60 pairs of an image of the class and one of the rest, whose differences lean in the first of d directions.
+
+    The probe of a fold is the mean difference outside it, f the share of noise in its squared length.
+    """
+    rng, n = np.random.default_rng(0), 60
+    noise = strength**2 * f / (1 - f) if strength else 4.0
+    d, folds = round(noise * n * (k - 1) / k / 2), np.arange(n) % k
+    found, as_trained = [], []
+    for _ in range(1000):
+        differences = rng.normal(0, 2**0.5, (n, d)) + strength * (np.arange(d) == 0)
+        probes = np.stack([differences[folds != fold].mean(axis=0) for fold in range(k)])
+        z = (differences * (probes / np.linalg.norm(probes, axis=1, keepdims=True))[folds]).sum(axis=1)
+        found.append(z.mean())
+        as_trained.append(z.var(ddof=1) / n)
+    assert np.var(found) / np.mean(as_trained) == pytest.approx(1 + formula(f, k), rel=0.12)
+
+
+def test_the_interval_is_the_bootstraps_and_widened_on_the_scale_of_the_normal_deviate():
+    features, labels, groups, folds = drawn(0, n=60, d=40, strength=2.0)
+    measure = leakage(features, features, labels, groups, folds, 5, resamples=100, permutations=60)
+    rng, ones = np.random.default_rng(5), np.ones(60)
+    tried = np.vstack([labels, permuted_labels(labels, groups, 60, rng, strata=folds)]).T
+    weights = cluster_bootstrap_weights(groups, 100, rng)
+    scores = probe_scores(features, tried, folds)
+    anew = [pairs_auc(scores[:, k], tried[:, k], folds, ones) for k in range(1, 61)]
+    before = [pairs_auc(scores[:, 0], tried[:, k], folds, ones) for k in range(1, 61)]
+    training = (np.var(anew) - np.var(before)) / norm.pdf(0) ** 2 * training_share(scores, labels, folds)
+    resampled = np.array([pairs_auc(scores[:, 0], labels, folds, row) for row in weights])
+    ends = percentile_interval(resampled, units=24)
+    z = norm.ppf(measure.value)
+    below, above = (np.sqrt((z - norm.ppf(end)) ** 2 + 1.96**2 * training) for end in ends)
+    assert training > 0
+    assert (measure.low, measure.high) == pytest.approx(norm.cdf([z - below, z + above]), abs=1e-5)
 
 
 def test_ignoring_duplicates_gives_intervals_that_are_too_narrow():

@@ -104,7 +104,7 @@ def _attention(n: int, lift: float, copies: int = 1) -> Callable[[Rng], Drawn]:
     return draw
 
 
-def _leakage(n: int, features: int, strength: float) -> Callable[[Rng], Drawn]:
+def _leakage(n: int, features: int, strength: float, share: float = 0.4, copies: int = 1) -> Callable[[Rng], Drawn]:
     """One class leans ``strength`` standard deviations away in one of the features.
 
     With one feature, or none that leans, the true AUC is known; else it is that of such a probe on average.
@@ -112,8 +112,10 @@ def _leakage(n: int, features: int, strength: float) -> Callable[[Rng], Drawn]:
     truth = float(norm.cdf(strength / 2**0.5)) if features == 1 or not strength else None
 
     def draw(rng: Rng) -> Drawn:
-        inside, labels, folds = _leaning(rng, n, features, strength)
-        measure = leakage(inside, inside[:, :1], labels, np.arange(n), folds, rng, 500, 100)
+        inside, labels, folds = _leaning(rng, n, features, strength, share)
+        groups = np.repeat(np.arange(n), np.where(np.arange(n) % 3 == 0, copies, 1))
+        shown = inside[groups]
+        measure = leakage(shown, shown[:, :1], labels[groups], groups, folds[groups], rng, 500, 100)
         return _plain(measure, truth)
 
     return draw
@@ -134,8 +136,8 @@ def _above_control(n: int, features: int, strength: float, elsewhere: float) -> 
     return draw
 
 
-def _leaning(rng: Rng, n: int, features: int, strength: float) -> tuple[Floats, np.ndarray, Ints]:
-    labels = rng.permutation(np.arange(n) < 0.4 * n)
+def _leaning(rng: Rng, n: int, features: int, strength: float, share: float = 0.4) -> tuple[Floats, np.ndarray, Ints]:
+    labels = rng.permutation(np.arange(n) < share * n)
     inside = rng.normal(size=(n, features))
     inside[:, 0] += strength * labels
     folds = np.empty(n, int)
@@ -214,8 +216,18 @@ SCENARIOS: dict[str, Callable[[Rng], Drawn]] = {
     "leakage, known, 1 feature": _leakage(100, 1, 1.2),
     "leakage, 16 features": _leakage(150, 16, 1.5),
     "leakage, 200 features": _leakage(150, 200, 3.0),
+    "leakage, none, 79 features, 40 images": _leakage(40, 79, 0.0),
+    "leakage, 79 features, 40 images": _leakage(40, 79, 2.0),
+    "leakage, 79 features": _leakage(150, 79, 1.5),
+    "leakage, 79 features, strong": _leakage(120, 79, 4.0),
+    "leakage, 79 features, small class": _leakage(200, 79, 2.0, share=0.15),
+    "leakage, 79 features, copies": _leakage(100, 79, 2.0, copies=3),
+    "leakage, 16 features, nearly separated, copies": _leakage(60, 16, 3.0, copies=3),
+    "leakage, 512 features, 300 images": _leakage(300, 512, 3.0),
     "leakage, as the control": _above_control(120, 16, 1.5, 1.5),
+    "leakage, as the control, 40 images": _above_control(40, 79, 2.0, 2.0),
     "leakage, above the control": _above_control(120, 16, 2.0, 0.7),
+    "leakage, above the control, 79 features": _above_control(200, 79, 3.0, 1.0),
     "effect, 15 images": _effect(15, 0.1),
     "effect, 40 images": _effect(40, 0.1),
     "effect, none, 15 images": _effect(15, 0.0),
@@ -241,7 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             found.append(asdict(one))
             mark = "" if LOWEST <= one.share <= HIGHEST else "  outside 93 to 97 %"
             print(
-                f"{name:44} {one.share:6.1%}  ({one.low:.1%} to {one.high:.1%})  truth above {one.truth_above:.1%}, "
+                f"{name:46} {one.share:6.1%}  ({one.low:.1%} to {one.high:.1%})  truth above {one.truth_above:.1%}, "
                 f"below {one.truth_below:.1%}; width {one.width:.3f}{mark}",
                 flush=True,
             )
