@@ -14,7 +14,7 @@ from audit import checkpoints
 from audit.activations import ActivationStore, to_half
 from audit.config import Config
 from audit.cues.table import CueTable, load_cues
-from audit.evidence.intervals import ratio_interval
+from audit.evidence.effect import may_show_more
 from audit.evidence.measure import Floats
 from audit.folder import AuditFolder, file_digest, read_table, value_digest, write_table, write_text
 from audit.hiding import both_views, controls_of, mean_colour
@@ -38,9 +38,8 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     place for both. Where the cue leaves no room for a control nothing is asked: NaN and -1.
 
     No question is asked whose answer would hardly matter. ``evidence.min_images`` of a cue and class come first, and
-    the others only if these leave an effect open: stopping for futility alone adds no false alarm (Jennison & Turnbull
-    2000, chapter 10). The weaker of the two fillings' effects counts, so the second one is tried only where the first
-    one had an effect worth reporting.
+    the others only if they may show more (``effect.may_show_more``). The weaker of the two fillings' effects counts, so
+    the second one is tried only where the first one had an effect worth reporting.
 
     ``masking/<filling>-<round>-fold-<f>-<n>.safetensors`` hold what other heads need to be asked the same without a
     pass through the network: ``masked`` and ``control`` float16 (rows, C), the pretrained activations of these views
@@ -111,14 +110,8 @@ def _wanted(
 
 
 def _is_open(drops: Floats, config: Config) -> bool:
-    """Whether more images may show an effect: these are too few, do not rule it out, or hint at it."""
-    if len(drops) < config.evidence.min_images:
-        return True
-    alone, settings = np.arange(len(drops)), config.evidence
-    low, high = ratio_interval(drops, np.ones(len(drops)), alone, settings.resamples, config.seed)
-    # The mean is more than half way from nothing to what would be certain.
-    hint = drops.mean() > (high - low) / 4
-    return hint or high >= EFFECT.ruled_out
+    settings = config.evidence
+    return may_show_more(drops, EFFECT.ruled_out, config.seed, settings.resamples, settings.min_images)
 
 
 def _is_worth_reporting(drops: Floats, config: Config) -> bool:

@@ -1,18 +1,20 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import kstest, norm, permutation_test
 
-from audit.evidence.effect import Answers, effect, weaker
+from audit.evidence.effect import Answers, effect, may_show_more, weaker
 from audit.evidence.measure import Measure, unmeasured
 
 
-def measured(difference, groups=None, rng=0, **settings):
+def measured(difference, groups=None, rng=0, **others):
     """The effect of images whose probability drops by 0.1 for the control and by ``difference`` more for the cue."""
     n = len(difference)
     before, control, zeros = np.full(n, 0.9), np.full(n, 0.8), np.zeros(n, int)
     groups = np.arange(n) if groups is None else groups
     views = (Answers(p, zeros) for p in (before, control - difference, control))
-    return effect(*views, zeros, groups, rng, **settings)
+    return effect(*views, zeros, groups, rng, **others)
 
 
 def test_planted_effect_is_found():
@@ -92,6 +94,31 @@ def test_a_filling_that_was_not_measured_leaves_the_whole_unmeasured():
     nothing = unmeasured("Only 3.", 3)
     for fillings in ({"blur": Measure(0.5, 0.4, 0.6, 20, 0.01), "mean": nothing}, {"blur": nothing, "mean": nothing}):
         assert weaker(fillings) == nothing
+
+
+@pytest.mark.parametrize(
+    ("mean", "spread", "n", "more"),
+    [
+        (0.2, 0.05, 10, True),
+        (0.02, 0.01, 10, True),  # certain, if small
+        (0.0, 0.3, 10, True),  # so uncertain that 0.1 is not ruled out
+        (0.0, 0.02, 9, True),  # too few
+        (0.0, 0.02, 10, False),
+        (-0.2, 0.05, 10, False),
+    ],
+)
+def test_more_images_are_worth_it_unless_the_first_rule_an_effect_out(mean, spread, n, more):
+    even = np.linspace(-1.5, 1.5, n)
+    assert may_show_more(mean + spread * even, 0.1, 0) == more
+
+
+@settings(max_examples=30, deadline=None)
+@given(mean=st.floats(-0.1, 0.2), spread=st.floats(0.001, 0.3), seed=st.integers(0, 10**6))
+def test_stopping_early_finds_nothing_that_all_images_would_not(mean, spread, seed):
+    drops = np.random.default_rng(seed).normal(mean, spread, 15)
+    if not may_show_more(drops[:10], 0.1, 0):
+        stopped = measured(drops[:10])
+        assert stopped.value <= 0 or stopped.p > 0.05
 
 
 def test_the_interval_of_the_weaker_of_two_equal_effects_covers():

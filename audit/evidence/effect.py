@@ -62,6 +62,19 @@ def effect(
     return Measure(float(difference.mean()), max(-1.0, low), min(1.0, high), n, p, extra=extra)
 
 
+def may_show_more(drops: Floats, ruled_out: float, rng: Random, resamples: int = 1000, min_images: int = 10) -> bool:
+    """Whether hiding the cue in more images is worth it: ``drops`` (n,), p_control - p_masked of one image per group.
+
+    It is not where ``min_images`` or more rule out an effect of ``ruled_out`` or above (by the interval of ``effect``)
+    and do not hint at a smaller one: the mean is no more than half way from nothing to what would be certain. To stop
+    for futility alone adds no false alarm (Jennison & Turnbull 2000, chapter 10).
+    """
+    if len(drops) < min_images:
+        return True
+    low, high = ratio_interval(drops, np.ones(len(drops)), np.arange(len(drops)), resamples, rng)
+    return high >= ruled_out or bool(drops.mean() > (high - low) / 4)
+
+
 def weaker(fillings: Mapping[str, Measure]) -> Measure:
     """The smallest of the effects under several fillings: what is hidden must matter whatever replaces it.
 

@@ -13,12 +13,13 @@ import numpy as np
 from scipy.stats import norm
 
 from audit.evidence.attention import attention
-from audit.evidence.effect import Answers, effect, weaker
+from audit.evidence.effect import Answers, effect, may_show_more, weaker
 from audit.evidence.gap import CELLS, gap
 from audit.evidence.intervals import wilson
 from audit.evidence.leakage import leakage
 from audit.evidence.measure import Floats, Ints, Measure
 from audit.evidence.prevalence import prevalence
+from audit.severity import EFFECT
 
 LOWEST, HIGHEST = 0.93, 0.97
 Rng = np.random.Generator
@@ -146,11 +147,14 @@ def _leaning(rng: Rng, n: int, features: int, strength: float, share: float = 0.
     return inside, labels, folds
 
 
-def _effect(n: int, mean: float) -> Callable[[Rng], Drawn]:
-    """Drops of a probability: most of them small, some large, and as many images as an audit asks about."""
+def _effect(n: int, mean: float, first: int | None = None) -> Callable[[Rng], Drawn]:
+    """Drops of a probability: most of them small, some large, and as many images as an audit asks about.
+
+    Where the ``first`` few rule an effect out, the others are not asked.
+    """
 
     def draw(rng: Rng) -> Drawn:
-        return _plain(_hidden(rng, mean * _drops(rng, n)), mean)
+        return _plain(_hidden(rng, mean * _drops(rng, n), first), mean)
 
     return draw
 
@@ -173,10 +177,14 @@ def _drops(rng: Rng, n: int) -> Floats:
     return rng.gamma(1.0, 1.0, n)
 
 
-def _hidden(rng: Rng, drops: Floats) -> Measure:
-    n, zeros = len(drops), np.zeros(len(drops), int)
-    control, noise = 0.9 + rng.normal(0, 0.05, n), rng.normal(0, 0.02, n)
-    views = (Answers(p, zeros) for p in (np.full(n, 0.95), control - drops + noise, control))
+def _hidden(rng: Rng, drops: Floats, first: int | None = None) -> Measure:
+    n = len(drops)
+    control = 0.9 + rng.normal(0, 0.05, n)
+    masked = control - drops + rng.normal(0, 0.02, n)
+    if first and not may_show_more((control - masked)[:first], EFFECT.ruled_out, rng):
+        n = first
+    zeros = np.zeros(n, int)
+    views = (Answers(p[:n], zeros) for p in (np.full(n, 0.95), masked, control))
     return effect(*views, zeros, np.arange(n), rng, permutations=1)
 
 
@@ -231,6 +239,9 @@ SCENARIOS: dict[str, Callable[[Rng], Drawn]] = {
     "effect, 15 images": _effect(15, 0.1),
     "effect, 40 images": _effect(40, 0.1),
     "effect, none, 15 images": _effect(15, 0.0),
+    "effect, none, 10 or 15 images": _effect(15, 0.0, first=10),
+    "effect, small, 10 or 15 images": _effect(15, 0.02, first=10),
+    "effect, 10 or 15 images": _effect(15, 0.1, first=10),
     "effect, weaker of two equal": _weaker_effect(15, (0.1, 0.1)),
     "effect, weaker of two unequal": _weaker_effect(15, (0.1, 0.3)),
     "gap, small cells": _gap((40, 6, 8, 40)),
