@@ -34,7 +34,7 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class _Member:
+class Member:
     """A photograph of a case: its file, its place in the case's folder, its label, and whether it is marked."""
 
     source: Path
@@ -46,7 +46,7 @@ class _Member:
 def write_case(case: Case, data: Path, folder: Path) -> Truth:
     """Write the photographs of a case and ``images.csv`` into an empty folder. Raises ValueError for too few images."""
     rng = np.random.default_rng(case.seed)
-    members = _members(case, read_pool(data / case.carrier), data / case.carrier, rng)
+    members = choose_members(case, read_pool(data / case.carrier), data / case.carrier, rng)
     marked, cover = {}, {}
     for number, member in enumerate(members):
         drawn = _write(case, member, folder / member.path, np.random.default_rng(_seed(case, number)))
@@ -76,7 +76,8 @@ def read_pool(carrier: Path) -> pd.DataFrame:
     return pool.reset_index(drop=True)
 
 
-def _members(case: Case, pool: pd.DataFrame, root: Path, rng: np.random.Generator) -> list[_Member]:
+def choose_members(case: Case, pool: pd.DataFrame, root: Path, rng: np.random.Generator) -> list[Member]:
+    """Who is in a case, of the photographs of a set (``read_pool``) that lie below ``root``."""
     members = []
     for label, size in zip(case.classes, case.sizes, strict=True):
         of_class = pool[pool["label"] == label]
@@ -85,7 +86,7 @@ def _members(case: Case, pool: pd.DataFrame, root: Path, rng: np.random.Generato
         if case.kind == GENDER:
             marked = (chosen["gender"] == "male").to_numpy()
         for number, (source, is_marked) in enumerate(zip(chosen["path"], marked, strict=True)):
-            members.append(_Member(root / source, f"{label}/{number:03d}.jpg", label, bool(is_marked)))
+            members.append(Member(root / source, f"{label}/{number:03d}.jpg", label, bool(is_marked)))
     return _shuffled(members, rng) if case.kind == PERMUTED else members
 
 
@@ -105,16 +106,16 @@ def _drawn(rows: pd.DataFrame, count: int, rng: np.random.Generator) -> pd.DataF
     return rows.iloc[rng.permutation(len(rows))[:count]]
 
 
-def _shuffled(members: Sequence[_Member], rng: np.random.Generator) -> list[_Member]:
+def _shuffled(members: Sequence[Member], rng: np.random.Generator) -> list[Member]:
     labels = rng.permutation([member.label for member in members])
-    return [_Member(one.source, one.path, str(label), one.marked) for one, label in zip(members, labels, strict=True)]
+    return [Member(one.source, one.path, str(label), one.marked) for one, label in zip(members, labels, strict=True)]
 
 
 def _seed(case: Case, number: int) -> tuple[int, ...]:
     return (case.seed, number) if case.varied else (case.seed,)
 
 
-def _write(case: Case, member: _Member, path: Path, rng: np.random.Generator) -> NDArray[np.bool_] | None:
+def _write(case: Case, member: Member, path: Path, rng: np.random.Generator) -> NDArray[np.bool_] | None:
     """Write one photograph; returns the planted mask where a mark is drawn."""
     pixels = np.asarray(open_photo(member.source, longest=LONGEST))
     planted = case.mark(pixels, rng) if case.mark and member.marked else None
@@ -129,7 +130,7 @@ def _on_grid(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     return cv2.resize(fine.astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA)
 
 
-def _write_manifest(case: Case, members: Sequence[_Member], path: Path, rng: np.random.Generator) -> None:
+def _write_manifest(case: Case, members: Sequence[Member], path: Path, rng: np.random.Generator) -> None:
     """Cases of uneven size also get a column ``coin`` that means nothing."""
     coins = np.where(rng.random(len(members)) < _HEADS, "heads", "tails")
     with path.open("w", newline="", encoding="utf-8") as handle:
