@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -47,13 +48,15 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     ``masking.parquet`` (``read_masked``).
     """
     store = ActivationStore.open(folder, config)
-    chosen = choose_images(load_cues(folder), store)
+    cues = load_cues(folder)
+    chosen = choose_images(cues, store)
     _forget_other_inputs(folder, chosen, config)
+    ask = partial(_ask, store, cues, read_table(folder.predictions))
     for filling, colour in zip(FILLINGS, (None, mean_colour(store.dataset, config)), strict=True):
         early = chosen["rank"] < config.evidence.min_images
-        _ask(store, chosen[early], f"{filling}-1", colour)
+        ask(chosen[early], f"{filling}-1", colour)
         late = _wanted(chosen[~early], _gathered(folder, f"{filling}-1"), _is_open, store)
-        _ask(store, late, f"{filling}-2", colour)
+        ask(late, f"{filling}-2", colour)
         asked = pd.concat([chosen[early], late]).sort_index()
         chosen = _wanted(asked, _gathered(folder, filling), _is_worth_reporting, store)
     write_table(folder.masking, _gathered(folder))
@@ -118,9 +121,15 @@ def _is_worth_reporting(drops: Floats, config: Config) -> bool:
     return float(drops.mean()) >= EFFECT.weak
 
 
-def _ask(store: ActivationStore, pairs: pd.DataFrame, name: str, colour: NDArray[np.float64] | None) -> None:
+def _ask(
+    store: ActivationStore,
+    cues: CueTable,
+    before: pd.DataFrame,
+    pairs: pd.DataFrame,
+    name: str,
+    colour: NDArray[np.float64] | None,
+) -> None:
     """Ask each fold's network about the pairs of its images; ``name`` is that of the filling and of the round."""
-    cues, before = load_cues(store.folder), read_table(store.folder.predictions)
     filling, _, number = name.partition("-")
     with track(f"hiding cues ({filling}, round {number})", len(pairs)) as advance:
         for fold in range(store.config.training.folds):

@@ -195,14 +195,28 @@ def benchmark(draw: int = 1) -> tuple[Case, ...]:
     return (*planted, *clean)
 
 
-def subsamples() -> tuple[Case, ...]:
-    """Ten draws of doctors and nurses at the paper's bias, and ten with as many men as women in both."""
-    sizes = (_PAPERS_SIZE, _PAPERS_SIZE)
+def subsamples(draw: int = 1) -> tuple[Case, ...]:
+    """Ten draws of doctors and nurses at the paper's bias, and ten with as many men as women in both.
+
+    Every ``draw`` of all twenty has other photographs.
+    """
+    sizes, numbers = (_PAPERS_SIZE, _PAPERS_SIZE), range(_DRAWS)
     biased = [
-        Case(f"biased-{seed}", GENDER, PEOPLE, sizes, leaning="doctor", shares=_PAPERS_SHARES, seed=100 + seed)
-        for seed in range(_DRAWS)
+        Case(
+            _named(f"biased-{number}", draw),
+            GENDER,
+            PEOPLE,
+            sizes,
+            leaning="doctor",
+            shares=_PAPERS_SHARES,
+            seed=100 * draw + number,
+        )
+        for number in numbers
     ]
-    return (*biased, *(Case(f"balanced-{seed}", PLAIN, PEOPLE, sizes, seed=100 + seed) for seed in range(_DRAWS)))
+    balanced = [
+        Case(_named(f"balanced-{number}", draw), PLAIN, PEOPLE, sizes, seed=100 * draw + number) for number in numbers
+    ]
+    return (*biased, *balanced)
 
 
 def choose(cases: Sequence[Case], half: str) -> list[Case]:

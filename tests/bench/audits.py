@@ -95,10 +95,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the cases that are not done, print the table; 2 where a case is unknown or photographs are missing."""
     options = _parser().parse_args(arguments)
     drawn = benchmark(options.draw)
-    cases = subsamples() if options.subsamples else choose(drawn, options.half)
+    cases = subsamples(options.draw) if options.subsamples else choose(drawn, options.half)
     if options.cases:
         wanted = options.cases.split(",")
-        cases = [case for case in (*drawn, *subsamples()) if case.name in wanted]
+        cases = [case for case in (*drawn, *subsamples(options.draw)) if case.name in wanted]
         if unknown := sorted(set(wanted) - {case.name for case in cases}):
             print(f"No such case: {', '.join(unknown)}; --list names all.", file=sys.stderr)
             return 2

@@ -10,7 +10,6 @@ import argparse
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +17,21 @@ import numpy as np
 
 from audit.activations import ActivationStore
 from audit.config import parse_config
-from audit.folder import AuditFolder
 from audit.severity import FLAGGED
-from audit.stages import STAGES, run_stage
 from audit.stock import Stock
 from audit.trials import Trial, run_trial
 from tests.bench.audit_cases import EXPECTED, PEOPLE, Case, subsamples
 from tests.bench.audit_sets import choose_members, read_pool
 from tests.bench.audit_tables import subsample_report
-
-_LAST = "features"
+from tests.planted import run_audit
 
 
 def open_stock(photos: Path, out: Path, overrides: Mapping[str, Any]) -> Stock:
     """All photographs of a set, looked at and sent through the network; what an earlier run left is used again."""
     head = {"fine_tune": "head"}
     tree = {"dataset": {"photos": str(photos)}, "model": head, "expected_cues": EXPECTED.get(photos.name, [])}
-    folder, config = AuditFolder(out), parse_config({**tree, **overrides})
-    for stage in STAGES[: 1 + [stage.name for stage in STAGES].index(_LAST)]:
-        run_stage(stage, folder, config)
-    store = ActivationStore.open(folder, config)
+    config = parse_config({**tree, **overrides})
+    store = ActivationStore.open(run_audit(out, config, until="features"), config)
     return Stock.of(store, np.arange(len(store.dataset.images)))
 
 
@@ -64,10 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{options.data}: holds no {PEOPLE}.", file=sys.stderr)
         return 2
     stock, results = open_stock(options.data / PEOPLE, options.out / "all", {}), []
-    for case in subsamples():
-        # The first draw is that of whole audits.
-        drawn = replace(case, seed=case.seed + 100 * (options.draw - 1))
-        found = run_case(stock, drawn, options.data, options.out / "trial")
+    for case in subsamples(options.draw):
+        found = run_case(stock, case, options.data, options.out / "trial")
         flagged = [f"{one['cue']} ({one['severity']})" for one in found["findings"] if one["severity"] in FLAGGED]
         print(f"{case.name}: {', '.join(flagged) or 'nothing'}", flush=True)
         results.append((case, found))
