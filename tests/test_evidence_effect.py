@@ -21,7 +21,7 @@ def test_planted_effect_is_found():
     difference = 0.4 + 0.1 * np.random.default_rng(0).normal(size=60)
     measure = measured(difference)
     assert measure.value == pytest.approx(difference.mean()) and measure.low > 0.35 and measure.high < 0.45
-    assert measure.p == pytest.approx(1 / 501) and measure.n == 60
+    assert measure.p == pytest.approx(1 / 5001) and measure.n == 60
     assert measure.extra["control_drop"] == pytest.approx(0.1)
     assert measure.extra["drop"] == pytest.approx(0.1 + difference.mean())
 

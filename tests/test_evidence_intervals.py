@@ -16,6 +16,7 @@ from audit.evidence.intervals import (
     percentile_interval,
     permutation_p,
     permuted_labels,
+    refined_p,
     share_interval,
     wilson,
 )
@@ -165,6 +166,25 @@ def test_permutations_stay_inside_strata():
 def test_p_counts_the_observed_statistic():
     assert permutation_p(3.0, np.array([1.0, 2.0, 3.0])) == 0.5
     assert permutation_p(9.0, np.zeros(99)) == 0.01
+
+
+def test_only_a_p_near_the_least_that_there_can_be_is_refined():
+    asked = []
+
+    def more(count):
+        asked.append(count)
+        return np.arange(count) % 2.0
+
+    assert refined_p(1.0, np.array([1.0] * 10 + [0.0] * 89), more) == 11 / 100 and not asked
+    assert refined_p(1.0, np.array([1.0] * 9 + [0.0] * 90), more) == (1 + 9 + 445) / 991 and asked == [891]
+    assert refined_p(9.0, np.zeros(99), more) == 1 / 991
+
+
+@pytest.mark.parametrize("level", [0.002, 0.01, 0.05, 11 / 100, 0.3])
+def test_a_refined_p_is_below_a_level_no_more_often_than_the_level_says(level):
+    rng = np.random.default_rng(0)
+    found = [refined_p(rng.random(), rng.random(99), rng.random) for _ in range(4000)]
+    assert np.mean(np.array(found) <= level) <= level + 3 * (level * (1 - level) / 4000) ** 0.5
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))

@@ -36,7 +36,7 @@ def test_planted_difference_is_found():
     assert measure.value == present[:100].mean() and measure.n == 100
     assert measure.extra["elsewhere"] == present[100:].mean() and measure.extra["elsewhere_n"] == 100
     assert measure.extra["difference_low"] > 0.5 and measure.extra["cramers_v"] > 0.5
-    assert measure.p == pytest.approx(1 / 501)
+    assert measure.p == pytest.approx(1 / 5001)
 
 
 def test_p_agrees_with_the_exact_test():

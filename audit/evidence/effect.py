@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import norm
 
-from audit.evidence.intervals import CHUNK, LEVEL, permutation_p, ratio_interval
+from audit.evidence.intervals import CHUNK, LEVEL, ratio_interval, refined_p
 from audit.evidence.measure import Floats, Ints, Measure, Random, distinct, too_few, unmeasured
 
 
@@ -105,8 +105,12 @@ def _least_if_unmeasured(value: float | None) -> float:
 def _sign_flip_p(difference: Floats, groups: Ints, rng: np.random.Generator, permutations: int) -> float:
     sums = np.bincount(np.unique(groups, return_inverse=True)[1], difference)
     step = max(1, CHUNK // len(sums))
-    flipped = [
-        (2.0 * rng.integers(2, size=(min(step, permutations - start), len(sums))) - 1) @ sums
-        for start in range(0, permutations, step)
-    ]
-    return permutation_p(float(abs(sums.sum())), np.abs(np.concatenate(flipped)))
+
+    def flipped(count: int) -> Floats:
+        totals = np.empty(count)
+        for start in range(0, count, step):
+            rows = min(step, count - start)
+            totals[start : start + rows] = (2.0 * rng.integers(2, size=(rows, len(sums))) - 1) @ sums
+        return np.abs(totals)
+
+    return refined_p(float(abs(sums.sum())), flipped(permutations), flipped)

@@ -4,20 +4,19 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve
 from scipy.stats import norm, rankdata
 
 from audit.evidence.intervals import (
     LEVEL,
     cluster_bootstrap_weights,
     percentile_interval,
-    permutation_p,
     permuted_labels,
+    refined_p,
     wilson,
 )
 from audit.evidence.measure import Bools, Floats, Ints, Measure, Random, distinct, too_few, unmeasured
+from audit.evidence.probes import Probes
 
-RIDGE = 1.0
 # Enough to tell how much training adds to the variance of the AUC of everything else, which gets no p-value.
 REST_PERMUTATIONS = 100
 
@@ -69,15 +68,23 @@ def leakage(
     tried = np.vstack([labels, permuted_labels(labels, groups, permutations, rng, strata=folds)]).T
     few = tried[:, : 1 + REST_PERMUTATIONS]
     weights = cluster_bootstrap_weights(groups, resamples, rng)
-    scores = probe_scores(inside[rows], tried, folds)
+    probes = Probes.of(inside[rows], folds)
+    scores = probes.scores(tried)
     aucs, low, high = _judged(scores, tried, groups, folds, weights)
-    others, rest_low, rest_high = _judged(probe_scores(rest[rows], few, folds), few, groups, folds, weights)
+    others, rest_low, rest_high = _judged(Probes.of(rest[rows], folds).scores(few), few, groups, folds, weights)
     extra = {"rest": float(others[0]), "rest_low": rest_low, "rest_high": rest_high}
     if control is not None:
         # Where every image has room for a control, the cue's probes need not be trained again.
         known = scores[:, : few.shape[1]] if control[rows].any(axis=1).all() else None
         extra |= _beside_control(inside[rows], known, control[rows], few, groups, folds, weights, min_images)
-    return Measure(float(aucs[0]), low, high, len(rows), permutation_p(float(aucs[0]), aucs[1:]), extra=extra)
+
+    def permuted(count: int) -> Floats:
+        parts = (min(permutations, count - start) for start in range(0, count, permutations))
+        anew = (permuted_labels(labels, groups, part, rng, strata=folds).T for part in parts)
+        return np.concatenate([fold_auc(probes.scores(drawn), drawn, folds) for drawn in anew])
+
+    p = refined_p(float(aucs[0]), aucs[1:], permuted)
+    return Measure(float(aucs[0]), low, high, len(rows), p, extra=extra)
 
 
 def _judged(scores: Floats, tried: Bools, groups: Ints, folds: Ints, weights: Ints) -> tuple[Floats, float, float]:
@@ -107,8 +114,8 @@ def _beside_control(
     smaller = min(distinct(groups[tried[:, 0] == side]) for side in (True, False))
     if smaller < min_images or not _pairs(tried[:, :1], folds).sum():
         return {}
-    ours = probe_scores(inside[room], tried, folds) if known is None else known
-    theirs = probe_scores(control[room], tried, folds)
+    ours = Probes.of(inside[room], folds).scores(tried) if known is None else known
+    theirs = Probes.of(control[room], folds).scores(tried)
     aucs, low, high = _judged(theirs, tried, groups, folds, weights)
     above, above_low, above_high = _difference(ours, theirs, tried, folds, weights, smaller)
     return {
@@ -171,51 +178,6 @@ def training_share(scores: Floats, labels: Bools, folds: Ints) -> float:
     c = (1 - f) / 2
     pairs = 1 - 2 * c * (k - 2) / (k - 1) + c**2 * (k**2 - 3 * k + 3) / (k - 1) ** 2
     return (1 - f) * (1 + f) ** 2 + 2 * f * pairs - 1
-
-
-def probe_scores(features: Floats, labels: Bools, folds: Ints) -> NDArray[np.float64]:
-    """Held-out scores of ridge regression on +-1 labels, (n, k) for ``features`` (n, d) and k ``labels`` (n, k).
-
-    Features are standardised over all rows (no labels are used for that), then centred on the training rows, as are the
-    labels: the unpenalised intercept. The penalty is ``RIDGE`` times the mean squared norm of a training row, which
-    is right for features of any number and scale if they explain as much of the label as they leave open, and does not
-    depend on the labels. So the scores are linear in the labels, and k labelings cost one factorisation a fold.
-    """
-    standard = _standardised(features)
-    targets = np.where(labels, 1.0, -1.0)
-    scores = np.zeros(targets.shape)
-    for fold in np.unique(folds):
-        held_out = folds == fold
-        if not held_out.all():
-            train, centre = targets[~held_out], standard[~held_out].mean(axis=0)
-            scores[held_out] = _ridge(
-                standard[~held_out] - centre, train - train.mean(axis=0), standard[held_out] - centre
-            )
-    return scores
-
-
-def _ridge(train: Floats, targets: Floats, test: Floats) -> Floats:
-    """Predictions (t, k). X'(XX' + cI)^-1 = (X'X + cI)^-1 X': the kernel or the primal form, whichever is smaller."""
-    rows, columns = train.shape
-    penalty = RIDGE * float((train**2).sum()) / rows
-    if penalty == 0:
-        return np.zeros((len(test), targets.shape[1]))
-    wide = columns > rows
-    gram = train @ train.T if wide else train.T @ train
-    gram[np.diag_indices_from(gram)] += penalty
-    # Solved for the held-out rows, which are fewer than the labelings.
-    solved = solve(gram, train @ test.T if wide else test.T, assume_a="pos", overwrite_a=True)
-    predicted: Floats = solved.T @ (targets if wide else train.T @ targets)
-    return predicted
-
-
-def _standardised(features: Floats) -> Floats:
-    features = features.astype(np.float64)
-    spread = features.std(axis=0)
-    centred: Floats = features - features.mean(axis=0)
-    # A channel that is constant up to rounding would be blown up to pure noise.
-    constant = spread <= 1e-9 * np.abs(features).max(axis=0, initial=0.0)
-    return np.where(constant, 0.0, centred / np.where(constant, 1.0, spread))
 
 
 def fold_auc(scores: Floats, labels: Bools, folds: Ints) -> NDArray[np.float64]:

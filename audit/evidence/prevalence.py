@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from audit.evidence.intervals import contrast_interval, permutation_p, permuted_labels, share_interval
+from audit.evidence.intervals import contrast_interval, permuted_labels, refined_p, share_interval
 from audit.evidence.measure import Bools, Floats, Ints, Measure, Random, distinct, too_few, unmeasured
 
 
@@ -66,12 +66,14 @@ def _crossed(present: Bools, in_class: Bools) -> Floats:
 
 
 def _permutation_p(present: Bools, in_class: Bools, groups: Ints, rng: Random, permutations: int) -> float:
-    # The number of labels never changes, so the difference depends on the permutation through these hits alone.
-    hits = np.count_nonzero(permuted_labels(in_class, groups, permutations, rng)[:, present], axis=1)
+    rng = np.random.default_rng(rng)
     inside, shown, n = int(in_class.sum()), int(present.sum()), len(present)
-    seen = int((present & in_class).sum())
 
-    def spread(count: Ints | int) -> Floats:
-        return np.abs(np.asarray(count) / inside - (shown - np.asarray(count)) / (n - inside))
+    def spread(hits: Ints | int) -> Floats:
+        # The number of labels never changes, so the difference depends on the permutation through these hits alone.
+        return np.abs(np.asarray(hits) / inside - (shown - np.asarray(hits)) / (n - inside))
 
-    return permutation_p(float(spread(seen)), spread(hits))
+    def permuted(count: int) -> Floats:
+        return spread(np.count_nonzero(permuted_labels(in_class, groups, count, rng)[:, present], axis=1))
+
+    return refined_p(float(spread(int((present & in_class).sum()))), permuted(permutations), permuted)
