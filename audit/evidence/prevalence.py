@@ -13,7 +13,8 @@ def prevalence(
 
     ``present``, ``in_class`` and ``groups`` (duplicate group) have shape (n,). Intervals are Wilson's, with duplicate
     groups counted by their effective number; that of the difference is Newcombe's. p: labels permuted over duplicate
-    groups, statistic |difference|. Measured when the class and the rest have ``min_images`` distinct images each.
+    groups, statistic |difference|; as in every measure, a small p is refined (``refined_p``). Measured when the class
+    and the rest have ``min_images`` distinct images each.
 
     ``extra``: ``elsewhere``, ``elsewhere_low``, ``elsewhere_high``, ``elsewhere_n``; ``difference`` (share in the
     class minus elsewhere, -1 to 1) with ``difference_low`` and ``difference_high``; ``cramers_v``.
