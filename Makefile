@@ -23,8 +23,9 @@ demo: $(VENV)/.installed
 	$(BIN)/bias-audit run demo/train --out demo/audits \
 		--set model.fine_tune=head --set 'expected_cues=[clothing]'
 
+# A file's tests stay together, for they share what its fixtures make; one thread each, so that none waits for another's.
 test: lint fetch browser
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
