@@ -1,5 +1,6 @@
 """The answer of an audit in a few plain sentences: what was found, what was cleared, what could not be told."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -102,14 +103,30 @@ def _groups(record: Record, worst: Mapping[str, str]) -> tuple[Group, ...]:
         "expected": "Expected to matter",
         "not_enough_data": "Too few photographs to tell",
     }
-    groups = [Group(level, title, _named(words, worst, level)) for level, title in titles.items()]
-    unjudged = tuple(text for name, text in words.items() if name not in worst)
-    groups.append(Group("not_enough_data", "Looked for, but not judged", unjudged))
+    part = {cue["name"]: cue["within"] for cue in record["cues"] if cue["kind"] == "appearance"}
+    judged = [
+        (level, title, [name for name, found in worst.items() if found == level]) for level, title in titles.items()
+    ]
+    unjudged = ("not_enough_data", "Looked for, but not judged", [name for name in words if name not in worst])
+    groups = [Group(level, title, _named(names, words, part)) for level, title, names in (*judged, unjudged)]
     return tuple(group for group in groups if group.words)
 
 
-def _named(words: Mapping[str, str], worst: Mapping[str, str], level: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(words[name] for name, found in worst.items() if found == level))
+def _named(names: Sequence[str], words: Mapping[str, str], part: Mapping[str, str]) -> tuple[str, ...]:
+    """Cues in words; looks of one ``part`` in one number, unless only one of them is named.
+
+    The part stands where its first look does.
+    """
+    here, looks = Counter(part.get(name) for name in names), Counter(part.values())
+
+    def said(name: str) -> str:
+        of = part.get(name)
+        if of is None or here[of] == 1:
+            return words[name]
+        every = "both" if looks[of] == 2 else f"all {looks[of]}"
+        return f"{every if here[of] == looks[of] else f'{here[of]} of {looks[of]}'} looks of {words[of]}"
+
+    return tuple(dict.fromkeys(map(said, names)))
 
 
 def _alarm(record: Record) -> str:

@@ -297,6 +297,33 @@ def test_only_looks_of_one_part_repeat_each_other(small):
     assert repeated(record) == {}
 
 
+@pytest.mark.parametrize(
+    ("severities", "told"),
+    [
+        ("LLLL", {"low": ("all 4 looks of the hair",)}),
+        ("LLL.", {"low": ("3 of 4 looks of the hair",), "not_enough_data": ("look 4",)}),
+        ("LL", {"low": ("both looks of the hair",)}),
+        ("CL", {"low": ("look 2",), "cleared": ("look 1",)}),
+    ],
+)
+def test_looks_of_a_part_with_one_verdict_are_named_in_one_number(audit, severities, told):
+    record = read_json(audit.record)
+    levels = {"L": "low", "C": "cleared"}
+    record["cues"] = [{"name": "hair", "words": "the hair", "kind": "detector", "within": ""}] + [
+        {"name": f"hair look {n}", "words": f"look {n}", "kind": "appearance", "within": "hair"}
+        for n in range(1, 1 + len(severities))
+    ]
+    record["findings"] = [
+        {"id": "F0", "cue": "hair", "words": "the hair", "class": "nurse", "severity": "expected"}
+    ] + [
+        {"id": f"F{n}", "cue": f"hair look {n}", "words": f"look {n}", "class": "nurse", "severity": levels[letter]}
+        for n, letter in enumerate(severities, 1)
+        if letter in levels
+    ]
+    found = {group.severity: group.words for group in verdict(record).groups}
+    assert found == {"expected": ("the hair",), **told}
+
+
 def test_what_was_not_judged_is_said(audit):
     record = read_json(audit.record)
     record["findings"] = record["findings"][:1]
