@@ -131,7 +131,10 @@ def _verdict(cue: Cue, label: str, rows: pd.DataFrame, config: Config, learned: 
     if cue.kind == "cluster":
         # It was found as what the model looks at, so that it gets much attention is no news.
         measures["attention"] = _UNMEASURED
-    data: Strength = in_data(measures, cue.role, nameless=cue.kind == "cluster")
+    # A cluster's place leaks in all photographs, any other cue in those that show it.
+    everywhere = cue.kind == "cluster" or shown["value"] is None
+    shares = (1.0, 1.0) if everywhere else (shown["value"], shown["elsewhere"])
+    data: Strength = in_data(measures, cue.role, nameless=cue.kind == "cluster", shares=shares)
     model: Strength = in_model(measures, data) if learned else "unknown"
     is_subject = cue.role == "subject" and cue.kind == "detector" and data in ("none", "unknown")
     is_look_of = cue.within if cue.kind == "appearance" else ""

@@ -52,9 +52,10 @@ def data_sentence(words: str, label: str, figures: Figures, strength: Strength) 
     if leak["value"] is not None:
         control = leak.get("control")
         beside = "" if control is None else f"; shown a place of the same size elsewhere, in {percent(control)}"
+        few = f"; only {percent(share)} of the photographs show it" if (share := _share_of(figures)) < 0.5 else ""
         return (
             f"{_verdict(strength)}: shown {words} alone, a simple test picks the “{label}” photograph out of two in "
-            f"{percent(leak['value'])} of cases (guessing: 50 %){beside}."
+            f"{percent(leak['value'])} of cases (guessing: 50 %){beside}{few}."
         )
     if shown["value"] is not None:
         return (
@@ -103,6 +104,12 @@ def recommendations(
         f"Every class shows {words} about equally often, but it looks different from class to class: "
         f"compare the photographs of this finding and collect “{label}” photographs that look like the others.",
     ]
+
+
+def _share_of(figures: Figures) -> float:
+    """The share of photographs that a leak is about."""
+    shown = figures["prevalence"]
+    return 1.0 if shown["value"] is None else float(figures["leakage"]["n"] / (shown["n"] + shown["elsewhere_n"]))
 
 
 def _verdict(strength: Strength) -> str:

@@ -52,7 +52,9 @@ STRENGTH_RULES = (
     f"need a corrected p below {ALPHA}; they are ruled out by an interval below {DIFFERENCE.ruled_out:.0%} and "
     f"{LEAKAGE.ruled_out:.2f}. A strong leak of anything but the background counts as weak unless its AUC is "
     f"{OWN_LEAK:.2f} above that of a place of the same size elsewhere (interval above {OWN_LEAK_FLOOR:.2f}): where any "
-    "place gives the class away as well, the leak is the whole picture's and not the cue's. An unnamed place on the "
+    "place gives the class away as well, the leak is the whole picture's and not the cue's. It counts as weak, too, "
+    f"where few photographs show the cue: below {LEAKAGE.weak:.2f} over all pairs of photographs, those that do not "
+    "show it at all being as good as a toss. An unnamed place on the "
     "photographed thing itself counts as weak at most: only you can say whether it is what the classes differ in.",
     f"In the model, strong: hiding the cue costs {EFFECT.strong:.0%} of the class's probability more than hiding as "
     f"much elsewhere (interval above {EFFECT.strong_floor:.0%}, corrected p below {ALPHA}); or accuracy is "
@@ -105,16 +107,19 @@ def first_told(direct: Strength | None, indirect: Strength | None) -> Strength:
     return direct or indirect or "unknown"
 
 
-def in_data(measures: Mapping[str, Evidence], role: str, nameless: bool = False) -> Strength:
+def in_data(
+    measures: Mapping[str, Evidence], role: str, nameless: bool = False, shares: tuple[float, float] = (1.0, 1.0)
+) -> Strength:
     """Whether the cue gives the class away, whatever a model makes of it.
 
     What the photographed subject looks like is what the classes differ in, so its leakage is no evidence. Nor is a leak
     the cue's own where any place of its size leaks as much: ``above_control``, where it is given, is the difference.
+    Nor does it say much if the ``shares`` of the class and of the others that show the cue are small.
     A ``nameless`` part of the subject may be the very thing that the classes are told apart by: weak at most.
     """
     shown = strength(measures["difference"], DIFFERENCE, tested=True)
     leaks = None if role == "subject" else strength(measures["leakage"], LEAKAGE, tested=True)
-    if leaks == "strong" and not _is_own(measures.get("above_control")):
+    if leaks == "strong" and not (_is_own(measures.get("above_control")) and _is_common(measures["leakage"], shares)):
         leaks = "weak"
     told = [level for level in (leaks, shown) if level]
     clearest: Strength = max(told, key=_RISING.index, default="unknown")
@@ -125,6 +130,21 @@ def _is_own(above: Evidence | None) -> bool:
     if above is None or above.value is None or above.low is None:
         return True
     return above.value >= OWN_LEAK and above.low > OWN_LEAK_FLOOR
+
+
+def _is_common(leak: Evidence, shares: tuple[float, float]) -> bool:
+    return leak.value is not None and over_all_pairs(leak.value, *shares) >= LEAKAGE.weak
+
+
+def over_all_pairs(auc: float, shown: float, elsewhere: float) -> float:
+    """An AUC among images that show a cue, spread over all: the cue is in these shares of the class and of the others.
+
+    Where one image of a pair shows it, the pair counts as one in which both do; where neither does, as a coin toss.
+
+    >>> over_all_pairs(0.9, 1.0, 0.2), over_all_pairs(0.9, 0.5, 0.5)
+    (0.9, 0.8)
+    """
+    return 0.5 + (auc - 0.5) * (1 - (1 - shown) * (1 - elsewhere))
 
 
 def in_model(measures: Mapping[str, Evidence], data: Strength) -> Strength:

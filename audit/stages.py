@@ -76,7 +76,7 @@ STAGES = (
         "audit.findings:build",
         ("sanity", "evidence"),
         ("expected_cues", "irrelevant_cues", "dataset.min_images_per_class", "evidence", "report.exemplars"),
-        version=8,
+        version=9,
     ),
     Stage(
         "self-audit",

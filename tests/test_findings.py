@@ -32,10 +32,13 @@ def test_which_of_two_comes_first(first, second):
     assert first.rank < second.rank
 
 
-def rows(difference):
+def rows(difference, share=0.8, leak=None):
     shown = {"difference": difference, "difference_low": difference - 0.1, "difference_high": difference + 0.1}
+    shown["elsewhere"] = share - difference
     table = [NOTHING | {"kind": kind} for kind in KINDS]
-    table[KINDS.index("prevalence")] |= {"value": 0.8, "low": 0.7, "high": 0.9, "p_adjusted": 0.001, "extra": shown}
+    table[KINDS.index("prevalence")] |= {"value": share, "low": 0.0, "high": 1.0, "p_adjusted": 0.001, "extra": shown}
+    if leak:
+        table[KINDS.index("leakage")] |= {"value": leak, "low": leak - 0.05, "high": 1.0, "p_adjusted": 0.001}
     table[KINDS.index("gap")] |= {"value": 0.2, "low": 0.1, "high": 0.3}
     return pd.DataFrame(table).astype(dict.fromkeys(("value", "low", "high", "p", "p_adjusted"), float))
 
@@ -47,6 +50,14 @@ def rows(difference):
 def test_a_nameless_place_on_the_subject_itself_is_never_high(role, kind, severity):
     cue = Cue("cluster 1", "something", role, kind)
     assert _verdict(cue, "a", rows(0.6), Config(), learned=True).severity == severity
+
+
+@pytest.mark.parametrize(
+    ("kind", "share", "data"), [("detector", 0.8, "strong"), ("detector", 0.1, "weak"), ("cluster", 0.1, "strong")]
+)
+def test_what_few_photographs_show_leaks_little_unless_its_place_is_looked_at_in_all(kind, share, data):
+    cue = Cue("hair", "the hair", "part", kind)
+    assert _verdict(cue, "a", rows(0.01, share, leak=0.97), Config(), learned=True).data == data
 
 
 def test_a_subject_that_both_classes_show_is_expected():

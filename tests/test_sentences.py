@@ -9,9 +9,9 @@ from audit.sentences import data_sentence, headline, model_sentence, percent, re
 from audit.severity import ORDER
 
 STRENGTHS = ("strong", "weak", "none", "unknown")
-SHOWN = {"value": 0.934, "elsewhere": 0.221, "difference": 0.713}
-EVEN = {"value": 0.42, "elsewhere": 0.4, "difference": 0.02}
-LEAK, EFFECT = {"value": 0.876}, {"value": 0.124}
+SHOWN = {"value": 0.934, "elsewhere": 0.221, "difference": 0.713, "n": 40, "elsewhere_n": 60}
+EVEN = {"value": 0.42, "elsewhere": 0.4, "difference": 0.02, "n": 40, "elsewhere_n": 60}
+LEAK, EFFECT = {"value": 0.876, "n": 41}, {"value": 0.124}
 GAP, LOOKS = {"value": 0.3, "together": 0.951, "apart": 0.648}, {"value": 2.345}
 
 
@@ -44,7 +44,7 @@ def test_headlines_differ():
     [
         ({"prevalence": SHOWN, "leakage": LEAK}, ["93 %", "22 %", "“nurse”"]),
         ({"prevalence": {**SHOWN, "difference": -0.1}}, ["93 %", "22 %"]),
-        ({"prevalence": EVEN, "leakage": LEAK}, ["88 %", "guessing: 50 %"]),
+        ({"prevalence": EVEN, "leakage": LEAK}, ["88 %", "guessing: 50 %", "only 41 % of the photographs show it."]),
         ({"prevalence": EVEN}, ["about as common", "42 %"]),
         ({"leakage": LEAK}, ["88 %"]),
         ({"leakage": LEAK | {"control": 0.613}}, ["88 %", "same size elsewhere, in 61 %."]),

@@ -2,7 +2,9 @@
 
 from itertools import product
 
+import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from audit.severity import (
     DIFFERENCE,
@@ -18,6 +20,7 @@ from audit.severity import (
     first_told,
     in_data,
     in_model,
+    over_all_pairs,
     severity,
     strength,
 )
@@ -155,6 +158,33 @@ def test_a_leak_that_any_place_has_is_not_the_cues_own(above, expected):
     assert in_data(measures, "part") == expected
     assert in_data(measures | {"difference": STRONG_DIFFERENCE}, "part") == "strong"
     assert in_data(measures | {"leakage": NO_LEAK}, "part") == "none"
+
+
+@pytest.mark.parametrize(
+    ("auc", "shares", "expected"),
+    [
+        (0.97, (1.0, 1.0), "strong"),
+        (0.97, (0.08, 0.07), "weak"),
+        (0.97, (0.25, 0.25), "strong"),
+        (0.75, (0.25, 0.25), "strong"),
+        (0.75, (0.2, 0.2), "weak"),
+        (0.75, (1.0, 0.0), "strong"),
+    ],
+)
+def test_a_leak_in_few_photographs_is_weak(auc, shares, expected):
+    measures = {"leakage": measure(auc, auc - 0.05), "difference": NO_DIFFERENCE}
+    assert in_data(measures, "part", shares=shares) == expected
+    assert in_data(measures | {"difference": STRONG_DIFFERENCE}, "part", shares=shares) == "strong"
+    assert in_data(measures | {"leakage": NO_LEAK}, "part", shares=shares) == "none"
+
+
+def test_an_auc_over_all_pairs_is_that_of_scores_which_only_those_have_that_show_the_cue():
+    rng, n = np.random.default_rng(0), 4000
+    seen = rng.random((2, n)) < [[0.3], [0.2]]
+    # Sure on both sides of what an image without the cue gets.
+    scores = np.where(seen, [[1.0], [-1.0]], 0.0)
+    auc = roc_auc_score(np.repeat([1, 0], n), scores.ravel())
+    assert auc == pytest.approx(over_all_pairs(1.0, *seen.mean(axis=1)))
 
 
 def model(
