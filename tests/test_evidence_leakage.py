@@ -3,13 +3,11 @@ from collections import Counter
 import numpy as np
 import pytest
 from scipy.stats import kstest, norm
-from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
-from sklearn.preprocessing import StandardScaler
 
 from audit.evidence.intervals import cluster_bootstrap_weights, percentile_interval, permuted_labels
 from audit.evidence.leakage import fold_auc, leakage, training_share, weighted_fold_auc
-from audit.evidence.probes import RIDGE, Probes
+from audit.evidence.probes import Probes
 from audit.severity import Evidence, in_data
 
 
@@ -34,34 +32,6 @@ def pairs_auc(scores, labels, folds, weights):
             pairs += weight
             wins += weight * ((scores[i] > scores[j]) + 0.5 * (scores[i] == scores[j]))
     return wins / pairs
-
-
-@pytest.mark.parametrize("d", [5, 200])
-def test_scores_are_those_of_scikit_learns_ridge(d):
-    features, labels, _, folds = drawn(0, d=d, strength=1)
-    scores = Probes.of(features.astype(np.float32), folds).scores(labels[:, None])[:, 0]
-    standard = StandardScaler().fit_transform(features)
-    for fold in range(3):
-        train, test = folds != fold, folds == fold
-        centred = standard[train] - standard[train].mean(axis=0)
-        ridge = Ridge(alpha=RIDGE * (centred**2).sum() / train.sum()).fit(standard[train], 2.0 * labels[train] - 1)
-        offset = (2.0 * labels[train] - 1).mean()
-        assert scores[test] == pytest.approx(ridge.predict(standard[test]) - offset, abs=1e-4)
-
-
-def test_scores_of_many_labelings_are_those_of_each_alone():
-    features, labels, _, folds = drawn(1)
-    others = np.random.default_rng(0).permutation(labels)
-    both = Probes.of(features, folds).scores(np.stack([labels, others], axis=1))
-    assert both[:, 1] == pytest.approx(Probes.of(features, folds).scores(others[:, None])[:, 0])
-
-
-def test_constant_channels_and_single_folds_are_harmless():
-    features, labels, _, folds = drawn(1)
-    features[:, 3] = 1 / 3
-    assert np.isfinite(Probes.of(features, folds).scores(labels[:, None])).all()
-    assert not Probes.of(np.ones((120, 4)), folds).scores(labels[:, None]).any()
-    assert not Probes.of(features, np.zeros(120)).scores(labels[:, None]).any()
 
 
 def test_auc_is_scikit_learns_within_one_fold():
