@@ -167,7 +167,7 @@ def test_adversarial_pictures_deceive_the_network_and_its_maps_still_find_the_th
     pictures, kinds = scenes.pictures[one], scenes.shown[one].int().argmax(1)
     towards = (kinds + 1) % 4
     before = pictures.clone()
-    changed = pgd(model, pictures, towards, LIMITS, steps=10)
+    changed = pgd(model, pictures, towards, LIMITS, steps=40)
     with torch.no_grad():
         assert (model(pictures).argmax(1) == kinds).float().mean() >= 0.95
         assert (model(changed).argmax(1) == towards).float().mean() >= 0.8
