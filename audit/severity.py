@@ -52,10 +52,10 @@ STRENGTH_RULES = (
     f"need a corrected p below {ALPHA}; they are ruled out by an interval below {DIFFERENCE.ruled_out:.0%} and "
     f"{LEAKAGE.ruled_out:.2f}. A strong leak of anything but the background counts as weak unless its AUC is "
     f"{OWN_LEAK:.2f} above that of a place of the same size elsewhere (interval above {OWN_LEAK_FLOOR:.2f}): where any "
-    "place gives the class away as well, the leak is the whole picture's and not the cue's. It counts as weak, too, "
-    f"where few photographs show the cue: below {LEAKAGE.weak:.2f} over all pairs of photographs, those that do not "
-    "show it at all being as good as a toss. An unnamed place on the "
-    "photographed thing itself counts as weak at most: only you can say whether it is what the classes differ in.",
+    "place gives the class away as well, the leak is the whole picture's and not the cue's. Any strong leak counts "
+    f"as weak where few photographs show the cue: below {LEAKAGE.weak:.2f} over all pairs of photographs, those that "
+    "do not show it at all being as good as a toss. An unnamed place on the photographed "
+    "thing itself counts as weak at most: only you can say whether it is what the classes differ in.",
     f"In the model, strong: hiding the cue costs {EFFECT.strong:.0%} of the class's probability more than hiding as "
     f"much elsewhere (interval above {EFFECT.strong_floor:.0%}, corrected p below {ALPHA}); or accuracy is "
     f"{GAP.strong:.0%} higher where cue and class go together (interval above 0; it counts where the data lean at "

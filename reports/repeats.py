@@ -9,12 +9,17 @@ from audit.severity import FLAGGED
 Record = Mapping[str, Any]
 
 
+def part_of_looks(record: Record) -> dict[str, str]:
+    """Every look, by the cue's name, with the name of the part that it is a look of."""
+    return {cue["name"]: cue["within"] for cue in record["cues"] if cue["kind"] == "appearance"}
+
+
 def repeated(record: Record) -> dict[str, str]:
     """The findings (ids) about a look of a part of which another look comes first, each with the id of that one.
 
     Photographs are sorted by what the part looks like, so where one look leans to a class, the others must lean away.
     """
-    part = {cue["name"]: cue["within"] for cue in record["cues"] if cue["kind"] == "appearance"}
+    part = part_of_looks(record)
     first: dict[str, str] = {}
     again = {}
     for finding in record["findings"]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audit.severity import FLAGGED
-from reports.repeats import further, repeated
+from reports.repeats import further, part_of_looks, repeated
 from reports.text import capital, counted, percent
 
 Record = Mapping[str, Any]
@@ -103,7 +103,7 @@ def _groups(record: Record, worst: Mapping[str, str]) -> tuple[Group, ...]:
         "expected": "Expected to matter",
         "not_enough_data": "Too few photographs to tell",
     }
-    part = {cue["name"]: cue["within"] for cue in record["cues"] if cue["kind"] == "appearance"}
+    part = part_of_looks(record)
     judged = [
         (level, title, [name for name, found in worst.items() if found == level]) for level, title in titles.items()
     ]

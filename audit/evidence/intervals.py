@@ -203,8 +203,12 @@ def _exchangeable_blocks(groups: Ints, strata: Ints | None) -> Iterator[NDArray[
 
 def permutation_p(observed: float, permuted: Floats) -> float:
     """Share of statistics at least as large as the observed one, which counts as one of them (never 0)."""
+    return (1 + _reaching(observed, permuted)) / (1 + len(permuted))
+
+
+def _reaching(observed: float, permuted: Floats) -> int:
     # Statistics that are equal in exact arithmetic differ in the last bits.
-    return float((1 + np.sum(permuted >= observed - 1e-12)) / (1 + len(permuted)))
+    return int(np.sum(permuted >= observed - 1e-12))
 
 
 def refined_p(observed: float, permuted: Floats, more: Callable[[int], Floats]) -> float:
@@ -215,7 +219,7 @@ def refined_p(observed: float, permuted: Floats, more: Callable[[int], Floats]) 
     Monte Carlo as by Besag & Clifford (1991), looked at once: never more p-values below a level than it says, for below
     (1 + FEW) / (1 + k) only the test with all permutations gets, and above it the one with k is passed, too.
     """
-    if np.sum(permuted >= observed - 1e-12) < FEW:
+    if _reaching(observed, permuted) < FEW:
         permuted = np.concatenate([permuted, more(FURTHER * len(permuted))])
     return permutation_p(observed, permuted)
 
