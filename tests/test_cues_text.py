@@ -7,9 +7,12 @@ import sys
 import textwrap
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import numpy_helper
 from PIL import Image, ImageDraw, ImageFont
 
 from audit.config import parse_config
@@ -141,6 +144,27 @@ from PIL import Image
 from audit.cues.text import read_lines
 print([line.words for line in read_lines(np.asarray(Image.open(sys.argv[1])))])
 """
+
+
+@needs_reader
+def test_weights_too_small_for_a_normal_float32_are_zeros_and_answers_the_same():
+    released = text._model_folder() / text._DETECTION
+    with text._without_denormals(released) as copy:
+        was, now = (_weights(file) for file in (released, copy))
+        plain, fast = (onnxruntime.InferenceSession(str(file)) for file in (released, copy))
+    assert not copy.exists()
+    changed = was != now
+    assert changed.sum() > 100_000
+    assert (np.abs(was[changed]) < np.finfo(np.float32).smallest_normal).all() and (now[changed] == 0).all()
+    picture = np.random.default_rng(0).normal(size=(1, 3, 96, 128)).astype(np.float32)
+    answers = [one.run(None, {"x": picture})[0] for one in (plain, fast)]
+    np.testing.assert_allclose(*answers, rtol=0, atol=1e-12)
+
+
+def _weights(file):
+    """All float32 weights of an ONNX file, one after the other."""
+    arrays = map(numpy_helper.to_array, onnx.load(file).graph.initializer)
+    return np.concatenate([array.ravel() for array in arrays if array.dtype == np.float32])
 
 
 @needs_reader
