@@ -24,6 +24,7 @@ from audit.evidence.intervals import LEVEL, share_interval
 from audit.faithfulness import occlusion_maps, rank_correlation
 from audit.folder import AuditFolder, read_json, read_table, write_json
 from audit.gradcam import grad_cam
+from audit.incremental import Leading, changed_box
 from audit.maps import read_maps
 from audit.models import Network
 from audit.pixels import Images, read_pixels
@@ -290,10 +291,15 @@ def _faith(sample: _Sample) -> list[tuple[float, float]]:
     store, network, size = sample.store, sample.network, sample.store.config.model.image_size
     stride = math.ceil(size / _SQUARES)
     blurred = gaussian_blur(sample.inputs, 2 * (size // 6) + 1, size / 12)
+    layers = (*network.trunk, *network.tail)
+    leading = Leading.of(layers, (size, size))
+    rest = nn.Sequential(*layers[len(leading.layers) :])
+    with torch.no_grad(), store.runtime.autocast():
+        trace = leading.trace(sample.inputs)
 
     def score(inputs: Tensor) -> Tensor:
         with store.runtime.autocast():
-            activations = network.tail(network.trunk(inputs))
+            activations = rest(leading.follow(trace, inputs, changed_box(sample.inputs, inputs)))
         scores: Tensor = network.head(activations.float()).gather(1, sample.labels[:, None])[:, 0]
         return scores
 
