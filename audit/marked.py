@@ -14,7 +14,7 @@ from audit.config import Config, MarkKind
 from audit.cues import detect
 from audit.cues.looking import read_shrunk
 from audit.dataset import Dataset, load_dataset
-from audit.folder import AuditFolder, value_digest, write_atomically, write_json, write_table
+from audit.folder import AuditFolder, file_digest, value_digest, write_atomically, write_json, write_table
 from audit.folds import assign_folds
 from audit.pixels import Images
 from audit.planting import Frame, Mark, Pixels, SoftBackground, Sticker, Tag, Tint
@@ -123,9 +123,8 @@ def _versions(pixels: Pixels, numbers: Mapping[str, int], seed: int) -> Iterator
 
 
 def _config_of_copies(config: Config, cues: list[str]) -> Config:
-    """Marks that the user drew belong to the original files; what is seen in the copies is of no use later."""
-    compute = config.compute.model_copy(update={"keep_detections": False})
-    return config.model_copy(update={"cues": cues, "own_cues": [], "compute": compute})
+    """Marks that the user drew belong to the original files."""
+    return config.model_copy(update={"cues": cues, "own_cues": []})
 
 
 def _write_dataset(
@@ -142,12 +141,10 @@ def _write_dataset(
     folds = assign_folds(labels, dataset.groups[chosen], config.training.folds, config.seed)
     parts = [originals.assign(fold=folds, image=numbers, version=version) for version, numbers in copies.items()]
     table = pd.concat([part[part["image"] >= 0] for part in parts], ignore_index=True)
-    described = [(row.version, row.sha256, config.seed, repr(MARKS.get(row.version))) for row in table.itertuples()]
-    table = table.assign(
-        image=table["image"].astype("int32"),
-        path=[_name(image) for image in table["image"]],
-        sha256=[value_digest(*one) for one in described],
-    )
+    table = table.assign(image=table["image"].astype("int32"), path=[_name(image) for image in table["image"]])
+    # In a copy without a mark detectors see what they saw in the original, and need not look again.
+    marked = table["version"] != _PLAIN
+    table.loc[marked, "sha256"] = [file_digest(folder.path / path) for path in table.loc[marked, "path"]]
     write_table(folder.images, table.drop(columns="version"))
     summary = {
         "name": dataset.name,

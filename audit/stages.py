@@ -70,7 +70,7 @@ STAGES = (
         ("evidence.effect_images", "evidence.min_images", "evidence.resamples", "seed"),
         version=5,
     ),
-    Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed"), version=9),
+    Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed"), version=10),
     Stage(
         "findings",
         "audit.findings:build",
@@ -83,7 +83,7 @@ STAGES = (
         "audit.selfaudit:build",
         ("dataset", "detect", "features", "masking", "findings"),
         ("self_audit", "model", "training", "attention", "evidence", "cues", "own_cues", "expected_cues", "seed"),
-        version=2,
+        version=3,
     ),
     Stage("record", "audit.record:build", ("findings", "self-audit"), ("report",), version=4),
 )

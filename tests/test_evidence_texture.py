@@ -5,9 +5,13 @@ import numpy as np
 import pytest
 
 from audit.evidence.leakage import leakage
-from audit.evidence.texture import DIMENSIONS, texture
+from audit.evidence.texture import DIMENSIONS, Surface
 
 EVERYWHERE = np.ones((56, 56), bool)
+
+
+def texture(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    return Surface.of(pixels).texture(mask)
 
 
 def picture(rng: np.random.Generator, snow: bool, wolf: bool) -> tuple[np.ndarray, np.ndarray]:

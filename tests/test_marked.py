@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from audit.activations import ActivationStore
-from audit.folder import AuditFolder, read_table
+from audit.folder import AuditFolder, file_digest, read_table
 from audit.images import open_photo
 from audit.marked import MARKS, PAIRS, choose_photographs, mark_photographs, spread
 from tests.planted import SIDE, draw_dataset, run_audit, tiny_config
@@ -78,6 +78,14 @@ def test_plain_copies_are_the_photographs(store, marked):
     chosen, _ = choose_photographs(store.dataset, 40, seed=0)
     original = np.asarray(open_photo(store.dataset.path_of(int(chosen[0])))).astype(int)
     np.testing.assert_array_equal(pixels(marked, marked.copies["plain"][0]), original)
+
+
+def test_plain_copies_are_known_by_the_originals_digest_and_marked_ones_by_their_own(store, marked):
+    chosen, _ = choose_photographs(store.dataset, 40, seed=0)
+    digests, copies = marked.stock.store.dataset.images["sha256"].to_numpy(), marked.copies
+    assert digests[copies["plain"]].tolist() == store.dataset.images["sha256"].iloc[chosen].tolist()
+    for copy in copies["border"][copies["border"] >= 0]:
+        assert digests[copy] == file_digest(marked.stock.store.dataset.path_of(int(copy)))
 
 
 def test_the_border_detector_sees_the_frames(marked):

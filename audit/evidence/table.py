@@ -23,7 +23,7 @@ from audit.evidence.intervals import benjamini_hochberg
 from audit.evidence.leakage import leakage
 from audit.evidence.measure import Measure, distinct, too_few, unmeasured
 from audit.evidence.prevalence import prevalence
-from audit.evidence.texture import DIMENSIONS, texture
+from audit.evidence.texture import DIMENSIONS, Surface
 from audit.folder import AuditFolder, read_table, write_table
 from audit.hiding import control_masks
 from audit.leaning import leaning_classes
@@ -228,9 +228,9 @@ def pixel_views(dataset: Dataset, config: Config, detections: Detections, cue: C
     shown = detections.present[images, place]
 
     def look(image: int, mask: NDArray[np.bool_]) -> list[NDArray[np.float32]]:
-        pixels = read_pixels(dataset, int(image), config)
+        surface = Surface.of(read_pixels(dataset, int(image), config))
         control = control_masks(mask[None], int(image), config.seed)[0]
-        return [texture(pixels, some) for some in (mask, ~mask, control)]
+        return [surface.texture(some) for some in (mask, ~mask, control)]
 
     with ThreadPoolExecutor(max(1, config.compute.workers)) as pool:
         parts = np.split(images[shown], range(_PART, int(shown.sum()), _PART))
