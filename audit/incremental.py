@@ -93,10 +93,15 @@ class Leading:
         return cls(tuple(layers), tuple(sizes))
 
     def trace(self, originals: Tensor) -> Trace:
-        """What enters each layer, and leaves the last, for normalised pictures (N, 3, rows, columns)."""
+        """What enters each layer, and leaves the last, for normalised pictures (N, 3, rows, columns).
+
+        Of a ReLU it holds what leaves: what enters is not needed, and would be half of all that is kept.
+        """
         trace = [originals]
         for layer in self.layers:
             trace.append(layer(trace[-1]))
+            if isinstance(layer, nn.ReLU):
+                trace[-2] = trace[-1]
         return tuple(trace)
 
     def follow(self, trace: Trace, pictures: Tensor, box: Box) -> Tensor:
