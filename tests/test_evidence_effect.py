@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from scipy.stats import kstest, norm, permutation_test
 
 from audit.evidence.effect import Answers, effect, may_show_more, weaker
+from audit.evidence.intervals import ratio_interval
 from audit.evidence.measure import Measure, unmeasured
 
 
@@ -24,6 +25,15 @@ def test_planted_effect_is_found():
     assert measure.p == pytest.approx(1 / 5001) and measure.n == 60
     assert measure.extra["control_drop"] == pytest.approx(0.1)
     assert measure.extra["drop"] == pytest.approx(0.1 + difference.mean())
+
+
+def test_an_effect_on_few_of_the_images_has_no_interval_up_to_all_there_could_be():
+    """As seen: a sticker that decides 2 of 15 photographs, and the model is sure of the others without it."""
+    difference = np.append(np.geomspace(1e-6, 0.07, 13), (0.39, 0.43))
+    alone = ratio_interval(difference, np.ones(15), np.arange(15), 1000, 0)
+    measure = measured(difference)
+    assert alone[1] > 0.55 and measure.high < 0.5
+    assert measure.low == pytest.approx(alone[0], abs=0.01) and measure.low < measure.value < measure.high
 
 
 def test_flips_and_accuracies():

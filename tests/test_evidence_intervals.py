@@ -13,6 +13,7 @@ from audit.evidence.intervals import (
     cluster_bootstrap_weights,
     contrast_interval,
     effective_count,
+    mean_bounds,
     percentile_interval,
     permutation_p,
     permuted_labels,
@@ -137,6 +138,28 @@ def test_ignoring_duplicates_gives_intervals_that_are_too_narrow():
 
     assert 0.90 <= coverage(keep_together=True) <= 0.985
     assert coverage(keep_together=False) < 0.80
+
+
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=30), st.sampled_from([0.005, 0.05]))
+def test_bounds_of_a_mean_are_those_of_every_distribution_in_the_band(values, miss):
+    """Anderson's limits by his own formula: integrals over the empirical distribution, lowered and raised by e."""
+    copies = np.repeat(values, 2)
+    low, high = mean_bounds(copies, np.repeat(np.arange(len(values)), 2), -1, 1, miss)
+    e = math.sqrt(math.log(1 / miss) / 2 / len(values))
+    edges = np.concatenate([[-1.0], np.sort(values), [1.0]])
+    shares = np.arange(len(values) + 1) / len(values)
+    assert high == pytest.approx(1 - np.diff(edges) @ np.maximum(0, shares - e), abs=1e-9)
+    assert low == pytest.approx(1 - np.diff(edges) @ np.minimum(1, shares + e), abs=1e-9)
+    assert -1 - 1e-9 <= low <= np.mean(values) + 1e-9 and np.mean(values) - 1e-9 <= high <= 1 + 1e-9
+
+
+@pytest.mark.parametrize("chance", [0.02, 0.1, 0.5])
+def test_bounds_of_a_mean_are_passed_no_more_often_than_said(chance):
+    rng, passed = np.random.default_rng(0), np.zeros(2)
+    for _ in range(2000):
+        low, high = mean_bounds((rng.random(15) < chance).astype(float), np.arange(15), 0, 1, 0.05)
+        passed += low > chance, high < chance
+    assert (passed / 2000 <= 0.05).all()
 
 
 def test_permutations_move_whole_groups_among_groups_of_their_size():

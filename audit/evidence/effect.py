@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import norm
 
-from audit.evidence.intervals import CHUNK, LEVEL, ratio_interval, refined_p
+from audit.evidence.intervals import CHUNK, LEVEL, mean_bounds, ratio_interval, refined_p
 from audit.evidence.measure import Floats, Ints, Measure, Random, distinct, too_few, unmeasured
+
+_MISSED_BEYOND = (1 - LEVEL) / 10
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,10 @@ def effect(
 
     Answers about n images before masking, with the cue masked, and with an equal area elsewhere masked; ``label`` (n,)
     is the true class. Estimator: mean((p_before - p_masked) - (p_before - p_control)) = mean(p_control - p_masked), so
-    p_before cancels. Interval: studentised bootstrap over duplicate ``groups``. p: two-sided sign-flip permutation over
-    groups, for if the cue is no different from any other place, masked and control could change roles. Images with a
-    NaN are left out.
+    p_before cancels. Interval: studentised bootstrap over duplicate ``groups``, which reaches very far where few images
+    show an effect and the others none; so it ends at limits that hold for any numbers in [-1, 1], each with a chance of
+    99.5 % (``mean_bounds``). p: two-sided sign-flip permutation over groups, for if the cue is no different from any
+    other place, masked and control could change roles. Images with a NaN are left out.
 
     ``extra``: ``drop`` and ``control_drop`` of the probability; ``flip_rate`` and ``control_flip_rate``, the shares of
     images whose prediction changes; ``accuracy``, ``accuracy_masked``, ``accuracy_control``.
@@ -48,6 +51,7 @@ def effect(
     said, said_hidden, said_moved = (answers.predicted[used] for answers in (before, masked, control))
     groups, truth, rng = groups[used], label[used], np.random.default_rng(rng)
     difference = moved - hidden
+    bounds = mean_bounds(difference, groups, -1.0, 1.0, _MISSED_BEYOND)
     low, high = ratio_interval(difference, np.ones(n), groups, resamples, rng)
     extra = {
         "drop": float((first - hidden).mean()),
@@ -59,7 +63,7 @@ def effect(
         "accuracy_control": float((said_moved == truth).mean()),
     }
     p = _sign_flip_p(difference, groups, rng, permutations)
-    return Measure(float(difference.mean()), max(-1.0, low), min(1.0, high), n, p, extra=extra)
+    return Measure(float(difference.mean()), max(bounds[0], low), min(bounds[1], high), n, p, extra=extra)
 
 
 def may_show_more(drops: Floats, ruled_out: float, rng: Random, resamples: int = 1000, min_images: int = 10) -> bool:

@@ -150,6 +150,23 @@ def ratio_interval(
     return float(ratio[0] - high * error[0]), float(ratio[0] - low * error[0])
 
 
+def mean_bounds(values: Floats, groups: Ints, least: float, most: float, miss: float) -> tuple[float, float]:
+    """Limits of the mean of ``values`` (n,) in [least, most]: whatever they are, each fails with a chance of ``miss``.
+
+    Anderson (1969) with the constant of Massart (1990): with that chance at most the share of values up to x is
+    anywhere above the share observed by more than e = sqrt(ln(1 / miss) / 2n), n being the duplicate groups. So the
+    mean is highest if the lowest values, a share e of all, are ``most`` instead; and likewise below.
+
+    >>> [round(limit, 2) for limit in mean_bounds(np.zeros(15), np.arange(15), -1, 1, 0.005)]
+    [-0.42, 0.42]
+    """
+    n = len(values)
+    beyond = min(1.0, math.sqrt(math.log(1 / miss) / (2 * len(np.unique(groups)))))
+    kept = np.clip(np.arange(1, n + 1) / n - beyond, 0, 1 / n)
+    rising = np.sort(values)
+    return float(kept @ rising[::-1] + beyond * least), float(kept @ rising + beyond * most)
+
+
 def _ratio_and_error(totals: Floats) -> tuple[Floats, Floats]:
     """Ratios (r,) and their standard errors from totals (r, 5) of a, b, a^2, ab and b^2."""
     a, b, aa, ab, bb = totals.T
