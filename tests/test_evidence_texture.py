@@ -1,11 +1,18 @@
 """Textures tell areas apart by their pixels, and see nothing of what lies beside them."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
+from audit.config import parse_config
+from audit.cues.cue import GRID, Cue
+from audit.cues.detect import Detections
+from audit.evidence import table
 from audit.evidence.leakage import leakage
 from audit.evidence.texture import DIMENSIONS, Surface
+from audit.folder import AuditFolder
 
 EVERYWHERE = np.ones((56, 56), bool)
 
@@ -106,6 +113,35 @@ def test_a_mask_too_thin_to_be_shrunk_is_taken_whole():
     line[25:27, 10:45] = True
     mean_lightness, spread = texture(pixels, line)[[0, 3]]
     assert mean_lightness > 230 and spread == 0
+
+
+class _Found(Detections):
+    """Detections whose masks lie in memory."""
+
+    def masks(self, images: np.ndarray) -> np.ndarray:
+        return MASKS[images]
+
+
+MASKS = np.zeros((2, 2, GRID, GRID), bool)
+MASKS[:, 0, :, :30] = MASKS[:, 1, 20:28, 10:50] = True
+
+
+def test_a_mark_on_the_background_is_no_part_of_how_the_background_looks(monkeypatch):
+    cues = (Cue("background", "the background", "scene"), Cue("patch", "a sticker", "mark"))
+    ones = np.ones((2, 2), np.float32)
+    found = _Found(AuditFolder(Path()), cues, ones.astype(bool), ones, ones)
+    rng = np.random.default_rng(5)
+    plain = [rng.integers(0, 256, (2 * GRID, 2 * GRID, 3), dtype=np.uint8) for _ in range(2)]
+    marked = [pixels.copy() for pixels in plain]
+    for pixels in marked:
+        pixels[40:56, 20:100] = (20, 90, 250)
+    seen = []
+    for pictures in (plain, marked):
+        monkeypatch.setattr(table, "read_pixels", lambda _, image, __, shown=pictures: shown[image])
+        views = {cue.name: table.pixel_views(None, parse_config({}), found, cue, np.arange(2))[0] for cue in cues}
+        seen.append(views)
+    np.testing.assert_array_equal(seen[0]["background"], seen[1]["background"])
+    assert (seen[0]["patch"] != seen[1]["patch"]).any(1).all() and seen[0]["background"].any(1).all()
 
 
 @pytest.mark.parametrize("side", [8, 33, 100, 224])

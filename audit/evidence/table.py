@@ -223,8 +223,12 @@ def is_seen_as_pixels(cue: Cue) -> bool:
 
 def pixel_views(dataset: Dataset, config: Config, detections: Detections, cue: Cue, images: Images) -> Views:
     """What the pixels of a detector's cue look like in some images, of the rest and of the control, zeros where it is
-    absent: (len(images), DIMENSIONS) each."""
+    absent: (len(images), DIMENSIONS) each.
+
+    Marks on the picture are left out of a scene: they are cues of their own, and not what lies behind the subject.
+    """
     place = detections.place(cue.name)
+    marks = [number for number, one in enumerate(detections.cues) if one.role == "mark" and cue.role == "scene"]
     shown = detections.present[images, place]
 
     def look(image: int, mask: NDArray[np.bool_]) -> list[NDArray[np.float32]]:
@@ -234,7 +238,9 @@ def pixel_views(dataset: Dataset, config: Config, detections: Detections, cue: C
 
     with ThreadPoolExecutor(max(1, config.compute.workers)) as pool:
         parts = np.split(images[shown], range(_PART, int(shown.sum()), _PART))
-        views = [view for part in parts for view in pool.map(look, part, detections.masks(part)[:, place])]
+        found = (detections.masks(part) for part in parts)
+        places = (masks[:, place] & ~masks[:, marks].any(1) for masks in found)
+        views = [view for part, where in zip(parts, places, strict=True) for view in pool.map(look, part, where)]
     described = np.zeros((3, len(images), DIMENSIONS), np.float32)
     described[:, shown] = np.array(views, np.float32).reshape(-1, 3, DIMENSIONS).swapaxes(0, 1)
     return described[0], described[1], described[2]
