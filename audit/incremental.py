@@ -7,7 +7,7 @@ and the rest is as the original left it. This is the incremental, exact half of 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -50,14 +50,8 @@ class Window(NamedTuple):
     stride: int
     padding: int
 
-    def size(self, length: int) -> int:
-        """How many cells leave the layer when ``length`` enter it."""
-        return (length + 2 * self.padding - self.kernel) // self.stride + 1
-
     def outputs(self, span: Span, size: int) -> Span:
         """Which of ``size`` cells see any of a span of the input."""
-        if not span.length:
-            return Span(0, 0)
         start = max(0, (span.start + self.padding - self.kernel) // self.stride + 1)
         return Span(start, max(start, min(size, (span.stop - 1 + self.padding) // self.stride + 1)))
 
@@ -69,28 +63,17 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class Leading:
-    """The first layers of a network, as far as a changed part is followed through them, and the grids between them.
-
-    ``sizes`` (len(layers) + 1) are the rows and columns of what enters each layer and leaves the last.
-    """
+    """The first layers of a network, as far as a changed part is followed through them."""
 
     layers: tuple[nn.Module, ...]
-    sizes: tuple[tuple[int, int], ...]
 
     @classmethod
-    def of(cls, network: Iterable[nn.Module], size: tuple[int, int]) -> Self:
-        """For pictures of ``size`` (rows, columns).
-
-        Followed are convolutions, poolings and ReLUs up to the last pooling: behind it a part is soon all there is.
-        """
+    def of(cls, network: Iterable[nn.Module]) -> Self:
+        """Convolutions, poolings and ReLUs up to the last pooling: behind it a part is soon all there is."""
         layers = [*takewhile(_can_be_followed, network)]
         while layers and not isinstance(layers[-1], nn.MaxPool2d):
             layers.pop()
-        sizes = [size]
-        for layer in layers:
-            rows, columns = (window.size(length) for window, length in zip(_windows(layer), sizes[-1], strict=True))
-            sizes.append((rows, columns))
-        return cls(tuple(layers), tuple(sizes))
+        return cls(tuple(layers))
 
     def trace(self, originals: Tensor) -> Trace:
         """What enters each layer, and leaves the last, for normalised pictures (N, 3, rows, columns).
@@ -107,37 +90,32 @@ class Leading:
     def follow(self, trace: Trace, pictures: Tensor, box: Box) -> Tensor:
         """What leaves the last layer for pictures (N, 3, rows, columns) that are the traced ones outside a box."""
         part = pictures[_cells(box)]
-        for number, original in enumerate(trace[:-1]):
+        for layer, (original, behind) in zip(self.layers, pairwise(trace), strict=True):
             if not _area(box):
                 break
-            part, box = self._through(number, original, part, box)
+            part, box = _through(layer, original, part, box, behind)
         left = trace[-1].clone()
         if _area(box):
             left[_cells(box)] = part
         return left
 
-    def _changed(self, number: int, box: Box) -> Box:
-        """Where a layer's output may differ when its input differs in a box."""
-        windows, sizes = _windows(self.layers[number]), self.sizes[number + 1]
-        rows, columns = (one.outputs(span, size) for one, span, size in zip(windows, box, sizes, strict=True))
-        return rows, columns
 
-    def _through(self, number: int, original: Tensor, part: Tensor, box: Box) -> tuple[Tensor, Box]:
-        """The changed part behind a layer, and where it lies there; ``original`` is what entered that layer."""
-        layer, changed = self.layers[number], self._changed(number, box)
-        if isinstance(layer, nn.ReLU):
-            return layer(part), changed
-        if not _area(changed):
-            return part, changed
-        rows, columns = (window.inputs(span) for window, span in zip(_windows(layer), changed, strict=True))
-        height, width = self.sizes[number]
-        inside = rows.common(Span(0, height)), columns.common(Span(0, width))
-        tile = original[_cells(inside)].clone()
-        # The last cells of a grid may be seen by no window of the layer.
-        common = box[0].common(inside[0]), box[1].common(inside[1])
-        tile[_cells(common, inside)] = part[_cells(common, box)]
-        beyond = inside[1].start - columns.start, columns.stop - inside[1].stop
-        return _unpadded(layer, tile, (*beyond, inside[0].start - rows.start, rows.stop - inside[0].stop)), changed
+def _through(layer: nn.Module, original: Tensor, part: Tensor, box: Box, behind: Tensor) -> tuple[Tensor, Box]:
+    """The changed part behind a layer, and where it lies there; ``original`` entered that layer, ``behind`` left it."""
+    if isinstance(layer, nn.ReLU):
+        return layer(part), box
+    windows = _windows(layer)
+    changed = windows[0].outputs(box[0], behind.shape[2]), windows[1].outputs(box[1], behind.shape[3])
+    if not _area(changed):
+        return part, changed
+    rows, columns = (window.inputs(span) for window, span in zip(windows, changed, strict=True))
+    inside = rows.common(Span(0, original.shape[2])), columns.common(Span(0, original.shape[3]))
+    tile = original[_cells(inside)].clone()
+    # The last cells of a grid may be seen by no window of the layer.
+    common = box[0].common(inside[0]), box[1].common(inside[1])
+    tile[_cells(common, inside)] = part[_cells(common, box)]
+    beyond = inside[1].start - columns.start, columns.stop - inside[1].stop
+    return _unpadded(layer, tile, (*beyond, inside[0].start - rows.start, rows.stop - inside[0].stop)), changed
 
 
 def changed_box(originals: Tensor, pictures: Tensor) -> Box:
@@ -160,10 +138,8 @@ def _can_be_followed(layer: nn.Module) -> bool:
     return plain and _pair(layer.dilation) == (1, 1) and all(one.stride <= one.kernel for one in _windows(layer))
 
 
-def _windows(layer: nn.Module) -> tuple[Window, Window]:
-    """Along rows and columns."""
-    if not isinstance(layer, nn.Conv2d | nn.MaxPool2d):
-        return Window(1, 1, 0), Window(1, 1, 0)
+def _windows(layer: Any) -> tuple[Window, Window]:
+    """Those of a convolution or a pooling, along rows and columns."""
     pairs = zip(*(_pair(value) for value in (layer.kernel_size, layer.stride, layer.padding)), strict=True)
     rows, columns = (Window(*values) for values in pairs)
     return rows, columns

@@ -292,7 +292,7 @@ def _faith(sample: _Sample) -> list[tuple[float, float]]:
     stride = math.ceil(size / _SQUARES)
     blurred = gaussian_blur(sample.inputs, 2 * (size // 6) + 1, size / 12)
     layers = (*network.trunk, *network.tail)
-    leading = Leading.of(layers, (size, size))
+    leading = Leading.of(layers)
     rest = nn.Sequential(*layers[len(leading.layers) :])
     with torch.no_grad(), store.runtime.autocast():
         trace = leading.trace(sample.inputs)

@@ -49,6 +49,11 @@ class Detections:
         """Where the cue of that name is among the K."""
         return [cue.name for cue in self.cues].index(name)
 
+    @property
+    def marks(self) -> list[int]:
+        """Where among the K the marks on a picture are."""
+        return [place for place, cue in enumerate(self.cues) if cue.role == "mark"]
+
     def masks(self, images: NDArray[np.integer]) -> Mask:
         """Where the cues are, boolean (len(images), K, GRID, GRID) over the whole picture; reads only their shards."""
         masks = np.zeros((len(images), len(self.cues), GRID, GRID), bool)
@@ -219,13 +224,12 @@ def _add_overlays(folder: AuditFolder, config: Config, dataset: Dataset, others:
 
 def _not_seen_by(found: Detections, answers: Sequence[Answer]) -> list[int]:
     """The overlays of which most photographs that show them have not half under some other mark that was found."""
-    marks = [place for place, cue in enumerate(found.cues) if cue.role == "mark"]
     kept = []
     for place in range(len(answers[0].tensors["present"])):
         images = np.array([image for image, answer in enumerate(answers) if answer.tensors["present"][place]])
         images = images[:_COMPARED]
         masks = unpack_masks(np.stack([answers[image].tensors["masks"][place] for image in images]))
-        covered = (masks & found.masks(images)[:, marks].any(1)).sum((1, 2)) / masks.sum((1, 2))
+        covered = (masks & found.masks(images)[:, found.marks].any(1)).sum((1, 2)) / masks.sum((1, 2))
         if (covered < 0.5).mean() > 0.5:
             kept.append(place)
     return kept

@@ -15,9 +15,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
 
 from audit.cues.cue import ABSENT, Cue, Mask, Sighting
 from audit.cues.photo import LONGEST, Photo, Pixels
@@ -180,6 +178,9 @@ def _without_denormals(network: Path) -> Iterator[Path]:
     A tenth of the text detector's weights are so small. They change none of its answers, but an Intel processor
     multiplies them about a hundred times more slowly than others: that took 70 % of the network's time.
     """
+    import onnx
+    from onnx import numpy_helper
+
     model = onnx.load(network)
     least = np.finfo(np.float32).smallest_normal
     for weights in model.graph.initializer:

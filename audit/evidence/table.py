@@ -228,7 +228,7 @@ def pixel_views(dataset: Dataset, config: Config, detections: Detections, cue: C
     Marks on the picture are left out of a scene: they are cues of their own, and not what lies behind the subject.
     """
     place = detections.place(cue.name)
-    marks = [number for number, one in enumerate(detections.cues) if one.role == "mark" and cue.role == "scene"]
+    left_out = detections.marks if cue.role == "scene" else []
     shown = detections.present[images, place]
 
     def look(image: int, mask: NDArray[np.bool_]) -> list[NDArray[np.float32]]:
@@ -239,7 +239,7 @@ def pixel_views(dataset: Dataset, config: Config, detections: Detections, cue: C
     with ThreadPoolExecutor(max(1, config.compute.workers)) as pool:
         parts = np.split(images[shown], range(_PART, int(shown.sum()), _PART))
         found = (detections.masks(part) for part in parts)
-        places = (masks[:, place] & ~masks[:, marks].any(1) for masks in found)
+        places = (masks[:, place] & ~masks[:, left_out].any(1) for masks in found)
         views = [view for part, where in zip(parts, places, strict=True) for view in pool.map(look, part, where)]
     described = np.zeros((3, len(images), DIMENSIONS), np.float32)
     described[:, shown] = np.array(views, np.float32).reshape(-1, 3, DIMENSIONS).swapaxes(0, 1)
