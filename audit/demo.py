@@ -1,8 +1,6 @@
 """The demo dataset: drawn doctors and nurses with a planted shortcut, long hair."""
 
 import csv
-import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 from audit.drawing.portrait import SKINS, Sitter, draw_portrait
 from audit.drawing.rooms import KINDS
 from audit.errors import DatasetError
+from audit.outputs import Inputs, new_folder, require_new_folder
 from audit.progress import track
 
 VERSION = 1
@@ -48,7 +47,7 @@ def draw_demo(folder: Path, n: int = 240, seed: int = 0, size: tuple[int, int] =
     Each part has one folder per class and a table (``train.csv``, ``test.csv``) of what was drawn. Equal arguments give
     equal bytes. A folder that holds the same demo already is left as it is.
 
-    Raises DatasetError if the folder holds anything else, or if ``n`` is odd or below 20.
+    Raises OutputError if the folder holds anything else or cannot be made, DatasetError if ``n`` is odd or below 20.
     """
     if n < 20 or n % 2:
         raise DatasetError(f"The demo cannot have {n} pictures; ask for an even number from 20 on.")
@@ -56,16 +55,10 @@ def draw_demo(folder: Path, n: int = 240, seed: int = 0, size: tuple[int, int] =
     about = _readme(n, seed, size)
     if _is_drawn(demo, about):
         return demo
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DatasetError(f"{folder}: holds something other than this demo; delete it or choose another folder.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    try:
+    require_new_folder(folder, Inputs(), "FOLDER")
+    with new_folder(folder, "FOLDER") as aside:
         _draw(_layout(aside), n, seed, size)
         (aside / "README.txt").write_text(about, encoding="utf-8")
-        aside.replace(folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return demo
 
 

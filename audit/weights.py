@@ -14,8 +14,8 @@ from torchvision.models import vgg16
 
 from audit.config import Config, model_folder
 from audit.errors import MissingModelFile, ModelFileError
-from audit.folder import file_digest
-from audit.modelfiles import TORCHVISION_NAME, VGG16, require
+from audit.modelfiles import TORCHVISION_NAME, TORCHVISION_SHA256, VGG16, fetch_command, require, require_intact
+from audit.once import digest_once
 
 _FEATURES, _CLASSIFIER = "features.", "classifier."
 
@@ -45,7 +45,7 @@ def load_vgg16_weights(config: Config) -> VggWeights:
     models = model_folder(config)
     for folder in (models, Path(torch.hub.get_dir()) / "checkpoints"):
         if (folder / TORCHVISION_NAME).exists():
-            return _load_torchvision(folder / TORCHVISION_NAME)
+            return _load_torchvision(folder / TORCHVISION_NAME, models)
     origin = f"the Oxford VGG-16's ImageNet convolutions, from {VGG16.requirement} on the package index"
     return _load(require(models, VGG16.name), origin)
 
@@ -84,18 +84,16 @@ def plain_state(path: Path, state: Any) -> dict[str, Tensor]:
     return {str(key).removeprefix("module."): value for key, value in state.items()}
 
 
-def _load_torchvision(path: Path) -> VggWeights:
-    weights = _load(path, f"torchvision's VGG-16, IMAGENET1K_V1 ({path.name})")
-    if not weights.sha256.startswith(path.stem.rsplit("-", 1)[-1]):
-        raise ModelFileError(f"{path}: its SHA-256 {weights.sha256} does not begin as its name says; delete it.")
-    return weights
+def _load_torchvision(path: Path, models: Path) -> VggWeights:
+    require_intact(path, TORCHVISION_SHA256, fetch_command(models, "--full-vgg"))
+    return _load(path, f"torchvision's VGG-16, IMAGENET1K_V1 ({path.name})")
 
 
 def _load(path: Path, origin: str) -> VggWeights:
     state = read_state(path)
     expected = _expected_shapes()
     features = {key: _checked(path, key, state, shape) for key, shape in expected.items() if key.startswith(_FEATURES)}
-    return VggWeights(features, _classifier(state, expected), origin, file_digest(path))
+    return VggWeights(features, _classifier(state, expected), origin, digest_once(path))
 
 
 def _expected_shapes() -> dict[str, torch.Size]:
@@ -115,6 +113,8 @@ def _checked(path: Path, key: str, state: Mapping[str, Tensor], shape: torch.Siz
         )
     if not value.is_floating_point() or not torch.isfinite(value).all():
         raise ModelFileError(f"{path}: '{key}' does not hold finite decimal numbers; replace the file.")
+    if value.ndim > 1 and not value.any():
+        raise ModelFileError(f"{path}: '{key}' holds nothing but zeros, as a damaged file would; replace the file.")
     return value
 
 

@@ -9,8 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from audit.config import Config, dump_config
-from audit.errors import AuditFolderError, ConfigError
+from audit.errors import ConfigError, OutputError
 from audit.folder import AuditFolder, write_text
+from audit.outputs import Inputs, require_audits_folder
 
 MAX_NAME = 60
 
@@ -28,11 +29,11 @@ class OpenAudit:
 def open_audit(config: Config, parent: Path, *, fresh: bool = False) -> Iterator[OpenAudit]:
     """Find or make the folder below ``parent``, write the settings into it and lock it for the length of the block.
 
-    Raises ConfigError when the settings name no photographs or ``parent`` lies among them, AuditFolderError when the
-    folder is in use or cannot be written.
+    Raises ConfigError when the settings name no photographs, OutputError when ``parent`` lies among what is read or
+    cannot be written, and AuditFolderError when the folder is in use.
     """
     config, parent = with_absolute_paths(config), parent.absolute()
-    _check_places(config, parent)
+    require_audits_folder(parent, Inputs.of_settings(config))
     unfinished = None if fresh else find_unfinished(config, parent)
     folder = unfinished or _new_folder(parent, dataset_name(config))
     with folder.locked():
@@ -87,12 +88,6 @@ def _absolute(value: object) -> object:
     return value.expanduser().absolute() if isinstance(value, Path) else value
 
 
-def _check_places(config: Config, parent: Path) -> None:
-    photos = config.dataset.photos
-    if photos is not None and parent.resolve().is_relative_to(photos.resolve()):
-        raise ConfigError(f"{parent}: lies among the photographs; choose another place for the audits with --out.")
-
-
 def _new_folder(parent: Path, name: str) -> AuditFolder:
     stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
     for suffix in ("", *(f"-{number}" for number in range(2, 100))):
@@ -102,9 +97,9 @@ def _new_folder(parent: Path, name: str) -> AuditFolder:
         except FileExistsError:
             continue
         except OSError as error:
-            raise AuditFolderError(f"{path}: cannot be made ({error.strerror}); choose another --out.") from None
+            raise OutputError(f"{path}: cannot be made ({error.strerror}); choose another --out.") from None
         return AuditFolder(path)
-    raise AuditFolderError(f"{parent}: no free name for a new audit; choose another --out.")
+    raise OutputError(f"{parent}: no free name for a new audit; choose another --out.")
 
 
 def _text(path: Path) -> str | None:

@@ -8,12 +8,20 @@ from pathlib import Path
 
 import typer
 
-from audit.errors import AuditFolderError, BiasAuditError, ConfigError, DatasetError, MissingModelFile, ModelFileError
+from audit.errors import (
+    AuditFolderError,
+    BiasAuditError,
+    ConfigError,
+    DatasetError,
+    MissingModelFile,
+    ModelFileError,
+    OutputError,
+)
 
 FAILURE = 1
 BAD_INPUT = 2
 FINDINGS = 3
-INPUT_ERRORS = (ConfigError, DatasetError, MissingModelFile, ModelFileError, AuditFolderError)
+INPUT_ERRORS = (ConfigError, DatasetError, MissingModelFile, ModelFileError, AuditFolderError, OutputError)
 
 
 @contextmanager

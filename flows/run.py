@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audit.config import Config, dump_config, load_config
-from audit.errors import AuditFolderError, ConfigError, DatasetError
+from audit.errors import AuditFolderError, ConfigError, DatasetError, MissingModelFile, ModelFileError
 from audit.folder import AuditFolder, write_text
 from audit.progress import note, track
 from audit.remedy import Strategy, require_verifiable
@@ -19,13 +19,13 @@ from flows.stages import REPORT, all_stages, do_stage, finished_names, load_all
 def run_audit(config: Config, parent: Path, *, fresh: bool = False) -> AuditFolder:
     """Audit the photographs that ``config`` names, in a folder below ``parent``; return that folder, finished.
 
-    Raises BiasAuditError, bad photographs before Prefect is waited for.
+    Raises BiasAuditError, bad photographs and settings before Prefect is waited for.
     """
     with open_audit(config, parent, fresh=fresh) as audit, prefect_api() as api, error_log(audit.folder.path):
         if audit.resumed:
             done = ", ".join(finished_names(audit.folder)) or "none"
             note(f"Resuming {audit.folder.path} (finished stages: {done})")
-        read_photographs(audit)
+        begin(audit)
         run_flow(audit.folder, api)
     return audit.folder
 
@@ -42,19 +42,31 @@ def verify_audit(path: Path, strategy: Strategy, source: Path | None, seeds: int
     return folder
 
 
-def read_photographs(audit: OpenAudit) -> None:
-    """The first stage, done here already, and again when resuming: photographs may have changed since.
-
-    Where they have not, its files come out equal and the later stages stay as they are. Refused photographs leave no
-    new folder behind.
-    """
-    first = all_stages()[0].name
-    audit.folder.stage_record(first).unlink(missing_ok=True)
+def begin(audit: OpenAudit) -> None:
+    """Check the settings and read the photographs; what is refused then leaves no new folder behind."""
     try:
-        do_stage(first, audit.folder)
-    except (ConfigError, DatasetError):
+        require_ready(audit.config)
+        read_photographs(audit.folder)
+    except (ConfigError, DatasetError, MissingModelFile, ModelFileError):
         discard_if_empty(audit)
         raise
+
+
+def read_photographs(folder: AuditFolder) -> None:
+    """The first stage, done here already, and again when resuming: photographs may have changed since.
+
+    Where they have not, its files come out equal and the later stages stay as they are.
+    """
+    first = all_stages()[0].name
+    folder.stage_record(first).unlink(missing_ok=True)
+    do_stage(first, folder)
+
+
+def require_ready(config: Config) -> None:
+    """As ``audit.readiness``; PyTorch is imported here, while the server boots."""
+    from audit import readiness
+
+    readiness.require_ready(config)
 
 
 def run_flow(folder: AuditFolder, api: EmbeddedServer | UserServer) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from audit import once
 from audit.cues import answers
 from flows.server import EmbeddedServer
 
@@ -18,6 +19,14 @@ def own_answers(tmp_path, monkeypatch) -> Path:
     """What detectors answer is kept for the test alone."""
     path = tmp_path / "answers" / "detections.sqlite"
     monkeypatch.setattr(answers, "store_path", lambda: path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def own_digests(tmp_path, monkeypatch) -> Path:
+    """Which files were hashed is remembered for the test alone."""
+    path = tmp_path / "answers" / "digests.json"
+    monkeypatch.setattr(once, "memory_path", lambda: path)
     return path
 
 

@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 from flows.cli import COMMANDS, app
 
+# Settings under which nothing that `bias-audit fetch` brings is needed.
+NO_MODELS = ("--set", "model.arch=tiny", "--set", "cues=[border]")
 STANDIN = Path(__file__).with_name("standin_stages.py")
 
 
@@ -75,8 +77,8 @@ def test_quiet_prints_the_report_s_path_only_and_fail_on_sets_the_exit_code(comm
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["run", "nowhere"], "nowhere"),
-        (["run", "photos"], "at least 2"),
+        (["run", "nowhere", *NO_MODELS], "nowhere"),
+        (["run", "photos", *NO_MODELS], "at least 2"),
         (["run", "photos", "--set", "model.finetune=head"], "nearest is 'model.fine_tune'"),
         (["run", "photos", "--config", "no.yaml"], "no.yaml: cannot be read"),
         (["run"], "No photographs"),

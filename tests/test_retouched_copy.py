@@ -10,8 +10,9 @@ from audit.cues.border import find_border
 from audit.cues.cue import Cue
 from audit.cues.table import load_cues
 from audit.dataset import load_dataset
-from audit.errors import AuditFolderError, ConfigError
+from audit.errors import AuditFolderError, ConfigError, OutputError
 from audit.folder import AuditFolder, write_json, write_text
+from audit.progress import Silence, reporting_to
 from audit.retouched_copy import _Places, _why_not, write_retouched
 from flows.cli import app
 from tests.planted import draw_dataset, run_audit, tiny_config
@@ -79,9 +80,33 @@ def test_nothing_is_written_over_or_among_the_photographs(audit, tmp_path):
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "mine.txt").write_text("mine")
     for out in (tmp_path / "here", tmp_path / "here" / "mine.txt", load_dataset(audit).root / "masked"):
-        with pytest.raises(AuditFolderError):
+        with pytest.raises(OutputError, match="--out"):
             write_retouched(audit, "border", out)
     assert (tmp_path / "here" / "mine.txt").read_text() == "mine"
+
+
+def test_a_copy_has_its_name_only_when_it_is_whole(audit, tmp_path):
+    seen = []
+
+    class Watching(Silence):
+        def advanced(self, count: int) -> None:
+            seen.append((tmp_path / "out").exists())
+
+    with reporting_to(Watching()):
+        write_retouched(audit, "border", tmp_path / "out")
+    assert len(seen) == 24 and not any(seen)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_interrupted_copy_leaves_nothing(audit, tmp_path):
+    class Impatient(Silence):
+        def advanced(self, count: int) -> None:
+            raise KeyboardInterrupt
+
+    (tmp_path / "out").mkdir()
+    with pytest.raises(KeyboardInterrupt), reporting_to(Impatient()):
+        write_retouched(audit, "border", tmp_path / "out")
+    assert [path.name for path in tmp_path.rglob("*")] == ["out"]
 
 
 def test_an_unfinished_audit_is_refused(tmp_path):

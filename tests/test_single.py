@@ -1,5 +1,6 @@
 """One picture explained by a finished audit, and the pictures that heat and gradients become."""
 
+import shutil
 from typing import get_args
 
 import numpy as np
@@ -11,14 +12,15 @@ from typer.testing import CliRunner
 from audit.activations import ActivationStore
 from audit.config import dump_config
 from audit.dataset import load_dataset
-from audit.errors import AuditFolderError, ConfigError, RejectedImage
+from audit.errors import AuditFolderError, ConfigError, OutputError, RejectedImage
 from audit.folder import AuditFolder, read_table, write_text
 from audit.gradcam import GradCAM
 from audit.heat import heat_colours, lay_heat, relief
 from audit.models import load_backbone
+from audit.outputs import write_picture
 from audit.pixels import read_pixels
 from audit.runtime import choose_runtime
-from audit.single import Method, explain_picture, save_picture
+from audit.single import Method, explain_picture
 from audit.training import load_fold
 from flows.cli import app
 from flows.commands import explain
@@ -89,8 +91,27 @@ def test_says_what_is_wrong(audit, stranger, tmp_path):
         explain_picture(AuditFolder(tmp_path), stranger)
     with pytest.raises(RejectedImage, match=r"nowhere\.png: the file is missing"):
         explain_picture(audit, tmp_path / "nowhere.png")
-    with pytest.raises(ConfigError, match=r"end in \.png"):
-        save_picture(Image.new("RGB", (2, 2)), tmp_path / "why.jpg")
+    with pytest.raises(OutputError, match=r"end in \.png"):
+        write_picture(Image.new("RGB", (2, 2)), tmp_path / "why.jpg")
+
+
+def test_a_damaged_fold_model_is_told(audit, stranger, tmp_path):
+    copy = AuditFolder(tmp_path / "audit")
+    shutil.copytree(audit.path, copy.path)
+    path = copy.model / "fold-0.safetensors"
+    content = path.read_bytes()
+    half = len(content) // 2
+    for damaged in (
+        content[:-1] + bytes([content[-1] ^ 1]),
+        content[:half] + bytes(len(content) - half),
+        content[:half],
+        (copy.model / "fold-1.safetensors").read_bytes(),
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(AuditFolderError, match=r"fold-0\.safetensors: missing or damaged"):
+            explain_picture(copy, stranger)
+    path.write_bytes(content)
+    explain_picture(copy, stranger)
 
 
 def test_a_map_without_attention_leaves_the_photograph_as_it_is():

@@ -86,6 +86,12 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path, state):
         load_vgg16_weights(_config(tmp_path / "own.safetensors"))
 
 
+def test_a_layer_of_zeros_is_refused(tmp_path, state):
+    save_file({**state, "features.28.weight": torch.zeros(512, 512, 3, 3)}, tmp_path / "own.safetensors")
+    with pytest.raises(ModelFileError, match=r"'features\.28\.weight' holds nothing but zeros"):
+        load_vgg16_weights(_config(tmp_path / "own.safetensors"))
+
+
 class _Malicious:
     def __init__(self, path):
         self.path = path
@@ -121,7 +127,7 @@ def test_torchvision_s_file_goes_before_the_small_one_and_is_checked(elsewhere, 
     folder = elsewhere / "hub" / "checkpoints"
     folder.mkdir(parents=True)
     torch.save(state, folder / TORCHVISION_NAME)
-    with pytest.raises(ModelFileError, match="does not begin as its name says"):
+    with pytest.raises(ModelFileError, match=r"damaged .* run `bias-audit fetch --full-vgg`"):
         load_vgg16_weights(Config())
 
 

@@ -21,7 +21,7 @@ from audit.cues.own import OwnCueDetector, own_cues
 from audit.cues.patch import PatchDetector
 from audit.cues.person import SubjectDetector
 from audit.cues.skin import SkinDetector
-from audit.cues.text import TextDetector, missing_reader
+from audit.cues.text import TextDetector, unusable_reader
 from audit.errors import ConfigError
 
 DETECTORS: tuple[type[Detector], ...] = (
@@ -37,7 +37,7 @@ DETECTORS: tuple[type[Detector], ...] = (
 )
 PLUGINS = "bias_audit.cues"
 # Detectors that need a package which not every platform has, and what says why it cannot be used ("" when it can).
-_MISSING: dict[type[Detector], Callable[[], str]] = {TextDetector: missing_reader}
+_MISSING: dict[type[Detector], Callable[[], str]] = {TextDetector: unusable_reader}
 
 
 def known_cues() -> dict[str, Cue]:

@@ -3,6 +3,7 @@
 PaddleOCR's detector takes most subjects of photographs for one huge letter; its reader makes nothing of them.
 """
 
+import base64
 import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from audit.cues.cue import ABSENT, Cue, Mask, Sighting
 from audit.cues.photo import LONGEST, Photo, Pixels
-from audit.modelfiles import ModelFile
+from audit.modelfiles import ModelFile, has_digest
 
 # Files inside rapidocr's wheel.
 _DETECTION, _RECOGNITION = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
@@ -86,6 +87,24 @@ def missing_reader() -> str:
             return f"the package {module.partition('.')[0]} cannot be imported ({why})"
     absent = [name for name in (_DETECTION, _RECOGNITION) if not (_model_folder() / name).is_file()]
     return f"rapidocr {_rapidocr_version()} brings no file {absent[0]}" if absent else ""
+
+
+def damaged_reader() -> str:
+    """Why the networks in rapidocr's wheel cannot be trusted, as the end of a sentence; empty when they can.
+
+    They are compared with the checksums in the wheel's own list of files, where the package was installed with one.
+    """
+    for listed in metadata.distribution("rapidocr").files or ():
+        if listed.name in (_DETECTION, _RECOGNITION) and listed.hash is not None and listed.hash.mode == "sha256":
+            expected = base64.urlsafe_b64decode(listed.hash.value + "=" * (-len(listed.hash.value) % 4)).hex()
+            if not has_digest(_model_folder() / listed.name, expected):
+                return f"rapidocr's file {listed.name} is damaged (reinstall rapidocr)"
+    return ""
+
+
+def unusable_reader() -> str:
+    """As ``missing_reader``, and why its networks cannot be trusted."""
+    return missing_reader() or damaged_reader()
 
 
 class TextDetector:

@@ -8,6 +8,7 @@ from flows.commands.arguments import ConfigFile, ImageRoot, Manifest, Overrides,
 from flows.outcome import BAD_INPUT, told_errors
 
 if TYPE_CHECKING:
+    from audit.config import Config
     from audit.dataset import Inspection
 
 
@@ -20,6 +21,8 @@ def check(
     quiet: Quiet = False,
 ) -> None:
     """Read and judge the photographs only: classes, rejected files, copies. Exit code 2 if they cannot be audited.
+
+    What would stop an audit later is told, too: a missing or damaged model file, an unknown cue, an absent GPU.
 
     [bold]Examples[/bold]
 
@@ -35,12 +38,25 @@ def check(
         settings = settings_of(photos, manifest, image_root, config, overrides)
         with reporter(quiet) as listener, reporting_to(listener):
             inspection = inspect(settings)
-        _show_inspection(inspection, quiet)
-    if inspection.problems:
+            obstacle = _obstacle(settings, list(inspection.classes))
+        _show_inspection(inspection, obstacle, quiet)
+    if inspection.problems or obstacle:
         raise typer.Exit(BAD_INPUT)
 
 
-def _show_inspection(inspection: "Inspection", quiet: bool) -> None:
+def _obstacle(settings: "Config", classes: list[str]) -> str:
+    """Why an audit would stop, whatever the photographs are; empty if nothing is known."""
+    from audit.errors import BiasAuditError
+    from audit.readiness import require_ready
+
+    try:
+        require_ready(settings, classes)
+    except BiasAuditError as error:
+        return str(error)
+    return ""
+
+
+def _show_inspection(inspection: "Inspection", obstacle: str, quiet: bool) -> None:
     from flows.terminal import facts_table, say, say_error, show
 
     if not quiet:
@@ -55,5 +71,7 @@ def _show_inspection(inspection: "Inspection", quiet: bool) -> None:
             say(sentence)
     for sentence in inspection.problems:
         say_error(sentence)
-    if not inspection.problems:
+    if obstacle:
+        say_error(obstacle)
+    if not (inspection.problems or obstacle):
         say("These photographs can be audited.")

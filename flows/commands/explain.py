@@ -36,7 +36,8 @@ def explain(
 ) -> None:
     """Show why an audit's model answers as it does about one photograph.
 
-    A photograph of the dataset is explained by the model that did not train on it.
+    A photograph of the dataset is explained by the model that did not train on it. OUT may be there already if this
+    command wrote it; any other file stays as it is.
 
     [bold]Examples[/bold]
 
@@ -47,10 +48,13 @@ def explain(
     with told_errors():
         from audit.folder import AuditFolder
         from audit.listing import printable
-        from audit.single import explain_picture, save_picture
+        from audit.outputs import write_picture
+        from audit.single import explain_picture, require_place
         from flows.terminal import say
 
-        sight = explain_picture(AuditFolder(audit), image, method.value, label)
-        save_picture(sight.image, out)
+        folder = AuditFolder(audit)
+        require_place(folder, image, out)
+        sight = explain_picture(folder, image, method.value, label)
+        write_picture(sight.image, out)
         say(f"The model answers {printable(sight.predicted)}; {sight.confidence:.0%} sure of {printable(sight.label)}.")
         say(str(out))
