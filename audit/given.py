@@ -107,6 +107,8 @@ def _fill(path: Path, network: nn.Module, state: dict[str, Tensor], config: Conf
             raise ModelFileError(f"{path}: does not fit {config.model.arch} at '{printable(key)}'; correct model.arch.")
         if state[key].is_floating_point() and not torch.isfinite(state[key]).all():
             raise ModelFileError(f"{path}: '{key}' does not hold finite decimal numbers; replace the file.")
+        if state[key].ndim > 1 and not state[key].any():
+            raise ModelFileError(f"{path}: '{key}' holds nothing but zeros, as a damaged file would; replace the file.")
     network.load_state_dict({key: value.to(expected[key].dtype) for key, value in state.items()}, assign=True)
 
 

@@ -1,14 +1,14 @@
-"""What would stop an audit after hours of work, found before it: model files, the checkpoint, the device, the cues."""
+"""What would stop an audit after hours of work, found before it: model files, the checkpoint, the device, the cues.
+
+PyTorch takes longer to import than the rest takes to look, so it is imported only where an answer needs it.
+"""
 
 from collections.abc import Sequence
 
 from audit.config import Config, model_folder
-from audit.cues.registry import choose_detectors, missing_cues
-from audit.given import require_outputs
-from audit.modelfiles import require
-from audit.models import load_backbone
+from audit.cues.registry import choose_detectors
+from audit.modelfiles import TORCHVISION_NAME, VGG16, is_intact, require
 from audit.progress import track
-from audit.runtime import choose_runtime
 
 
 def require_ready(config: Config, classes: Sequence[str] | None = None) -> None:
@@ -18,16 +18,34 @@ def require_ready(config: Config, classes: Sequence[str] | None = None) -> None:
     MissingModelFile or ModelFileError.
     """
     with track("checking the settings", unit=""):
+        _require_device(config)
+        for model in dict.fromkeys(model for detector in choose_detectors(config) for model in detector.models):
+            require(model_folder(config), model.name)
+        if not _is_ready_as_fetched(config):
+            _require_model(config, classes)
+
+
+def _require_device(config: Config) -> None:
+    if config.compute.device == "cuda":
+        from audit.runtime import choose_runtime
+
         choose_runtime(config)
-        _require_detectors(config)
-        given = load_backbone(config).given
-        if given is not None and classes is not None:
-            require_outputs(given.classes, classes)
 
 
-def _require_detectors(config: Config) -> None:
-    """Cues that this machine cannot look for are left out, as the audit leaves them out."""
-    left_out = missing_cues(config.cues)
-    sought = config.model_copy(update={"cues": [name for name in config.cues if name not in left_out]})
-    for model in dict.fromkeys(model for detector in choose_detectors(sought) for model in detector.models):
-        require(model_folder(config), model.name)
+def _is_ready_as_fetched(config: Config) -> bool:
+    """Whether the model is one that needs no more than the file of ``bias-audit fetch``, and that is intact."""
+    model, folder = config.model, model_folder(config)
+    if model.checkpoint is not None or model.weights is not None:
+        return False
+    if model.arch == "tiny":
+        return True
+    return model.arch == "vgg16" and not (folder / TORCHVISION_NAME).exists() and is_intact(folder, VGG16)
+
+
+def _require_model(config: Config, classes: Sequence[str] | None) -> None:
+    from audit.given import require_outputs
+    from audit.models import load_backbone
+
+    given = load_backbone(config).given
+    if given is not None and classes is not None:
+        require_outputs(given.classes, classes)

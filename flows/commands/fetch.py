@@ -21,6 +21,8 @@ def fetch(
 ) -> None:
     """Bring the model files into the cache folder, each checked against its SHA-256. No other command downloads.
 
+    What is there and intact is not fetched again; what is damaged is.
+
     [bold]Examples[/bold]
 
     bias-audit fetch
