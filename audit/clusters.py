@@ -27,6 +27,8 @@ from audit.progress import track
 from audit.regions import read_descriptors, unpack_masks
 
 _COMPONENTS = 24
+# Descriptors are kept in half precision, of which this is the relative error.
+_SAME = 2.0**-11
 _POSITION_WEIGHT = 0.35
 _HALVES = 6
 _FITTED_AT_MOST = 4000
@@ -94,11 +96,22 @@ def region_features(folder: AuditFolder, regions: pd.DataFrame) -> NDArray[np.fl
     descriptors = read_descriptors(folder, regions).astype(np.float64)
     if len(descriptors) < 2:
         return np.zeros((len(descriptors), 1))
-    unit = descriptors / np.maximum(np.linalg.norm(descriptors, axis=1, keepdims=True), 1e-9)
-    parts = PCA(min(_COMPONENTS, *unit.shape), svd_solver="full").fit_transform(unit)
+    parts = unit_components(descriptors)
     spread = np.sqrt(parts.var(0).sum())
     centres = regions[["cx", "cy"]].to_numpy(np.float64)
     return np.hstack([parts, _POSITION_WEIGHT * spread / 0.25 * (centres - centres.mean(0))])
+
+
+def unit_components(descriptors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The first principal components of descriptors (n, C), each brought to length 1: (n, at most 24).
+
+    Zeros where all are the same, up to rounding: they differ in no direction.
+    """
+    unit = descriptors / np.maximum(np.linalg.norm(descriptors, axis=1, keepdims=True), 1e-9)
+    if np.ptp(unit, axis=0).max(initial=0.0) < _SAME:
+        return np.zeros((len(unit), 1))
+    components = PCA(min(_COMPONENTS, *unit.shape), svd_solver="full").fit_transform(unit.astype(np.float64))
+    return np.asarray(components, np.float64)
 
 
 def group(features: NDArray[np.float64], most: int, seed: int) -> Grouping:
@@ -109,11 +122,14 @@ def group(features: NDArray[np.float64], most: int, seed: int) -> Grouping:
     highest. A cluster's own stability is its mean best Jaccard overlap with the clusters of the halves (Hennig 2007).
     """
     rows = len(features)
-    largest = min(most, rows // _REGIONS_PER_CLUSTER, len(np.unique(features.round(9), axis=0)))
+    largest = min(most, rows // _REGIONS_PER_CLUSTER, _distinct_rows(features))
     if largest < 2:
-        return Grouping(np.zeros(rows, np.int64), np.zeros(rows), np.ones(1 if rows else 0))
+        return _ungrouped(rows)
     rng = np.random.default_rng(seed)
     halves = [rng.permutation(rows)[: min(_FITTED_AT_MOST, max(rows // 2, largest))] for _ in range(_HALVES)]
+    largest = min(largest, *(_distinct_rows(features[half]) for half in halves))
+    if largest < 2:
+        return _ungrouped(rows)
     candidates: dict[int, list[NDArray[np.int64]]] = {}
     agreement: dict[int, float] = {}
     # So few rows are clustered faster by one thread than by several that wait for each other.
@@ -125,6 +141,14 @@ def group(features: NDArray[np.float64], most: int, seed: int) -> Grouping:
                 break
         chosen = max(agreement, key=lambda k: (agreement[k], -k))
         return _final(features, chosen, candidates[chosen], rng, seed)
+
+
+def _distinct_rows(features: NDArray[np.float64]) -> int:
+    return len(np.unique(features.round(9), axis=0))
+
+
+def _ungrouped(rows: int) -> Grouping:
+    return Grouping(np.zeros(rows, np.int64), np.zeros(rows), np.ones(1 if rows else 0))
 
 
 def _final(

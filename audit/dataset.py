@@ -17,6 +17,7 @@ from audit.folder import AuditFolder, read_json, read_table, value_digest, write
 from audit.folds import assign_folds
 from audit.listing import Listing, at_most_ten, list_files, printable
 from audit.progress import track
+from audit.uniform import uniform_files, uniform_warnings
 
 MAX_IMBALANCE = 10
 MAX_DUPLICATE_SHARE = 0.05
@@ -76,6 +77,11 @@ class Dataset:
         """The fold in which every image is held out: int64 (n,)."""
         return np.asarray(self.images["fold"], np.int64)
 
+    @property
+    def uniform(self) -> NDArray[np.bool_]:
+        """Whether every image is a photograph of a single colour: bool (n,)."""
+        return np.asarray(self.images["uniform"], bool)
+
     def path_of(self, image: int) -> Path:
         """Where the photograph of an image is."""
         return self.root / str(self.images["path"].iloc[image])
@@ -134,6 +140,7 @@ def read_files(config: Config) -> tuple[Listing, pd.DataFrame]:
             "format": [found.format for found in prints],
             "sha256": [found.sha256 for found in prints],
             "phash": [f"{found.phash:016x}" if found.thumb is not None else "" for found in prints],
+            "uniform": np.array([found.uniform for found in prints], bool),
             "group": np.int32(-1),
             "fold": np.int8(-1),
             "rejected": [found.reason or _small_reason(found, config.dataset.min_side) for found in prints],
@@ -176,13 +183,22 @@ def _number(table: pd.DataFrame, prints: Sequence[Fingerprint], config: Config) 
     accepted = [prints[int(row)] for row in rows]
     hashes = np.array([found.phash for found in accepted], np.uint64)
     thumbs = np.stack([found.thumb for found in accepted if found.thumb is not None])
-    groups = duplicate_groups([found.sha256 for found in accepted], hashes, thumbs, config.dataset.duplicate_bits)
+    groups = duplicate_groups(_identities(accepted), hashes, thumbs, config.dataset.duplicate_bits)
     _, labels = np.unique(table["label"].to_numpy(str)[rows], return_inverse=True)
     folds = assign_folds(labels, groups, config.training.folds, config.seed)
     for column, values in {"image": np.arange(len(rows), dtype=np.int32), "group": groups, "fold": folds}.items():
         filled = table[column].to_numpy(copy=True)
         filled[rows] = values
         table[column] = filled
+
+
+def _identities(prints: Sequence[Fingerprint]) -> list[str]:
+    """What must be equal for two files to be copies: their SHA-256, but of a uniform picture also its place.
+
+    Equal bytes are what every failed exposure leaves, so each is a case of its own: there is nothing in one by which a
+    model could recognise it, and a class of such pictures would otherwise be a single photograph.
+    """
+    return [f"{found.sha256} {place}" if found.uniform else found.sha256 for place, found in enumerate(prints)]
 
 
 def _inspect(listing: Listing, table: pd.DataFrame, config: Config) -> Inspection:
@@ -199,7 +215,7 @@ def _inspect(listing: Listing, table: pd.DataFrame, config: Config) -> Inspectio
         tuple((printable(path), reason) for path, reason in zip(rejected["path"], rejected["rejected"], strict=True)),
         duplicates,
         tuple(tuple(map(printable, paths)) for paths in crossings),
-        (*listing.warnings, *_warnings(classes, duplicates, crossings)),
+        (*listing.warnings, *_warnings(classes, duplicates, crossings), *uniform_warnings(accepted)),
         tuple(_problems(classes, accepted, config)),
     )
 
@@ -281,5 +297,6 @@ def _summary(listing: Listing, table: pd.DataFrame, inspection: Inspection) -> d
         "digest": value_digest(content.to_numpy().tolist()),
         "cross_class_duplicates": _crossings(accepted),
         "n_duplicates": inspection.n_duplicates,
+        "uniform": uniform_files(accepted),
         "warnings": list(inspection.warnings),
     }

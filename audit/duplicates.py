@@ -10,7 +10,8 @@ from PIL import Image
 
 from audit.errors import RejectedImage
 from audit.folder import file_digest
-from audit.images import read_photo
+from audit.images import open_photo, read_photo
+from audit.uniform import is_uniform
 
 SIDE = 32
 _KEPT = 8
@@ -26,7 +27,10 @@ _DECODED = 128
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What reading a file once tells. Sizes in pixels, upright; ``reason`` is why it was rejected, else empty."""
+    """What reading a file once tells. Sizes in pixels, upright; ``reason`` is why it was rejected, else empty.
+
+    ``uniform`` is True where the picture shows one colour and nothing else.
+    """
 
     bytes: int = 0
     sha256: str = ""
@@ -35,6 +39,7 @@ class Fingerprint:
     format: str = ""
     phash: int = 0
     thumb: NDArray[np.uint8] | None = None
+    uniform: bool = False
     reason: str = ""
 
 
@@ -43,12 +48,13 @@ def fingerprint(path: Path, max_megapixels: float) -> Fingerprint:
     try:
         photo = read_photo(path, max_megapixels, longest=_DECODED)
         size, digest = path.stat().st_size, file_digest(path)
+        uniform = is_uniform(photo.image, lambda: open_photo(path, max_megapixels))
     except RejectedImage as error:
         return Fingerprint(reason=str(error))
     except OSError as error:
         return Fingerprint(reason=f"the file cannot be read ({error.strerror})")
     thumb = thumbnail(photo.image)
-    return Fingerprint(size, digest, photo.width, photo.height, photo.format, perceptual_hash(thumb), thumb)
+    return Fingerprint(size, digest, photo.width, photo.height, photo.format, perceptual_hash(thumb), thumb, uniform)
 
 
 def thumbnail(image: Image.Image) -> NDArray[np.uint8]:

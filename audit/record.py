@@ -157,7 +157,7 @@ def _dataset(folder: AuditFolder, dataset: Dataset) -> dict[str, Any]:
     summary = read_json(folder.dataset)
     counts = np.bincount(dataset.labels, minlength=len(dataset.classes))
     rejected = zip(dataset.rejected["path"], dataset.rejected["rejected"], strict=True)
-    kept = ("name", "root", "n_images", "n_rejected", "attributes", "n_duplicates", "cross_class_duplicates")
+    kept = ("name", "root", "n_images", "n_rejected", "attributes", "n_duplicates", "cross_class_duplicates", "uniform")
     return {
         **{key: summary[key] for key in (*kept, "warnings", "digest")},
         "classes": {name: int(count) for name, count in zip(dataset.classes, counts, strict=True)},

@@ -1,4 +1,8 @@
-"""Can the maps be trusted? Three checks of the maps themselves, made anew in every audit."""
+"""Can the maps be trusted? Three checks of the maps themselves, made anew in every audit.
+
+Photographs of a single colour are left out of all three: no place in them differs from another, so that covering one
+changes nothing but rounding, and no map of them can be right or wrong.
+"""
 
 import copy
 import math
@@ -77,7 +81,8 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
         advance(1)
         occlusion = _look(store, predictions, _faith, lambda rows: judge_occlusion(np.array(rows)))
         advance(1)
-        empty = judge_empty(predictions["empty"].to_numpy(bool), store.dataset.groups)
+        shown = ~store.dataset.uniform
+        empty = judge_empty(predictions["empty"].to_numpy(bool)[shown], store.dataset.groups[shown])
         advance(1)
     write_json(folder.sanity, summary([randomisation, occlusion, empty]))
     return [folder.sanity]
@@ -92,7 +97,9 @@ def summary(checks: list[Check]) -> dict[str, Any]:
     """The content of ``sanity.json``."""
     failed = [check for check in checks if check.passed is False]
     unclear = [check for check in checks if check.passed is None]
-    if failed:
+    if not any(check.n for check in checks):
+        sentence = "The attention maps could not be checked: no photograph has anything in it that a map could show."
+    elif failed:
         sentence = "The attention maps failed their own test. " + " ".join(check.sentence for check in failed)
     elif unclear:
         sentence = "The attention maps failed none of their checks, but not all of them could be decided."
@@ -108,10 +115,10 @@ def judge_randomisation(likeness: pd.DataFrame) -> Check:
     the map after the step with those of the trained network's. A method that shows edges whatever the network has
     learned stays at 1. The value is that of the step after which the maps are most alike.
     """
-    steps = {str(step): float(mean) for step, mean in likeness.mean().items()}
+    steps = {str(step): float(mean) for step, mean in likeness.mean().dropna().items()}
     step = max(steps, key=lambda name: steps[name], default=None)
     value, low, high, n = mean_interval(likeness[step].to_numpy() if step else np.zeros(0))
-    passed = True if high < MOST_LIKENESS else False if value >= MOST_LIKENESS else None
+    passed = True if high < MOST_LIKENESS else False if n > 1 and value >= MOST_LIKENESS else None
     change = "changed" if passed else "did not clearly change" if passed is None else "hardly changed"
     told = (
         f"When the network's weights were replaced by random ones, its maps {change} "
@@ -127,11 +134,13 @@ def judge_occlusion(faith: Values) -> Check:
 
     ``faith`` (n, 2): rank correlation of a photograph's map with its occlusion map, and the mean of those that maps of
     other photographs of its class have with it. Only the difference counts: looking at the middle, where most things
-    are, is right for every photograph and says nothing of this one.
+    are, is right for every photograph and says nothing of this one. Rows with a NaN, where there was nothing to compare
+    with, are left out.
     """
     faith = faith.reshape(-1, 2)
+    faith = faith[np.isfinite(faith).all(axis=1)]
     value, low, high, n = mean_interval(faith[:, 0] - faith[:, 1])
-    passed = True if low > 0 else False if value < LEAST_FAITH else None
+    passed = True if low > 0 else False if n > 1 and value < LEAST_FAITH else None
     agree = "agree" if passed else "do not clearly agree" if passed is None else "do not agree"
     own, others = faith.mean(0) if n else (math.nan, math.nan)
     told = (
@@ -146,10 +155,13 @@ def judge_occlusion(faith: Values) -> Check:
 
 def judge_empty(empty: NDArray[np.bool_], groups: NDArray[np.int64]) -> Check:
     """Share of photographs in whose map no place speaks for the label. ``empty`` and ``groups`` have shape (n,)."""
+    question = "Is there a map at all?"
+    if not len(empty):
+        return Check("empty", question, _NOTHING, math.nan, math.nan, math.nan, 0, MOST_EMPTY, None)
     value, (low, high) = float(empty.mean()), share_interval(empty, groups)
     passed = True if value <= MOST_EMPTY else False if low > MOST_EMPTY else None
     sentence = f"{value:.0%} of the maps are empty; at most {MOST_EMPTY:.0%} is allowed."
-    return Check("empty", "Is there a map at all?", sentence, value, low, high, len(empty), MOST_EMPTY, passed)
+    return Check("empty", question, sentence, value, low, high, len(empty), MOST_EMPTY, passed)
 
 
 def mean_interval(values: Values) -> tuple[float, float, float, int]:
@@ -245,12 +257,12 @@ class _Sample:
 
 
 def _samples(store: ActivationStore, predictions: pd.DataFrame, start: int, stop: int) -> Iterator[_Sample]:
-    """Photographs ``start`` to ``stop`` of a random order of those that have a map, spread over the folds.
-
-    All are of different duplicate groups.
+    """Photographs ``start`` to ``stop`` of a random order of those that have a map and show something, spread over the
+    folds. All are of different duplicate groups.
     """
     dataset, folds = store.dataset, store.config.training.folds
-    images = np.random.default_rng(store.config.seed).permutation(np.flatnonzero(~predictions["empty"].to_numpy(bool)))
+    fit = np.flatnonzero(~(predictions["empty"].to_numpy(bool) | dataset.uniform))
+    images = np.random.default_rng(store.config.seed).permutation(fit)
     images = images[np.sort(np.unique(dataset.groups[images], return_index=True)[1])]
     for fold in range(folds):
         first, last = (count // folds + (fold < count % folds) for count in (start, stop))
@@ -309,14 +321,26 @@ def _faith(sample: _Sample) -> list[tuple[float, float]]:
         others = _others(store.dataset, int(image), store.config.seed)
         maps = torch.from_numpy(read_maps(store.folder, np.append(image, others)))
         coarse = adaptive_avg_pool2d(maps[:, None], occlusion.shape)[:, 0]
-        agreement = rank_correlation(coarse, occlusion.expand_as(coarse)).numpy()
-        rows.append((float(agreement[0]), float(np.nan_to_num(agreement[1:]).mean())))
+        rows.append(faith(coarse, occlusion))
     return rows
 
 
+def faith(maps: Tensor, occlusion: Tensor) -> tuple[float, float]:
+    """A row of ``judge_occlusion``: rank correlation of the first map with the occlusion map (h, w), and the others'.
+
+    ``maps`` (1 + others, h, w). A map that is the same everywhere ranks nothing, so it agrees with nothing: 0. NaN
+    twice where there is nothing to agree with: covering a place changes as much as covering any other, or there are no
+    maps of others.
+    """
+    if len(maps) < 2 or occlusion.min() == occlusion.max():
+        return math.nan, math.nan
+    agreement = np.nan_to_num(rank_correlation(maps, occlusion.expand_as(maps)).numpy())
+    return float(agreement[0]), float(agreement[1:].mean())
+
+
 def _others(dataset: Dataset, image: int, seed: int) -> Images:
-    """Photographs of the same class that are no copies of the image."""
-    same = (dataset.labels == dataset.labels[image]) & (dataset.groups != dataset.groups[image])
+    """Photographs of the same class that show something and are no copies of the image."""
+    same = (dataset.labels == dataset.labels[image]) & (dataset.groups != dataset.groups[image]) & ~dataset.uniform
     return np.random.default_rng((seed, image)).permutation(np.flatnonzero(same))[:_OTHERS]
 
 

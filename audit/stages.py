@@ -46,7 +46,7 @@ class StageRecord:
 
 
 STAGES = (
-    Stage("dataset", "audit.dataset:build", (), ("dataset", "training.folds", "seed")),
+    Stage("dataset", "audit.dataset:build", (), ("dataset", "training.folds", "seed"), version=2),
     Stage("detect", "audit.cues.detect:build", ("dataset",), ("cues", "own_cues"), version=3),
     Stage("features", "audit.features:build", ("dataset",), ("model", "training.flips", "compute.cache_gb", "seed")),
     Stage("training", "audit.training:build", ("dataset", "features"), ("model", "training", "seed")),
@@ -85,7 +85,7 @@ STAGES = (
         ("self_audit", "model", "training", "attention", "evidence", "cues", "own_cues", "expected_cues", "seed"),
         version=3,
     ),
-    Stage("record", "audit.record:build", ("findings", "self-audit"), ("report",), version=4),
+    Stage("record", "audit.record:build", ("findings", "self-audit"), ("report",), version=5),
 )
 
 

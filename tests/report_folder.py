@@ -264,6 +264,7 @@ def _dataset(root: Path, wish: Wish, paths: Sequence[str]) -> dict[str, Any]:
         "rejected": [{"path": "x/broken.jpg", "reason": "the file is truncated: its end is missing"}],
         "n_duplicates": 3,
         "cross_class_duplicates": [list(paths[:2])],
+        "uniform": {wish.classes[0]: list(paths[:12])},
         "warnings": ["One photograph appears under two labels."],
         "digest": "ab" * 32,
     }

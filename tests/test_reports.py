@@ -339,12 +339,30 @@ def test_a_model_that_learned_nothing_is_said(small):
     assert "hardly learned the task" in page_of(changed(small, forget)).text
 
 
+def test_photographs_of_a_single_colour_are_listed_by_class_ten_by_name(small):
+    def many(record):
+        record["dataset"]["uniform"] = {"doctor": [f"doctor/{i:02}.png" for i in range(12)], "nurse": ["nurse/7.png"]}
+
+    text = " ".join(page_of(changed(small, many)).text.split())
+    listed = text[text.index("Photographs of a single colour") : text.index("Versions and hashes")]
+    assert "Photographs of a single colour 13" in listed
+    assert "doctor/09.png , and 2 more, in images.parquet" in listed and "doctor/10.png" not in listed
+    assert "nurse/7.png" in listed and "the maps were not tested on them" in listed
+
+
+def test_an_audit_from_before_photographs_of_a_single_colour_were_listed(small):
+    def older(record):
+        del record["dataset"]["uniform"]
+
+    assert "Photographs of a single colour" not in page_of(changed(small, older)).text
+
+
 def test_without_findings_clusters_failures_and_training(small):
     def empty(record):
         record |= {"findings": [], "clusters": [], "failures": [], "cues": [], "looks": []}
         record["plan"] |= {"cells": [], "files": []}
         record["plan"]["ways"]["collect"]["cells"] = []
-        record["dataset"] |= {"rejected": [], "cross_class_duplicates": [], "warnings": []}
+        record["dataset"] |= {"rejected": [], "cross_class_duplicates": [], "uniform": {}, "warnings": []}
         record["model"]["worst_groups"] = []
 
     write_json(small.findings, [])

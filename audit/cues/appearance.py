@@ -12,9 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
-from sklearn.decomposition import PCA
 
-from audit.clusters import group
+from audit.clusters import group, unit_components
 from audit.config import Config
 from audit.cues.cue import GRID, Cue
 from audit.cues.detect import Detections
@@ -28,7 +27,6 @@ _NO_LOOKS = ("skin",)
 _MOST = 4
 # From here on a group counts as a stable one (Hennig 2007).
 _LEAST_STABILITY = 0.75
-_COMPONENTS = 24
 _MEASURED = 160
 _MARKED = 0.75
 
@@ -88,8 +86,7 @@ def sort_looks(descriptors: NDArray[np.floating], seed: int) -> tuple[NDArray[np
     """
     if len(descriptors) < 2:
         return None
-    unit = descriptors / np.maximum(np.linalg.norm(descriptors, axis=1, keepdims=True), 1e-9)
-    parts = PCA(min(_COMPONENTS, *unit.shape), svd_solver="full").fit_transform(unit.astype(np.float64))
+    parts = unit_components(descriptors)
     for most in range(_MOST, 1, -1):
         grouping = group(parts, most, seed)
         least = float(grouping.stability.min())
