@@ -1,17 +1,23 @@
 """Kept answers: what goes in comes out, by photograph and detector; damage costs time, never an audit."""
 
+import shutil
+import sqlite3
 import stat
+from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from audit.config import parse_config
+from audit.cues import answer_file
 from audit.cues.answers import Answer, detector_key, kept_answers
 from audit.cues.border import BorderDetector
 from audit.cues.cue import ABSENT, GRID, Sighting
 from audit.cues.face import FaceDetector
 from audit.cues.grid import unpack_masks
 from audit.progress import reporting_to
+from tests.notes import Notes
 
 KEEPING = parse_config({"compute": {"keep_detections": True}})
 
@@ -70,40 +76,49 @@ def test_nothing_is_kept_unless_wanted(answer, own_answers):
     assert not own_answers.exists()
 
 
-class _Notes:
-    def __init__(self):
-        self.said = []
-
-    def started(self, task, total, unit): ...
-    def advanced(self, count): ...
-    def finished(self): ...
-    def note(self, message):
-        self.said.append(message)
-
-
 def test_a_damaged_file_is_put_aside(answer, own_answers):
     own_answers.parent.mkdir()
     own_answers.write_bytes(b"not a database" * 100)
-    with reporting_to(_Notes()) as _, kept_answers(KEEPING) as kept:
+    notes = Notes()
+    with reporting_to(notes), kept_answers(KEEPING) as kept:
         kept.keep("photo", [("border", answer)])
-    assert own_answers.with_suffix(".damaged").exists()
+    aside = own_answers.with_name("detections.damaged-1.sqlite")
+    assert aside.read_bytes() == b"not a database" * 100
+    assert notes.said == [f"{own_answers}: damaged, so it was put aside as {aside.name} and begun anew."]
     with kept_answers(KEEPING) as kept:
         assert kept.get("photo", "border")
 
 
 def test_a_place_that_cannot_be_written_is_said(answer, own_answers):
     own_answers.mkdir(parents=True)
-    notes = _Notes()
+    notes = Notes()
     with reporting_to(notes), kept_answers(KEEPING) as kept:
         kept.keep("photo", [("border", answer)])
         assert kept.get("photo", "border") is None
     assert "cannot be used" in notes.said[0] and "looked at anew" in notes.said[0]
 
 
-def test_a_damaged_answer_is_as_good_as_none(answer):
+def test_a_damaged_answer_is_as_good_as_none(answer, own_answers):
     with kept_answers(KEEPING) as kept:
-        kept.database.execute("INSERT INTO answers VALUES ('photo', 'border', x'00')")
-        assert kept.get("photo", "border") is None
+        for damaged in (b"\0", answer.to_bytes(), None, "text", 7):
+            with sqlite3.connect(own_answers) as database:
+                database.execute("INSERT OR REPLACE INTO answers VALUES ('photo', 'border', ?)", (damaged,))
+            database.close()
+            assert kept.get("photo", "border") is None
+
+
+def test_an_answer_under_another_name_is_no_answer(answer, own_answers):
+    """As damage to the columns of the key, or to the index over them, would have it."""
+    with kept_answers(KEEPING) as kept:
+        kept.keep("photo", [("border", answer)])
+    for column in ("photo", "detector"):
+        with sqlite3.connect(own_answers) as database:
+            database.execute(f"UPDATE answers SET {column} = 'other'")
+        database.close()
+        names = {"photo": "photo", "detector": "border", column: "other"}
+        with kept_answers(KEEPING) as kept:
+            assert kept.get(*names.values()) is None
+            kept.keep(names["photo"], [(names["detector"], answer)])
 
 
 def test_the_key_changes_with_version_and_models(monkeypatch):
@@ -112,3 +127,86 @@ def test_the_key_changes_with_version_and_models(monkeypatch):
     monkeypatch.setattr(BorderDetector, "version", 99)
     monkeypatch.setattr(FaceDetector, "models", FaceDetector.models[:1])
     assert detector_key(BorderDetector()) != before[0] and detector_key(FaceDetector()) != before[1]
+
+
+DETECTORS = ("border", "face", "text")
+DAMAGED = 400
+
+
+def varied(number: int) -> Answer:
+    """An answer unlike any other, some of several kilobytes."""
+    rng = np.random.default_rng(number)
+    sightings = [
+        Sighting(True, float(rng.random()), rng.random((64, 64)) < 0.5, (rng.bytes(300 * (number % 9)).hex(),))
+        for _ in range(1 + number % 3)
+    ]
+    return Answer.of(sightings)
+
+
+TRUTH = {(f"{photo:064x}", key): varied(3 * photo + k) for photo in range(40) for k, key in enumerate(DETECTORS)}
+NEW = {("new photograph", key): varied(500 + k) for k, key in enumerate(DETECTORS)}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> bytes:
+    """A store with all of the truth, of many pages."""
+    path = tmp_path_factory.mktemp("whole") / "detections.sqlite"
+    file = answer_file.AnswerFile(path)
+    for photo, key in TRUTH:
+        file.put([(photo, key, TRUTH[photo, key].to_bytes())])
+    file.close()
+    return path.read_bytes()
+
+
+def damage(content: bytes, seed: int) -> bytes:
+    """Bytes flipped, a range zeroed, the end cut off, a page overwritten by noise or by another page, the head hurt."""
+    rng, damaged = np.random.default_rng(seed), bytearray(content)
+    start, page = int(rng.integers(len(content))), 4096 * int(rng.integers(len(content) // 4096))
+    match seed % 6:
+        case 0:
+            for place in rng.integers(len(content), size=int(rng.integers(1, 200))):
+                damaged[place] ^= int(rng.integers(1, 256))
+        case 1:
+            damaged[start : start + int(rng.integers(1, 20_000))] = bytes(
+                len(damaged[start : start + int(rng.integers(1, 20_000))])
+            )
+        case 2:
+            del damaged[start:]
+        case 3:
+            damaged[page : page + 4096] = rng.bytes(4096)
+        case 4:
+            other = 4096 * int(rng.integers(len(content) // 4096))
+            damaged[page : page + 4096] = content[other : other + 4096]
+        case 5:
+            for place in rng.integers(100 + 4000 * (seed % 4), size=int(rng.integers(1, 6))):
+                damaged[place] ^= int(rng.integers(1, 256))
+    return bytes(damaged)
+
+
+def use(kept) -> int:
+    """As the stage does: ask for everything, keep what was not there and something new; return how many came out."""
+    found = {names: kept.get(*names) for names in TRUTH}
+    for names, answer in found.items():
+        if answer is not None:
+            _same(TRUTH[names], answer)
+    for (photo, key), answer in (TRUTH | NEW).items():
+        if found.get((photo, key)) is None:
+            kept.keep(photo, [(key, answer)])
+            kept.flush()
+    return sum(answer is not None for answer in found.values())
+
+
+def test_whatever_is_damaged_no_audit_ends_and_no_wrong_answer_comes_out(whole, own_answers):
+    own_answers.parent.mkdir()
+    came_out = []
+    for seed in range(DAMAGED):
+        own_answers.write_bytes(damage(whole, seed))
+        with kept_answers(KEEPING) as kept:
+            came_out.append(use(kept))
+        with kept_answers(KEEPING) as kept:
+            for names, answer in NEW.items():
+                _same(answer, kept.get(*names))
+        for path in own_answers.parent.glob(f"{own_answers.name}*"):
+            path.unlink()
+    assert min(came_out) == 0 and 0 < sum(count == len(TRUTH) for count in came_out) < DAMAGED / 2
+    assert len(list(own_answers.parent.iterdir())) <= answer_file.KEPT_COPIES + 1
