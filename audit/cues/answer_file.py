@@ -40,7 +40,8 @@ _NOT_DAMAGE = (
 )
 _PLENTY_BYTES = 64_000_000
 _ATTEMPTS = 4
-_FAILURES = (sqlite3.Error, MemoryError)
+# SQLite quotes damaged content in its messages, which then are no text: that raises a ValueError instead.
+_FAILURES = (sqlite3.Error, MemoryError, ValueError)
 
 
 class AnswerFile:
