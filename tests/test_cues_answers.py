@@ -167,9 +167,8 @@ def damage(content: bytes, seed: int) -> bytes:
             for place in rng.integers(len(content), size=int(rng.integers(1, 200))):
                 damaged[place] ^= int(rng.integers(1, 256))
         case 1:
-            damaged[start : start + int(rng.integers(1, 20_000))] = bytes(
-                len(damaged[start : start + int(rng.integers(1, 20_000))])
-            )
+            zeroed = min(int(rng.integers(1, 20_000)), len(content) - start)
+            damaged[start : start + zeroed] = bytes(zeroed)
         case 2:
             del damaged[start:]
         case 3:
