@@ -15,6 +15,7 @@ from audit.errors import DatasetError
 from audit.folder import AuditFolder, read_json, read_table, write_json, write_table
 from audit.folds import ADDED
 from audit.listing import at_most_ten, printable
+from audit.photofile import PhotoFile
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,10 @@ def add_images(audit: AuditFolder, config: Config, source: Path, place: AuditFol
     ``source`` is a folder with one subfolder per class, or a CSV file with the columns path and label. The audit's
     images come first, numbered and dealt into folds as they are; the new ones are in no fold (``ADDED``), so every
     model may train on them and none is tested on them. A copy of one of the audit's images is refused: each of those
-    is held out from some model. Raises DatasetError when a class is unknown, or nothing is left to add.
+    is held out from some model.
+
+    Raises DatasetError when a class is unknown, or nothing is left to add, and ChangedImage for a photograph of the
+    audit that is no longer the one that was audited.
     """
     where: dict[str, object] = {"photos": None, "manifest": None, "image_root": None, "attributes": []}
     where["photos" if source.is_dir() else "manifest"] = source.absolute()
@@ -42,7 +46,7 @@ def add_images(audit: AuditFolder, config: Config, source: Path, place: AuditFol
     new = found[found["rejected"] == ""].reset_index(drop=True)
     _require_known_classes(source, new["label"], summary["classes"])
     new["path"] = [str(listing.root / path) for path in new["path"]]
-    groups, copied = _joined_groups([str(Path(summary["root"]) / path) for path in old["path"]], new["path"], config)
+    groups, copied = _joined_groups(_files(Path(summary["root"]), old), _files(listing.root, new), config)
     refused = [Refused(row.path, row.rejected) for row in found[found["rejected"] != ""].itertuples()]
     refused += [
         Refused(path, f"a copy of {old['path'].iloc[image]}, on which a model is tested")
@@ -76,13 +80,16 @@ def _require_known_classes(source: Path, labels: Iterable[str], classes: list[st
         )
 
 
+def _files(root: Path, images: pd.DataFrame) -> list[PhotoFile]:
+    return [PhotoFile(root / row.path, row.sha256) for row in images.itertuples()]
+
+
 def _joined_groups(
-    old: Iterable[str], new: Iterable[str], config: Config
+    old: Iterable[PhotoFile], new: Iterable[PhotoFile], config: Config
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For every new file its duplicate group, and the first of the old files that it copies (-1: none)."""
-    known = [fingerprint(Path(path), config.dataset.max_megapixels) for path in old]
-    fresh = [fingerprint(Path(path), config.dataset.max_megapixels) for path in new]
-    # An old photograph that can no longer be read is told by the stage that needs it.
+    known, fresh = ([fingerprint(file, config.dataset.max_megapixels) for file in files] for files in (old, new))
+    # What cannot be decoded any more, for want of memory, is told by the stage that needs it.
     numbers = [number for number, one in enumerate(known) if one.thumb is not None]
     prints = [known[number] for number in numbers] + fresh
     groups = duplicate_groups(

@@ -16,11 +16,14 @@ from audit.errors import DatasetError
 from audit.folder import AuditFolder, read_json, read_table, value_digest, write_json, write_table
 from audit.folds import assign_folds
 from audit.listing import Listing, at_most_ten, list_files, printable
+from audit.photofile import PhotoFile
 from audit.progress import track
 from audit.uniform import uniform_files, uniform_warnings
 
 MAX_IMBALANCE = 10
 MAX_DUPLICATE_SHARE = 0.05
+# Column that only copies made for trials have.
+SEEN_AS = "seen_as"
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,15 @@ class Dataset:
         """Whether every image is a photograph of a single colour: bool (n,)."""
         return np.asarray(self.images["uniform"], bool)
 
-    def path_of(self, image: int) -> Path:
-        """Where the photograph of an image is."""
-        return self.root / str(self.images["path"].iloc[image])
+    def file_of(self, image: int) -> PhotoFile:
+        """Where the photograph of an image is, and what its bytes were when it was fingerprinted."""
+        return PhotoFile(self.root / str(self.images["path"].iloc[image]), str(self.images["sha256"].iloc[image]))
+
+    def seen_as(self, image: int) -> str:
+        """The SHA-256 under which detectors' answers about an image are kept: its file's, or that of the photograph
+        of which it is a plain copy."""
+        column = SEEN_AS if SEEN_AS in self.images else "sha256"
+        return str(self.images[column].iloc[image])
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from audit.errors import RejectedImage
-from audit.folder import file_digest
-from audit.images import open_photo, read_photo
+from audit.images import decode_photo
+from audit.photofile import Source, content_digest, read_content
 from audit.uniform import is_uniform
 
 SIDE = 32
@@ -43,18 +42,20 @@ class Fingerprint:
     reason: str = ""
 
 
-def fingerprint(path: Path, max_megapixels: float) -> Fingerprint:
-    """Decode a photograph, digest its bytes and hash its look. Never raises for a bad file: see ``reason``."""
+def fingerprint(source: Source, max_megapixels: float) -> Fingerprint:
+    """Digest a photograph's bytes, decode them and hash the look. Never raises for a bad file: see ``reason``.
+
+    Raises ChangedImage for a photograph that was fingerprinted before and is another one by now.
+    """
     try:
-        photo = read_photo(path, max_megapixels, longest=_DECODED)
-        size, digest = path.stat().st_size, file_digest(path)
-        uniform = is_uniform(photo.image, lambda: open_photo(path, max_megapixels))
+        content = read_content(source, max_megapixels)
+        photo = decode_photo(content, max_megapixels, longest=_DECODED)
+        uniform = is_uniform(photo.image, lambda: decode_photo(content, max_megapixels).image)
     except RejectedImage as error:
         return Fingerprint(reason=str(error))
-    except OSError as error:
-        return Fingerprint(reason=f"the file cannot be read ({error.strerror})")
-    thumb = thumbnail(photo.image)
-    return Fingerprint(size, digest, photo.width, photo.height, photo.format, perceptual_hash(thumb), thumb, uniform)
+    thumb, digest = thumbnail(photo.image), content_digest(content)
+    hashed = perceptual_hash(thumb)
+    return Fingerprint(len(content), digest, photo.width, photo.height, photo.format, hashed, thumb, uniform)
 
 
 def thumbnail(image: Image.Image) -> NDArray[np.uint8]:

@@ -13,6 +13,20 @@ class DatasetError(BiasAuditError):
     """The photographs, the folder or the manifest cannot be audited."""
 
 
+class ChangedImage(DatasetError):
+    """A photograph of the audit is no longer the file that was fingerprinted; ``reason`` says what it is instead."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: {self.reason}; put back the file that was audited, or run the audit again: it begins with "
+            "the photographs as they are now."
+        )
+
+
 class RejectedImage(BiasAuditError):
     """One file is not a usable photograph; the audit lists it and goes on."""
 

@@ -1,12 +1,12 @@
 """Decoding of photographs that nobody has vouched for: bounded, upright, RGB, one kind of error."""
 
+import io
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from audit.errors import RejectedImage
+from audit.photofile import Source, read_content
 
 # Formats of photographs only: others that Pillow knows start programs (EPS) or have decoders that few people test.
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000", "AVIF")
@@ -43,22 +44,36 @@ class Photo:
     format: str
 
 
-def open_photo(path: Path, max_megapixels: float = 100.0, longest: int | None = None) -> Image.Image:
+def open_photo(source: Source, max_megapixels: float = 100.0, longest: int | None = None) -> Image.Image:
     """Decode a photograph as an upright RGB picture without metadata.
 
     ``longest`` shrinks it so that neither side exceeds that many pixels; large JPEGs are then decoded at reduced size,
     which is several times faster. Transparency is laid on white, 16-bit grey is scaled to 8 bit, and of an animation
-    the first frame is taken. Colour profiles are ignored.
+    the first frame is taken. Colour profiles are ignored. The file is read once, and what is decoded is what was read.
 
     Raises RejectedImage, with the reason but not the path, for anything that is not a complete picture of at most
-    ``max_megapixels`` million pixels (checked from the header, before any pixel is decoded).
+    ``max_megapixels`` million pixels (checked from the header, before any pixel is decoded), and ChangedImage for a
+    photograph of an audit whose bytes are no longer those that it fingerprinted.
     """
-    return read_photo(path, max_megapixels, longest).image
+    return read_photo(source, max_megapixels, longest).image
 
 
-def read_photo(path: Path, max_megapixels: float = 100.0, longest: int | None = None) -> Photo:
+def read_photo(source: Source, max_megapixels: float = 100.0, longest: int | None = None) -> Photo:
     """As ``open_photo``, together with the file's format and full size."""
-    photo = _decode(path, max_megapixels, longest, max)
+    return decode_photo(read_content(source, max_megapixels), max_megapixels, longest)
+
+
+def load_square(source: Source, size: int, max_megapixels: float = 100.0) -> NDArray[np.uint8]:
+    """Squash the whole upright picture into a square, antialiased: uint8 RGB of shape (size, size, 3).
+
+    Nothing is cropped, so that borders and corners stay visible. Raises as ``open_photo`` does.
+    """
+    return decode_square(read_content(source, max_megapixels), size, max_megapixels)
+
+
+def decode_photo(content: bytes, max_megapixels: float = 100.0, longest: int | None = None) -> Photo:
+    """As ``read_photo``, of a file's bytes. Raises RejectedImage."""
+    photo = _decode(content, max_megapixels, longest, max)
     if longest is None or max(photo.image.size) <= longest:
         return photo
     scale = longest / max(photo.width, photo.height)
@@ -66,20 +81,17 @@ def read_photo(path: Path, max_megapixels: float = 100.0, longest: int | None = 
     return Photo(_resize(photo.image, size), photo.width, photo.height, photo.format)
 
 
-def load_square(path: Path, size: int, max_megapixels: float = 100.0) -> NDArray[np.uint8]:
-    """Squash the whole upright picture into a square, antialiased: uint8 RGB of shape (size, size, 3).
-
-    Nothing is cropped, so that borders and corners stay visible. Raises RejectedImage as ``open_photo`` does.
-    """
-    photo = _decode(path, max_megapixels, size, min)
+def decode_square(content: bytes, size: int, max_megapixels: float = 100.0) -> NDArray[np.uint8]:
+    """As ``load_square``, of a file's bytes. Raises RejectedImage."""
+    photo = _decode(content, max_megapixels, size, min)
     return np.array(_resize(photo.image, (size, size)))
 
 
-def _decode(path: Path, max_megapixels: float, side: int | None, measure: Callable[[tuple[int, int]], int]) -> Photo:
+def _decode(
+    content: bytes, max_megapixels: float, side: int | None, measure: Callable[[tuple[int, int]], int]
+) -> Photo:
     """Decode, JPEGs perhaps reduced but with ``measure(size)`` (longer or shorter side) well above ``side``."""
-    with _plain_reasons():
-        _require_file(path)
-    with _plain_reasons(), path.open("rb") as handle, _identify(handle) as file:
+    with _plain_reasons(), _identify(io.BytesIO(content)) as file:
         width, height = file.size
         _require_size(width, height, max_megapixels)
         if side is not None:
@@ -94,15 +106,6 @@ def _decode(path: Path, max_megapixels: float, side: int | None, measure: Callab
         turned = orientation >= 5 or (file.format == "TIFF" and file.size == (height, width))
         image.info.clear()
         return Photo(image, *((height, width) if turned else (width, height)), str(file.format))
-
-
-def _require_file(path: Path) -> None:
-    if not path.exists():
-        raise RejectedImage("the file is missing")
-    if not path.is_file():
-        raise RejectedImage("not a regular file")
-    if not path.stat().st_size:
-        raise RejectedImage("the file is empty")
 
 
 def _require_size(width: int, height: int, max_megapixels: float) -> None:
@@ -156,8 +159,6 @@ def _reason(error: Exception) -> str:
             return "not an image that can be read (JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF), or its start is damaged"
         case Image.DecompressionBombError() | Image.DecompressionBombWarning():
             return "too large: more pixels than can be decoded safely"
-        case PermissionError():
-            return "the file may not be read (permission denied)"
         case MemoryError():
             return "too large for the memory of this machine"
     if "truncated" in str(error).lower():

@@ -13,7 +13,7 @@ from audit.activations import ActivationStore
 from audit.config import Config, MarkKind
 from audit.cues import detect
 from audit.cues.looking import read_shrunk
-from audit.dataset import Dataset, load_dataset
+from audit.dataset import SEEN_AS, Dataset, load_dataset
 from audit.folder import AuditFolder, file_digest, value_digest, write_atomically, write_json, write_table
 from audit.folds import assign_folds
 from audit.pixels import Images
@@ -73,7 +73,7 @@ def mark_photographs(store: ActivationStore, cues: list[str], path: Path) -> Mar
     copies = _numbered(labels, dict.fromkeys(settings.kinds), store.config.seed)
     folder, config = AuditFolder(path), _config_of_copies(store.config, cues)
     for place, image in enumerate(chosen):
-        pixels = np.asarray(read_shrunk(dataset.path_of(int(image)), config.dataset.max_megapixels).image)
+        pixels = np.asarray(read_shrunk(dataset.file_of(int(image)), config.dataset.max_megapixels).image)
         for version, picture in _versions(
             pixels, {name: numbers[place] for name, numbers in copies.items()}, config.seed
         ):
@@ -142,9 +142,10 @@ def _write_dataset(
     parts = [originals.assign(fold=folds, image=numbers, version=version) for version, numbers in copies.items()]
     table = pd.concat([part[part["image"] >= 0] for part in parts], ignore_index=True)
     table = table.assign(image=table["image"].astype("int32"), path=[_name(image) for image in table["image"]])
+    originals_of, written = table["sha256"], [file_digest(folder.path / path) for path in table["path"]]
     # In a copy without a mark detectors see what they saw in the original, and need not look again.
-    marked = table["version"] != _PLAIN
-    table.loc[marked, "sha256"] = [file_digest(folder.path / path) for path in table.loc[marked, "path"]]
+    table[SEEN_AS] = originals_of.where(table["version"] == _PLAIN, written)
+    table["sha256"] = written
     write_table(folder.images, table.drop(columns="version"))
     summary = {
         "name": dataset.name,

@@ -20,13 +20,14 @@ _READ_AHEAD = 2
 def read_pixels(dataset: Dataset, image: int, config: Config) -> NDArray[np.uint8]:
     """One photograph as the network sees it: uint8 (size, size, 3), the whole picture squashed to a square.
 
-    Raises StageError naming the file if it can no longer be read.
+    Raises ChangedImage if the file is no longer the one that was fingerprinted, and StageError naming it if it can no
+    longer be decoded.
     """
-    path = dataset.path_of(image)
+    file = dataset.file_of(image)
     try:
-        return load_square(path, config.model.image_size, config.dataset.max_megapixels)
-    except (RejectedImage, OSError) as error:
-        raise StageError(f"{path}: could be read when the audit began, but no longer can ({error}).") from error
+        return load_square(file, config.model.image_size, config.dataset.max_megapixels)
+    except RejectedImage as error:
+        raise StageError(f"{file.path}: could be read when the audit began, but no longer can ({error}).") from error
 
 
 def read_batches(

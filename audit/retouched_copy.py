@@ -22,6 +22,7 @@ from audit.folder import AuditFolder
 from audit.images import open_photo
 from audit.modelfiles import require
 from audit.outputs import Inputs, new_folder, require_new_folder
+from audit.photofile import PhotoFile
 from audit.progress import track
 from audit.retouch import retouch, way_to_mask
 
@@ -35,8 +36,8 @@ def write_retouched(folder: AuditFolder, name: str, out: Path, irrelevant: bool 
     that is no mark must be among the settings' ``irrelevant_cues``, or be declared ``irrelevant`` here.
 
     ``out`` appears when it is whole. Raises AuditFolderError when the audit is unfinished, OutputError when ``out``
-    cannot be used, ConfigError for a cue that cannot be masked, and StageError naming a photograph that can no longer
-    be read.
+    cannot be used, ConfigError for a cue that cannot be masked, ChangedImage for a photograph that is no longer the one
+    that was audited, and StageError naming one that can no longer be decoded.
     """
     if not folder.manifest.exists():
         raise AuditFolderError(f"{folder.path}: no finished audit (it has no manifest.json).")
@@ -50,7 +51,7 @@ def write_retouched(folder: AuditFolder, name: str, out: Path, irrelevant: bool 
     with new_folder(out) as aside, track("masking", total=len(present)) as advance:
         places = _Places(aside)
         for image, (path, label) in enumerate(zip(dataset.images["path"], dataset.images["label"], strict=True)):
-            pixels = _read(dataset.path_of(image), config)
+            pixels = _read(dataset.file_of(image), config)
             if present[image]:
                 pixels = retouch(pixels, finder.mask(image, pixels.shape[:2]), how)
             _save(pixels, places.of(str(path), str(label)))
@@ -95,7 +96,7 @@ class _Finder:
 
     def _asked(self, detector: Detector, image: int) -> Mask | None:
         """As the audit asked: of the photograph decoded at reduced size, so that the answer is the same."""
-        found = read_shrunk(self.dataset.path_of(image), self.config.dataset.max_megapixels)
+        found = read_shrunk(self.dataset.file_of(image), self.config.dataset.max_megapixels)
         photo = Photo(np.asarray(found.image), self.networks, str(self.dataset.images["path"].iloc[image]), found.width)
         return detector.detect(photo)[self.cue.name].mask
 
@@ -154,11 +155,11 @@ def _why_not(cue: Cue) -> str:
     )
 
 
-def _read(file: Path, config: Config) -> Pixels:
+def _read(file: PhotoFile, config: Config) -> Pixels:
     try:
         return np.asarray(open_photo(file, config.dataset.max_megapixels))
     except RejectedImage as error:
-        raise StageError(f"{file}: could be read when the audit ran, but no longer can ({error}).") from None
+        raise StageError(f"{file.path}: could be read when the audit ran, but no longer can ({error}).") from None
 
 
 def _save(pixels: Pixels, place: Path) -> None:

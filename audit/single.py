@@ -12,15 +12,16 @@ from PIL import Image
 from audit.activations import ActivationStore
 from audit.config import Config, load_config
 from audit.dataset import Dataset, load_dataset
-from audit.errors import AuditFolderError, ConfigError, RejectedImage
+from audit.errors import AuditFolderError, ChangedImage, ConfigError, RejectedImage
 from audit.folder import AuditFolder, file_digest
 from audit.gradcam import GradCAM, counterfactual
 from audit.guided import guided_backprop, guided_grad_cam
 from audit.heat import lay_heat, relief
-from audit.images import load_square, open_photo
+from audit.images import decode_photo, decode_square
 from audit.listing import at_most_ten, printable
 from audit.models import Network, load_backbone
 from audit.outputs import Inputs, require_picture
+from audit.photofile import CHANGED, PhotoFile, content_digest, read_content
 from audit.runtime import choose_runtime
 from audit.stages import finished_record_of
 from audit.training import fold_path, load_fold
@@ -46,20 +47,26 @@ def explain_picture(folder: AuditFolder, path: Path, method: Method = "gradcam",
     """Explain a picture, one of the dataset or another, for a class or, by default, for the model's own answer.
 
     A photograph of the dataset is explained by the model that did not train on it, another picture by the first fold's.
+    What decides is the content: a copy of a photograph elsewhere is that photograph.
+
     Computed in float32. Raises AuditFolderError for a folder without a trained model or with a damaged one,
-    RejectedImage naming the file for a picture that cannot be read, and ConfigError for a class that the audit does not
-    have.
+    RejectedImage naming the file for a picture that cannot be read, ConfigError for a class that the audit does not
+    have, and ChangedImage where the dataset has another photograph at this place, since its model may have trained on
+    what the picture was made of.
     """
-    config, dataset, network = _open(folder, path)
+    _require_trained(folder)
+    config, dataset = load_config(folder.config), load_dataset(folder)
+    content = _read(path, config)
+    network = _network(folder, config, dataset, _held_out_fold(dataset, path, content_digest(content)))
     if label is not None and label not in dataset.classes:
         known = at_most_ten(map(printable, dataset.classes))
         raise ConfigError(f"The audit has no class '{printable(label)}'; its classes are {known}.")
-    pixels = _pixels(config, path).to(next(network.parameters()).device)
+    pixels = _pixels(content, path, config).to(next(network.parameters()).device)
     with torch.no_grad():
         probabilities = network(pixels).softmax(1)[0]
     predicted = int(probabilities.argmax())
     chosen = predicted if label is None else dataset.classes.index(label)
-    image = _draw(_attribute(network, pixels, chosen, method), path, config)
+    image = _draw(_attribute(network, pixels, chosen, method), content, config)
     return Sight(image, dataset.classes[chosen], float(probabilities[chosen]), dataset.classes[predicted])
 
 
@@ -84,27 +91,40 @@ def _require_as_trained(folder: AuditFolder, fold: int) -> None:
         raise AuditFolderError(f"{path}: missing or damaged, not as the training left it; run the audit again.")
 
 
-def _open(folder: AuditFolder, path: Path) -> tuple[Config, Dataset, Network]:
-    _require_trained(folder)
-    config, dataset = load_config(folder.config), load_dataset(folder)
+def _network(folder: AuditFolder, config: Config, dataset: Dataset, fold: int) -> Network:
     runtime = replace(choose_runtime(config), precision="float32")
     store = ActivationStore(folder, dataset, config, load_backbone(config).on(runtime), runtime)
-    fold = _held_out_fold(dataset, path)
     _require_as_trained(folder, fold)
-    return config, dataset, load_fold(store, fold)
+    return load_fold(store, fold)
 
 
-def _held_out_fold(dataset: Dataset, path: Path) -> int:
+def _held_out_fold(dataset: Dataset, path: Path, digest: str) -> int:
     """The fold of the photograph with the same bytes; the first for a picture that the audit does not know."""
-    if not path.is_file():
-        return 0
-    same = np.flatnonzero(dataset.images["sha256"] == file_digest(path))
+    replaced = [file for file in _files_at(dataset, path) if file.sha256 != digest]
+    if replaced:
+        raise ChangedImage(str(path), CHANGED)
+    same = np.flatnonzero(dataset.images["sha256"] == digest)
     return int(dataset.folds[same[0]]) if len(same) else 0
 
 
-def _pixels(config: Config, path: Path) -> torch.Tensor:
+def _files_at(dataset: Dataset, path: Path) -> list[PhotoFile]:
+    """The photographs of the dataset, at most one but for links, that are the very file at ``path``."""
+    names = {path.name, path.resolve().name}
+    alike = [image for image, known in enumerate(dataset.images["path"]) if Path(known).name in names]
+    files = [dataset.file_of(image) for image in alike]
+    return [file for file in files if file.path.exists() and file.path.samefile(path)]
+
+
+def _read(path: Path, config: Config) -> bytes:
     try:
-        pixels = load_square(path, config.model.image_size, config.dataset.max_megapixels)
+        return read_content(path, config.dataset.max_megapixels)
+    except RejectedImage as error:
+        raise RejectedImage(f"{path}: {error}.") from None
+
+
+def _pixels(content: bytes, path: Path, config: Config) -> torch.Tensor:
+    try:
+        pixels = decode_square(content, config.model.image_size, config.dataset.max_megapixels)
     except RejectedImage as error:
         raise RejectedImage(f"{path}: {error}.") from None
     return choose_runtime(config).normalise(pixels[None])
@@ -126,8 +146,8 @@ def _attribute(network: Network, pixels: torch.Tensor, chosen: int, method: Meth
     return attribution
 
 
-def _draw(attribution: NDArray[np.float32], path: Path, config: Config) -> Image.Image:
-    photo = open_photo(path, config.dataset.max_megapixels, _LONGEST)
+def _draw(attribution: NDArray[np.float32], content: bytes, config: Config) -> Image.Image:
+    photo = decode_photo(content, config.dataset.max_megapixels, _LONGEST).image
     if attribution.ndim == 2:
         return lay_heat(photo, attribution)
     return relief(attribution).resize(photo.size, Image.Resampling.BILINEAR)

@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from audit.errors import AuditFolderError, RejectedImage
+from audit.errors import AuditFolderError, ChangedImage, RejectedImage
 from audit.folder import AuditFolder, read_table
 from audit.heat import heat_colours
 from audit.images import open_photo
+from audit.listing import printable
 from audit.maps import Which, read_maps
+from audit.photofile import PhotoFile
+from audit.progress import note
 
 QUALITY = 72
 # Of the 5 MB that a report may have; text, charts and heat maps take the rest.
@@ -81,34 +84,53 @@ def take_pictures(
     """Read the photographs at ``root`` that carry either heat map or are shown plain, at most ``longest`` pixels long,
     and the maps.
 
-    Photographs are shrunk further where all of them together would exceed ``PHOTO_BYTES``. One that cannot be read
-    any more becomes a placeholder.
+    Photographs are shrunk further where all of them together would exceed ``PHOTO_BYTES``. One that cannot be read any
+    more, or is not the one that was audited, becomes a placeholder, and a note tells: the findings stay true of what
+    was audited, and must not be illustrated by anything else.
     """
     wanted: Mapping[Which, list[str]] = {
         "label": list(dict.fromkeys(label_heat)),
         "predicted": list(dict.fromkeys(predicted_heat)),
     }
     paths = list(dict.fromkeys([*wanted["label"], *wanted["predicted"], *plain]))
-    photos = _photos(root, paths, longest, max_megapixels)
+    files = _files(folder, root, paths)
+    photos = _photos(files, longest, max_megapixels)
     used = sum(len(photo.uri) for photo in photos.values())
     if used > PHOTO_BYTES:
-        photos = _photos(root, paths, max(48, int(longest * (PHOTO_BYTES / used) ** 0.5 * 0.95)), max_megapixels)
+        photos = _photos(files, max(48, int(longest * (PHOTO_BYTES / used) ** 0.5 * 0.95)), max_megapixels)
+    _tell_left_out([photo for photo in photos.values() if photo.reason])
     return PictureBook(photos, {which: _heats(folder, some, which) for which, some in wanted.items()})
 
 
-def _photos(root: Path, paths: list[str], longest: int, max_megapixels: float) -> dict[str, Photo]:
-    return {path: _photo(root / path, f"p{i}", path, longest, max_megapixels) for i, path in enumerate(paths)}
+def _files(folder: AuditFolder, root: Path, paths: list[str]) -> dict[str, PhotoFile]:
+    table = read_table(folder.images)
+    digests = dict(zip(table["path"], table["sha256"], strict=True))
+    return {path: PhotoFile(root / path, digests.get(path, "")) for path in paths}
 
 
-def _photo(file: Path, name: str, path: str, longest: int, max_megapixels: float) -> Photo:
+def _photos(files: Mapping[str, PhotoFile], longest: int, max_megapixels: float) -> dict[str, Photo]:
+    return {path: _photo(file, f"p{i}", path, longest, max_megapixels) for i, (path, file) in enumerate(files.items())}
+
+
+def _photo(file: PhotoFile, name: str, path: str, longest: int, max_megapixels: float) -> Photo:
     try:
         picture = open_photo(file, max_megapixels, longest)
-    except (RejectedImage, OSError, ValueError) as error:
-        reason = str(error) if isinstance(error, RejectedImage) else "the file cannot be opened"
-        return Photo(name, path, 4, 3, reason=reason)
+    except ChangedImage as error:
+        return Photo(name, path, 4, 3, reason=error.reason)
+    except RejectedImage as error:
+        return Photo(name, path, 4, 3, reason=str(error))
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)
     return Photo(name, path, picture.width, picture.height, data_uri("image/jpeg", buffer.getvalue()))
+
+
+def _tell_left_out(photos: list[Photo]) -> None:
+    if photos:
+        first = photos[0]
+        note(
+            f"{printable(first.path)}: {first.reason}, so the report does not show it"
+            f"{f', nor {len(photos) - 1} others' if len(photos) > 1 else ''}; its findings are about what was audited."
+        )
 
 
 def _heats(folder: AuditFolder, paths: list[str], which: Which) -> dict[str, Heat]:

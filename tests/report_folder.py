@@ -57,6 +57,9 @@ def make_audit(root: Path, wish: Wish | None = None, seed: int = 0) -> AuditFold
     images = _images(wish)
     for row in images.head(wish.files).itertuples():
         draw_photo(root / "photos" / row.path, wish, row.label == wish.classes[-1], rng)
+    images["sha256"] = [
+        file_digest(path) if (path := root / "photos" / name).exists() else "" for name in images["path"]
+    ]
     write_table(folder.images, pd.concat([images, _rejected()]))
     peaks = _write_maps(folder, wish.n, rng)
     _write_tables(folder, images, wish, peaks, rng)
@@ -106,7 +109,14 @@ def _images(wish: Wish) -> pd.DataFrame:
 
 def _rejected() -> pd.DataFrame:
     return pd.DataFrame(
-        {"image": np.int32([-1]), "path": "x/broken.jpg", "label": "x", "fold": np.int8([-1]), "rejected": "truncated"}
+        {
+            "image": np.int32([-1]),
+            "path": "x/broken.jpg",
+            "label": "x",
+            "fold": np.int8([-1]),
+            "rejected": "truncated",
+            "sha256": "",
+        }
     )
 
 

@@ -50,7 +50,7 @@ def test_new_images_come_last_in_no_fold_and_in_groups_of_their_own(audit, manif
     assert dataset.images["path"].tolist()[:48] == old.images["path"].tolist()
     assert (dataset.folds[:48] == old.folds).all() and (dataset.folds[48:] == ADDED).all()
     assert set(dataset.groups[48:]).isdisjoint(dataset.groups[:48]) and len(set(dataset.groups[48:])) == 6
-    assert dataset.path_of(50) == new / "disc" / "n2.png" and dataset.path_of(0) == old.path_of(0)
+    assert dataset.file_of(50).path == new / "disc" / "n2.png" and dataset.file_of(0) == old.file_of(0)
     assert dataset.classes[dataset.labels[53]] == "square"
 
 

@@ -14,11 +14,12 @@ from PIL import Image
 
 from audit.config import Config, parse_config
 from audit.cues import detect, looking
+from audit.cues.answers import KeptAnswers
 from audit.cues.border import BorderDetector
 from audit.cues.cue import GRID, Sighting
 from audit.cues.detect import build, load_detections, shard_path
 from audit.dataset import build as build_dataset
-from audit.errors import AuditFolderError, ConfigError, MissingModelFile, StageError
+from audit.errors import AuditFolderError, ChangedImage, ConfigError, MissingModelFile, StageError
 from audit.folder import AuditFolder, file_digest, read_json
 from audit.progress import reporting_to
 
@@ -145,6 +146,7 @@ def _command(process: str) -> bytes:
 _SLOW_RUN = """
 import sys, time
 from audit.cues import detect, looking
+from audit.cues.answers import KeptAnswers
 from audit.cues.border import BorderDetector
 
 class Slow(BorderDetector):
@@ -201,8 +203,52 @@ def test_a_failing_detector_names_itself_and_the_photograph(audit, monkeypatch):
 
 def test_a_photograph_that_has_gone_bad_is_named(audit, photos):
     (photos / "without" / "03.png").write_bytes(b"no longer a picture")
-    with pytest.raises(StageError, match=r"without/03\.png"):
+    with pytest.raises(ChangedImage, match=r"without/03\.png: the file has changed since .* run the audit again"):
         build(*audit)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_nothing_is_kept_of_a_photograph_that_was_replaced(photos, tmp_path, monkeypatch, small_shards, workers):
+    """The last photograph becomes another one after the dataset was read; later it is the old one again."""
+    monkeypatch.setattr(looking, "_IMAGES_PER_WORKER", 4)
+    folder, config = AuditFolder(tmp_path / "audit"), _config(photos, compute={"workers": workers})
+    build_dataset(folder, config)
+    last, framed = photos / "without" / "11.png", (photos / "with" / "00.png").read_bytes()
+    original = last.read_bytes()
+    last.write_bytes(framed)
+    with pytest.raises(ChangedImage, match=r"without/11\.png"):
+        build(folder, config)
+    last.write_bytes(original)
+    later = AuditFolder(tmp_path / "later")
+    build_dataset(later, config)
+    build(later, config)
+    build(folder, config)
+    for found in (load_detections(later), load_detections(folder)):
+        assert found.present[:, 0].tolist() == [i < _PER_CLASS and i % 2 == 0 for i in range(24)]
+
+
+@pytest.mark.parametrize("moment", [3, 30])
+def test_answers_that_get_lost_in_the_middle_are_asked_for_again(
+    photos, tmp_path, monkeypatch, small_shards, moment, own_answers
+):
+    """The store is damaged while the work is planned (call 3) or done (call 30); each photograph is known before."""
+    config = _config(photos, compute={"workers": 0})
+    folders = [AuditFolder(tmp_path / name) for name in ("first", "second")]
+    for folder in folders:
+        build_dataset(folder, config)
+    build(folders[0], config)
+    calls, get = [], KeptAnswers.get
+
+    def damaged_at_the_moment(kept, photo, key):
+        calls.append(photo)
+        if len(calls) == moment:
+            own_answers.write_bytes(b"nothing that SQLite knows" * 1000)
+        return get(kept, photo, key)
+
+    monkeypatch.setattr(KeptAnswers, "get", damaged_at_the_moment)
+    build(folders[1], config)
+    assert len(calls) >= 48 and _digests(folders[0]) == _digests(folders[1])
+    assert len(list(own_answers.parent.glob("*.damaged-*"))) == 1
 
 
 def test_missing_model_files_and_unknown_cues_are_said_before_any_work(audit, photos, tmp_path, monkeypatch):

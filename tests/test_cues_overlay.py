@@ -175,7 +175,7 @@ def test_what_another_detector_sees_is_not_told_twice(audit, monkeypatch):
 def test_a_photograph_that_vanished_is_named(audit):
     folder, config = audit
     build(folder, config)
-    path = load_dataset(folder).path_of(7)
+    path = load_dataset(folder).file_of(7).path
     path.unlink()
     with pytest.raises(StageError, match=path.name):
         build(folder, config)

@@ -96,7 +96,7 @@ class TestFolder:
         assert dataset.labels.dtype == np.int64 and dataset.labels.tolist() == [0] * 12 + [1] * 12
         assert dataset.images.index.tolist() == dataset.images["image"].tolist() == list(range(24))
         assert dataset.rejected["path"].tolist() == ["cat/00-bad.png"]
-        assert dataset.path_of(12) == photos / "dog" / "00.png"
+        assert dataset.file_of(12).path == photos / "dog" / "00.png"
         assert set(dataset.folds) == {0, 1, 2} and dataset.groups.tolist() == list(range(24))
 
     def test_load_before_build(self, audit_folder):
@@ -166,7 +166,7 @@ class TestFolder:
         save(photos / "dog" / "a\nb\x1b.png", 300)
         build(audit_folder, configured(photos))
         dataset = load_dataset(audit_folder)
-        assert all(dataset.path_of(image).is_file() for image in range(25))
+        assert all(dataset.file_of(image).path.is_file() for image in range(25))
 
 
 class TestProblems:

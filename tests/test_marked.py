@@ -25,7 +25,7 @@ def marked(store, tmp_path_factory):
 
 
 def pixels(marked, copy):
-    return np.asarray(open_photo(marked.stock.store.dataset.path_of(int(copy)))).astype(int)
+    return np.asarray(open_photo(marked.stock.store.dataset.file_of(int(copy)))).astype(int)
 
 
 def test_marks_are_spread_as_wished_and_weaker_spreads_mark_a_part_of_the_same():
@@ -76,7 +76,7 @@ def test_plain_copies_are_the_photographs(store, marked):
     assert first.nunique() == len(first)
     assert pixels(marked, 0).shape == (SIDE, SIDE, 3)
     chosen, _ = choose_photographs(store.dataset, 40, seed=0)
-    original = np.asarray(open_photo(store.dataset.path_of(int(chosen[0])))).astype(int)
+    original = np.asarray(open_photo(store.dataset.file_of(int(chosen[0])))).astype(int)
     np.testing.assert_array_equal(pixels(marked, marked.copies["plain"][0]), original)
 
 
@@ -85,7 +85,7 @@ def test_plain_copies_are_known_by_the_originals_digest_and_marked_ones_by_their
     digests, copies = marked.stock.store.dataset.images["sha256"].to_numpy(), marked.copies
     assert digests[copies["plain"]].tolist() == store.dataset.images["sha256"].iloc[chosen].tolist()
     for copy in copies["border"][copies["border"] >= 0]:
-        assert digests[copy] == file_digest(marked.stock.store.dataset.path_of(int(copy)))
+        assert digests[copy] == file_digest(marked.stock.store.dataset.file_of(int(copy)).path)
 
 
 def test_the_border_detector_sees_the_frames(marked):

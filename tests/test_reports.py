@@ -17,13 +17,15 @@ from jinja2 import UndefinedError
 from PIL import Image
 
 from audit.config import parse_config
-from audit.folder import AuditFolder, read_json, write_json
+from audit.folder import AuditFolder, file_digest, read_json, read_table, write_json, write_table
+from audit.progress import reporting_to
 from reports.charts import Scale, dot_plot, scales
 from reports.pictures import LEVELS, heat_of, take_pictures, where
 from reports.render import build, environment, render
 from reports.repeats import further, repeated
 from reports.spotlights import shade
 from reports.verdict import verdict
+from tests.notes import Notes
 from tests.report_folder import READ, REASON, Wish, make_audit
 
 SCRIPT = "<script>window.hacked=1</script>"
@@ -392,6 +394,23 @@ def test_missing_photograph_becomes_a_placeholder(small):
     assert any(lost in label and "Not shown: the file is missing." in label for label in page.values("aria-label"))
 
 
+def test_a_photograph_that_was_replaced_is_not_shown_and_told(small):
+    lost = read_json(small.record)["findings"][0]["exemplars"][0]
+    Image.new("RGB", (64, 48), "teal").save(small.path.parent / "photos" / lost)
+    notes = Notes()
+    with reporting_to(notes):
+        page = page_of(small)
+    assert any(lost in label and "the file has changed since the audit" in label for label in page.values("aria-label"))
+    shown = [uri for uri in page.values("href") if uri.startswith("data:image/jpeg")]
+    pictures = [Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) for uri in shown]
+    teal = np.abs(np.stack([picture.resize((1, 1)) for picture in pictures]).astype(int) - [0, 128, 128]).sum(-1)
+    assert len(pictures) > 3 and teal.min() > 30
+    (told,) = notes.said
+    assert told == f"{lost}: the file has changed since the audit read it, so the report does not show it; " + (
+        "its findings are about what was audited."
+    )
+
+
 def test_empty_map_is_said(small):
     def show_last(record):
         record["findings"][0]["exemplars"] = ["class1/0011.jpg"]
@@ -404,6 +423,9 @@ def test_metadata_of_photographs_is_left_out(small):
     exif = Image.Exif()
     exif[0x010E] = "SECRET DESCRIPTION"
     Image.new("RGB", (64, 48), "teal").save(path, "JPEG", exif=exif, comment=b"SECRET COMMENT")
+    table = read_table(small.images)
+    table.loc[table["path"] == path.relative_to(small.path.parent / "photos").as_posix(), "sha256"] = file_digest(path)
+    write_table(small.images, table)
     for uri in page_of(small).values("href"):
         if uri.startswith("data:image/jpeg"):
             content = base64.b64decode(uri.partition(",")[2])

@@ -38,7 +38,7 @@ def has_border(path) -> bool:
 
 def test_every_photograph_is_written_and_no_border_is_left(audit, tmp_path):
     dataset = load_dataset(audit)
-    assert sum(has_border(dataset.path_of(image)) for image in range(24)) == 12
+    assert sum(has_border(dataset.file_of(image).path) for image in range(24)) == 12
     assert write_retouched(audit, "border", tmp_path / "out") == (24, 12)
     written = sorted((tmp_path / "out").rglob("*.*"))
     assert [path.relative_to(tmp_path / "out").with_suffix(".png").as_posix() for path in written] == sorted(

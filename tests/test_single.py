@@ -47,7 +47,7 @@ def stranger(tmp_path_factory):
 def test_a_photograph_is_explained_by_the_model_that_did_not_train_on_it(audit):
     dataset, table = load_dataset(audit), read_table(audit.predictions)
     for image in (0, 1, 20, 39):
-        sight = explain_picture(audit, dataset.path_of(image))
+        sight = explain_picture(audit, dataset.file_of(image).path)
         assert sight.predicted == sight.label == table["predicted"][image]
         assert sight.confidence == pytest.approx(table["p_predicted"][image], abs=1e-3)
 
@@ -56,7 +56,7 @@ def test_the_heat_is_that_of_the_map(audit):
     config = tiny_config(audit.path.parent / "drawn" / "images.csv")
     dataset, runtime = load_dataset(audit), choose_runtime(config)
     store = ActivationStore(audit, dataset, config, load_backbone(config), runtime)
-    path, square = dataset.path_of(3), dataset.classes.index("square")
+    path, square = dataset.file_of(3).path, dataset.classes.index("square")
     network = load_fold(store, int(dataset.folds[3]))
     found = GradCAM(network)(runtime.normalise(read_pixels(dataset, 3, config)[None]), torch.tensor([square]))
     with Image.open(path) as photo:

@@ -1,7 +1,6 @@
 """What detectors answered about photographs, kept across audits under the photographs' SHA-256."""
 
 import json
-import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,14 +14,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from audit.config import Config, cache_folder
+from audit.cues.answer_file import AnswerFile, Row
 from audit.cues.cue import GRID, Detector, Sighting, share_of
 from audit.cues.grid import pack_masks, to_grid
 from audit.cues.photo import LONGEST
 from audit.folder import value_digest
-from audit.progress import note
-
-_WAIT_SECONDS = 60.0
-_TABLE = "CREATE TABLE IF NOT EXISTS answers (photo TEXT, detector TEXT, answer BLOB, PRIMARY KEY (photo, detector))"
 
 
 @dataclass(frozen=True)
@@ -73,80 +69,52 @@ def detector_key(detector: Detector) -> str:
 
 @dataclass
 class KeptAnswers:
-    """A store that several audits may use at once; ``database`` None keeps nothing.
+    """A store that several audits may use at once; ``file`` None keeps nothing.
 
     What ``keep`` is given reaches the file with the next ``flush``, in one short transaction.
     """
 
-    database: sqlite3.Connection | None
-    _waiting: list[tuple[str, str, bytes]] = field(default_factory=list)
+    file: AnswerFile | None
+    _waiting: list[Row] = field(default_factory=list)
+
+    @property
+    def losses(self) -> int:
+        """How often answers that were kept have got lost; one that ``get`` gave before then may be gone."""
+        return self.file.losses if self.file else 0
 
     def get(self, photo: str, key: str) -> Answer | None:
         """The answer of the detector with that key about the photograph with that SHA-256, if there is one."""
-        if self.database is None:
-            return None
-        query = "SELECT answer FROM answers WHERE photo = ? AND detector = ?"
-        row = self.database.execute(query, (photo, key)).fetchone()
+        content = self.file.get(photo, key) if self.file else None
         try:
-            return Answer.from_bytes(row[0]) if row else None
+            return Answer.from_bytes(content) if content else None
         except ValueError:
             return None
 
     def keep(self, photo: str, answers: Iterable[tuple[str, Answer]]) -> None:
         """Remember (key, answer) pairs about a photograph."""
-        if self.database is not None:
+        if self.file is not None:
             self._waiting += [(photo, key, answer.to_bytes()) for key, answer in answers]
 
     def flush(self) -> None:
         """Write what waits."""
-        if self.database is not None and self._waiting:
-            with self.database:
-                self.database.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", self._waiting)
+        if self.file is not None:
+            self.file.put(self._waiting)
         self._waiting.clear()
 
 
 @contextmanager
 def kept_answers(config: Config) -> Iterator[KeptAnswers]:
-    """Open the store; with ``compute.keep_detections: false``, or where it cannot be written, one that keeps nothing.
-
-    A damaged file is put aside with a note: it only saved time.
-    """
-    database = _open(store_path()) if config.compute.keep_detections else None
-    kept = KeptAnswers(database)
+    """Open the store; with ``compute.keep_detections: false``, or where it cannot be used, one that keeps nothing."""
+    file = AnswerFile(store_path()) if config.compute.keep_detections else None
+    kept = KeptAnswers(file)
     try:
         yield kept
         kept.flush()
     finally:
-        if database is not None:
-            database.close()
+        if file is not None:
+            file.close()
 
 
 def store_path() -> Path:
     """Where answers are kept."""
     return cache_folder() / "detections.sqlite"
-
-
-def _open(path: Path) -> sqlite3.Connection | None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return _connect(path)
-    except (sqlite3.OperationalError, OSError) as error:
-        note(f"{path}: cannot be used ({error}), so every photograph is looked at anew.")
-    except sqlite3.DatabaseError:
-        path.replace(path.with_suffix(".damaged"))
-        note(f"{path}: damaged, so it was put aside and begun anew.")
-        return _connect(path)
-    return None
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=_WAIT_SECONDS)
-    try:
-        # What detectors saw and read in private photographs is nobody else's business.
-        path.chmod(0o600)
-        database.execute(_TABLE)
-        database.execute("SELECT count(*) FROM answers LIMIT 1").fetchone()
-    except sqlite3.Error:
-        database.close()
-        raise
-    return database

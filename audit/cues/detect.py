@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,7 @@ class _Filler:
         shards = [np.arange(start, min(start + SHARD, n), dtype=np.int32) for start in missing]
         keys = [detector_key(one) if one.keepable else None for one in self.detectors]
         with track("looking for cues", n) as advance, kept_answers(self.config) as kept:
-            jobs = {int(image): self._job(kept, keys, int(image)) for shard in shards for image in shard}
+            jobs = self._plan(kept, keys, [int(image) for shard in shards for image in shard])
             asked = [job for job in jobs.values() if job.detectors]
             advance(n - len(asked))
             with looking(self.config, len(asked)) as look:
@@ -151,25 +151,35 @@ class _Filler:
                     answers = []
                     for image in map(int, shard):
                         found = next(fresh) if jobs[image].detectors else {}
-                        answers.append(self._known(kept, keys, image) | found)
-                        kept.keep(
-                            self._photo(image), [(key, found[p]) for p, key in enumerate(keys) if key and p in found]
-                        )
+                        known = self._known(kept, keys, image) | found
+                        lost = tuple(place for place in range(len(keys)) if place not in known)
+                        again = next(iter(look([replace(jobs[image], detectors=lost)]))) if lost else {}
+                        answers.append(known | again)
+                        self._keep(kept, keys, image, found | again)
                         advance(bool(found))
                     self._write(shard, answers)
                     kept.flush()
 
-    def _photo(self, image: int) -> str:
-        return str(self.dataset.images["sha256"].iloc[image])
+    def _plan(self, kept: KeptAnswers, keys: Sequence[str | None], images: Sequence[int]) -> dict[int, Job]:
+        """What is to be asked about each image; planned again if what was known got lost meanwhile."""
+        losses = None
+        jobs: dict[int, Job] = {}
+        while losses != kept.losses:
+            losses = kept.losses
+            jobs = {image: self._job(kept, keys, image) for image in images}
+        return jobs
+
+    def _keep(self, kept: KeptAnswers, keys: Sequence[str | None], image: int, found: Answers) -> None:
+        kept.keep(self.dataset.seen_as(image), [(key, found[p]) for p, key in enumerate(keys) if key and p in found])
 
     def _known(self, kept: KeptAnswers, keys: Sequence[str | None], image: int) -> Answers:
-        photo = self._photo(image)
+        photo = self.dataset.seen_as(image)
         return {p: answer for p, key in enumerate(keys) if key and (answer := kept.get(photo, key))}
 
     def _job(self, kept: KeptAnswers, keys: Sequence[str | None], image: int) -> Job:
         known = self._known(kept, keys, image)
         asked = tuple(place for place in range(len(keys)) if place not in known)
-        return Job(self.dataset.path_of(image), str(self.dataset.images["path"].iloc[image]), asked)
+        return Job(self.dataset.file_of(image), str(self.dataset.images["path"].iloc[image]), asked)
 
     def _write(self, images: NDArray[np.int32], answers: Sequence[Answers]) -> None:
         """One shard, the cues in the order of the settings; lines of text as JSON in its header."""
@@ -200,7 +210,7 @@ def _add_overlays(folder: AuditFolder, config: Config, dataset: Dataset, others:
     first = ~dataset.images["group"].duplicated().to_numpy(bool)
     most = config.dataset.max_megapixels
     search = find_overlays(
-        lambda image: np.asarray(read_shrunk(dataset.path_of(image), most).image), first, config.compute.workers
+        lambda image: np.asarray(read_shrunk(dataset.file_of(image), most).image), first, config.compute.workers
     )
     sizes = dataset.images[["height", "width"]].to_numpy(int)
     answers = [

@@ -23,6 +23,7 @@ from audit.cues.registry import choose_detectors
 from audit.errors import RejectedImage, StageError
 from audit.images import Photo as Decoded
 from audit.images import read_photo
+from audit.photofile import PhotoFile
 
 # Starting a worker takes as long as looking at about this many photographs.
 _IMAGES_PER_WORKER = 24
@@ -33,7 +34,7 @@ _IN_FLIGHT_PER_WORKER = 4
 class Job:
     """A photograph and the detectors (places in the settings' list) that are to look at it."""
 
-    file: Path
+    file: PhotoFile
     path: str
     detectors: tuple[int, ...]
 
@@ -55,27 +56,35 @@ class Looker:
         return cls(choose_detectors(config), Networks(model_folder(config)), config.dataset.max_megapixels)
 
     def look(self, job: Job) -> Answers:
-        """The answers asked for. Raises StageError naming the file when it cannot be read or a detector fails."""
+        """The answers asked for.
+
+        Raises ChangedImage when the photograph is no longer the one that was fingerprinted, and StageError naming the
+        file when it cannot be decoded or a detector fails.
+        """
         found = read_shrunk(job.file, self.max_megapixels)
         photo = Photo(np.asarray(found.image), self.networks, job.path, found.width)
-        return {place: self._ask(self.detectors[place], photo, job.file) for place in job.detectors}
+        return {place: self._ask(self.detectors[place], photo, job.file.path) for place in job.detectors}
 
-    def _ask(self, detector: Detector, photo: Photo, file: Path) -> Answer:
+    def _ask(self, detector: Detector, photo: Photo, path: Path) -> Answer:
         try:
             seen = detector.detect(photo)
             return Answer.of([seen[cue.name] for cue in detector.cues])
         except Exception as error:
             raise StageError(
-                f"{file}: the detector '{detector.name}' failed on this photograph ({error!r}); leave it out."
+                f"{path}: the detector '{detector.name}' failed on this photograph ({error!r}); leave it out."
             ) from error
 
 
-def read_shrunk(file: Path, max_megapixels: float) -> Decoded:
-    """A photograph decoded as detectors see it. Raises StageError naming the file when it can no longer be read."""
+def read_shrunk(file: PhotoFile, max_megapixels: float) -> Decoded:
+    """A photograph decoded as detectors see it.
+
+    Raises ChangedImage when it is no longer the one that was fingerprinted, and StageError naming the file when it can
+    no longer be decoded.
+    """
     try:
         return read_photo(file, max_megapixels, LONGEST)
     except RejectedImage as error:
-        raise StageError(f"{file}: readable before, but not now ({error}); run the audit again.") from None
+        raise StageError(f"{file.path}: readable before, but not now ({error}); run the audit again.") from None
 
 
 @contextmanager

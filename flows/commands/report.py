@@ -18,7 +18,10 @@ def report(audit: Annotated[Path, typer.Argument(help="An audit folder, as `run`
     open audits/photos-20260102-030405/report.html
     """
     with told_errors():
+        from audit.progress import reporting_to
         from flows.run import render_again
-        from flows.terminal import say
+        from flows.terminal import reporter, say
 
-        say(str(render_again(audit)))
+        with reporter(quiet=False) as listener, reporting_to(listener):
+            page = render_again(audit)
+        say(str(page))

@@ -48,7 +48,7 @@ def _datalab(dataset: Dataset) -> dict[str, Any]:
     from datasets import Dataset as TableOfPhotographs
     from datasets import Image
 
-    paths = [str(dataset.path_of(image)) for image in range(len(dataset.images))]
+    paths = [str(dataset.file_of(image).path) for image in range(len(dataset.images))]
     columns = {"image": paths, "label": dataset.images["label"].tolist()}
     photographs = TableOfPhotographs.from_dict(columns).cast_column("image", Image())
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
