@@ -2,22 +2,27 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from audit.checkpoints import map_array
 from audit.config import Config
+from audit.contents import by_content
 from audit.dataset import Dataset, load_dataset
-from audit.folder import AuditFolder, write_atomically
+from audit.folder import AuditFolder, value_digest
 from audit.models import Backbone, load_backbone
 from audit.pixels import Images, read_batches
 from audit.runtime import Runtime, choose_runtime, in_halves
+from audit.shards import Shard, ShardStore, divide
 
 SHARD = 128
+TRUNK = "trunk"
 # Pages of an open shard count as this process's memory: few are kept open, so that it does not grow with the dataset.
 _OPEN_SHARDS = 8
 _HALF_MAX = 65504.0
@@ -35,7 +40,7 @@ class ActivationStore:
     config: Config
     backbone: Backbone
     runtime: Runtime
-    _shards: dict[Path, NDArray[np.float16]] = field(default_factory=dict)
+    _open: dict[Path, Any] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: AuditFolder, config: Config) -> Self:
@@ -71,34 +76,46 @@ class ActivationStore:
 
     def is_cached(self, flipped: bool) -> bool:
         """Whether every image's activations are on disk in this orientation."""
-        return all(self.shard_path(int(start), flipped).exists() for start in self.shard_starts())
+        return all(path.exists() for path in self._paths[flipped])
 
-    def shard_starts(self) -> NDArray[np.int64]:
-        """The first image of each shard."""
-        return np.arange(0, len(self.dataset.images), SHARD)
+    @cached_property
+    def cache(self) -> ShardStore:
+        """The shards of this network under these settings, of whichever photographs."""
+        model = by_content(self.config.model)
+        return ShardStore(self.folder.cache, value_digest(model, self.backbone.origin.sha256, self.config.seed))
 
-    def shard_path(self, image: int, flipped: bool) -> Path:
-        """The file that holds an image's activations, float16 (up to SHARD, C, h, w)."""
-        return self.folder.cache / f"trunk-{'flipped' if flipped else 'upright'}-{image // SHARD:05d}.npy"
+    def shards(self, flipped: bool) -> list[Shard]:
+        """Those of the trunk's activations, float16 (up to SHARD, C, h, w) each."""
+        return self.divided(f"{TRUNK}-{'flipped' if flipped else 'upright'}")
+
+    def divided(self, name: str) -> list[Shard]:
+        """All images in shards, each known by what its photographs are."""
+        images = self.dataset.images
+        return divide(np.arange(len(images)), SHARD, (name + "-{:05d}").format, images["sha256"].tolist())
 
     def _cached(self, images: Images, flipped: NDArray[np.bool_]) -> Tensor:
         rows = [self._row(int(image), bool(mirrored)) for image, mirrored in zip(images, flipped, strict=True)]
         tensor = self.runtime.to_device(np.stack(rows)).float()
         return tensor.contiguous(memory_format=torch.channels_last)
 
+    @cached_property
+    def _paths(self) -> tuple[list[Path], list[Path]]:
+        upright, flipped = ([self.cache.path(shard) for shard in self.shards(turned)] for turned in (False, True))
+        return upright, flipped
+
     def _row(self, image: int, flipped: bool) -> NDArray[np.float16]:
-        path = self.shard_path(image, flipped)
-        if path not in self._shards:
-            if len(self._shards) >= _OPEN_SHARDS:
-                self._shards.clear()
-            self._shards[path] = np.load(path, mmap_mode="r", allow_pickle=False)
-        row: NDArray[np.float16] = self._shards[path][image % SHARD]
+        path = self._paths[flipped][image // SHARD]
+        if path not in self._open:
+            if len(self._open) >= _OPEN_SHARDS:
+                self._open.clear()
+            self._open[path] = map_array(path, TRUNK)
+        row: NDArray[np.float16] = self._open[path][image % SHARD]
         return row
 
 
 def drop_activations(folder: AuditFolder) -> None:
     """Delete the cached activations of a finished audit; whatever asks for them again has them computed again."""
-    for path in folder.cache.glob("trunk-*.npy"):
+    for path in folder.cache.glob(f"{TRUNK}-*"):
         path.unlink()
 
 
@@ -106,13 +123,3 @@ def to_half(activations: Tensor) -> NDArray[np.float16]:
     """Round to float16, saturating at its largest value, and copy to host memory."""
     halves: NDArray[np.float16] = activations.clamp(-_HALF_MAX, _HALF_MAX).half().cpu().numpy()
     return halves
-
-
-def save_array(path: Path, array: NDArray[np.generic]) -> None:
-    """Write an array as .npy, atomically."""
-
-    def write(aside: Path) -> None:
-        with aside.open("wb") as handle:
-            np.save(handle, array, allow_pickle=False)
-
-    write_atomically(path, write)

@@ -2,21 +2,20 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
-from audit import checkpoints
 from audit.activations import ActivationStore, to_half
 from audit.attention import cover, find_regions
+from audit.checkpoints import load_arrays
 from audit.config import Config
-from audit.cues.detect import Detections, load_detections
+from audit.cues.detect import Detections, detections_digest, load_detections
 from audit.folder import AuditFolder, file_digest, value_digest, write_table
 from audit.held_out import look
 from audit.hiding import controls_of
@@ -25,6 +24,7 @@ from audit.models import Network
 from audit.pixels import Images
 from audit.pooling import pool_under, pool_views
 from audit.progress import track
+from audit.shards import Arrays, ShardStore, divide
 from audit.training import fold_path, load_fold
 
 PooledCues = Callable[[Images, Tensor], Mapping[str, Tensor]]
@@ -61,8 +61,8 @@ def explain(store: ActivationStore, pooled: PooledCues) -> list[Path]:
 def read_shards(folder: AuditFolder, *names: str) -> Iterator[tuple[Images, list[np.ndarray]]]:
     """Yield each shard's images and the arrays named, one shard at a time."""
     for path in shard_paths(folder):
-        with safe_open(path, framework="numpy") as shard:
-            yield shard.get_tensor("image"), [shard.get_tensor(name) for name in names]
+        arrays = load_arrays(path, "image", *names)
+        yield arrays["image"], [arrays[name] for name in names]
 
 
 def pool_cues(
@@ -77,26 +77,16 @@ def pool_cues(
 
 def _explain_fold(store: ActivationStore, pooled: PooledCues, fold: int, advance: Callable[[int], None]) -> list[Path]:
     images = np.flatnonzero(store.dataset.folds == fold)
-    key = _key(store, fold)
-    explainer: _Explainer | None = None
-    paths = []
-    for number, start in enumerate(range(0, len(images), SHARD)):
-        shard = images[start : start + SHARD]
-        path = store.folder.explain / f"fold-{fold}-{number:05d}.safetensors"
-        if checkpoints.load_header(path).get("key") != key:
-            explainer = explainer or _Explainer(store, load_fold(store, fold), pooled)
-            checkpoints.save_tensors(path, explainer.shard(shard), {"key": key})
-        paths.append(path)
-        advance(len(shard))
-    return paths
+    explainer = cache(lambda: _Explainer(store, load_fold(store, fold), pooled))
+    shards = divide(images, SHARD, (f"fold-{fold}-" + "{:05d}").format)
+    kept = ShardStore(store.folder.explain, _key(store, fold))
+    return kept.fill(shards, lambda shard: explainer().shard(shard.rows), advance)
 
 
 def _key(store: ActivationStore, fold: int) -> str:
     attention = store.config.attention.model_dump(mode="json")
-    detected = file_digest(store.folder.detections / "detectors.json")
-    return value_digest(
-        file_digest(fold_path(store.folder, fold)), detected, attention, store.config.seed, "cubic mean"
-    )
+    made = file_digest(fold_path(store.folder, fold)), detections_digest(store.folder)
+    return value_digest(*made, attention, store.config.seed, "cubic mean")
 
 
 @dataclass(frozen=True)
@@ -105,12 +95,12 @@ class _Explainer:
     network: Network
     pooled: PooledCues
 
-    def shard(self, images: Images) -> dict[str, Tensor]:
+    def shard(self, images: Images) -> Arrays:
         """Everything that is stored for some images of the network's fold."""
         batches = self.store.batches(images, self.store.config.compute.batch_size)
         parts = [self._batch(batch, trunk) for batch, trunk in batches]
-        tensors = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-        return {"image": torch.from_numpy(images.astype(np.int32)), **tensors}
+        arrays = {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
+        return {"image": images.astype(np.int32), **arrays}
 
     def _batch(self, images: Images, trunk: Tensor) -> dict[str, Tensor]:
         with torch.no_grad(), self.store.runtime.autocast():

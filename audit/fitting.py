@@ -1,8 +1,7 @@
 """Fitting one network: balanced classes, weighted images, flips, early stopping, and a checkpoint after every epoch."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -17,11 +16,15 @@ from audit.errors import StageError
 from audit.models import Network
 from audit.pixels import Images
 from audit.runtime import Runtime
+from audit.shards import Shard, ShardStore
 
 _DIVERGED = (
     "The training diverged: its loss is no longer a finite number; "
     "lower training.head_learning_rate and training.tail_learning_rate."
 )
+
+
+Tensors = dict[str, Tensor]
 
 
 class Inputs(Protocol):
@@ -72,9 +75,33 @@ class Epoch:
     validation_accuracy: float
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where an unfinished fitting is kept after every epoch."""
+
+    kept: ShardStore
+    shard: Shard
+
+    def save(self, network: Tensors, best: Tensors, optimizer: Tensors, history: Sequence[Epoch]) -> None:
+        """Keep the state of the network, the best one so far, the optimizer's, and the epochs until now."""
+        parts = {"network.": network, "best.": best, "optimizer.": optimizer}
+        tensors = {prefix + name: value for prefix, part in parts.items() for name, value in part.items()}
+        self.kept.write(self.shard, tensors, history=[asdict(epoch) for epoch in history])
+
+    def load(self) -> tuple[Tensors, Tensors, Tensors, list[Epoch]] | None:
+        """What ``save`` kept; None where there is nothing of this fitting."""
+        if not self.kept.holds(self.shard):
+            return None
+        tensors, header = checkpoints.load_tensors(self.kept.path(self.shard))
+        network, best, optimizer = (
+            checkpoints.only_prefix(prefix, tensors) for prefix in ("network.", "best.", "optimizer.")
+        )
+        return network, best, optimizer, [Epoch(**epoch) for epoch in header["history"]]
+
+
 @dataclass
 class Fitting:
-    """The fitting of one network, resumable from ``checkpoint`` (None: not kept), a file that belongs to ``key``.
+    """The fitting of one network, resumable from ``checkpoint`` (None: not kept).
 
     ``weights`` (n,), above 0 for the images of the split, say how often each image counts (None: once). An epoch shows
     an image as often as its weight says (``draw``) rather than multiplying its loss: a network that fits every image
@@ -90,8 +117,7 @@ class Fitting:
     config: Config
     runtime: Runtime
     seed: int
-    checkpoint: Path | None = None
-    key: str = ""
+    checkpoint: Checkpoint | None = None
     weights: NDArray[np.floating] | None = None
     history: list[Epoch] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
@@ -111,7 +137,6 @@ class Fitting:
         self.optimizer = torch.optim.AdamW(
             [group for group in groups if group["params"]], weight_decay=settings.weight_decay
         )
-        self._resume()
 
     def run(self, advance: Callable[[int], None]) -> list[Epoch]:
         """Fit until the validation loss has not fallen for ``training.patience`` epochs. Returns every epoch.
@@ -119,6 +144,7 @@ class Fitting:
         The network ends with the weights of the epoch whose validation loss was lowest. Raises StageError when the loss
         is no longer a finite number.
         """
+        self._resume()
         advance(len(self.history))
         while not self._finished():
             fitted = self._fit_epoch(len(self.history))
@@ -192,24 +218,16 @@ class Fitting:
         return total / weight, correct / float(counted[images].sum())
 
     def _save(self) -> None:
-        if self.checkpoint is None:
-            return
-        tensors = {
-            **checkpoints.with_prefix("network.", self.network.trained_state()),
-            **checkpoints.with_prefix("best.", self.best),
-            **checkpoints.with_prefix("optimizer.", checkpoints.optimizer_tensors(self.optimizer)),
-        }
-        header = {"key": self.key, "history": [asdict(epoch) for epoch in self.history]}
-        checkpoints.save_tensors(self.checkpoint, tensors, header)
+        if self.checkpoint is not None:
+            optimizer = checkpoints.optimizer_tensors(self.optimizer)
+            self.checkpoint.save(self.network.trained_state(), self.best, optimizer, self.history)
 
     def _resume(self) -> None:
-        if self.checkpoint is None or checkpoints.load_header(self.checkpoint).get("key") != self.key:
+        if self.checkpoint is None or (kept := self.checkpoint.load()) is None:
             return
-        tensors, header = checkpoints.load_tensors(self.checkpoint)
-        self.history = [Epoch(**epoch) for epoch in header["history"]]
-        self.network.load_trained_state(checkpoints.only_prefix("network.", tensors))
-        self.best = checkpoints.only_prefix("best.", tensors)
-        checkpoints.restore_optimizer(self.optimizer, checkpoints.only_prefix("optimizer.", tensors))
+        network, self.best, optimizer, self.history = kept
+        self.network.load_trained_state(network)
+        checkpoints.restore_optimizer(self.optimizer, optimizer)
 
 
 def draw(images: Images, weights: NDArray[np.floating], rng: np.random.Generator) -> Images:

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -150,6 +151,20 @@ def read_json(path: Path) -> Any:
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a Parquet file atomically, without the index."""
     write_atomically(path, lambda aside: table.to_parquet(aside, index=False))
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file that will never be written to again a second name, or copy it where the disk knows no links."""
+
+    def copy(aside: Path) -> None:
+        shutil.copyfile(source, aside)
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.unlink(missing_ok=True)
+        target.hardlink_to(source)
+    except OSError:
+        write_atomically(target, copy)
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """The pictures by which a verification measures effects: a cue, or a control of equal size, hidden as in the audit."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -9,7 +10,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from audit.activations import ActivationStore, save_array, to_half
+from audit.activations import TRUNK, ActivationStore, to_half
+from audit.cues.detect import detections_digest
 from audit.cues.table import CueTable
 from audit.dataset import load_dataset
 from audit.folder import AuditFolder, read_table, value_digest
@@ -17,6 +19,10 @@ from audit.hiding import both_views, controls_of, mean_colour
 from audit.masking import FILLINGS, masks_of
 from audit.models import Network
 from audit.progress import track
+from audit.shards import ShardStore, divide
+
+# Pairs of views in a shard.
+_PART = 64
 
 
 def filling_of(finding: Mapping[str, Any]) -> str:
@@ -38,26 +44,35 @@ def choose_pairs(audit: AuditFolder, cues: CueTable, findings: Iterable[Mapping[
     return pd.DataFrame(sorted(wanted), columns=["cue", "image", "filling"]).astype({"image": "int64"})
 
 
-def view_activations(store: ActivationStore, cues: CueTable, pairs: pd.DataFrame) -> NDArray[np.float16]:
-    """The trunk's activations of both views of every pair, float16 (pairs, 2, C, h, w): cue hidden, control hidden.
+def view_activations(
+    store: ActivationStore, cues: CueTable, pairs: pd.DataFrame, rows: NDArray[np.integer]
+) -> NDArray[np.float16]:
+    """The trunk's activations of both views of some pairs, float16 (rows, 2, C, h, w): cue hidden, control hidden.
 
-    Kept in the cache of the audit, since every seed and every strategy asks about the same pictures.
+    Those of all pairs are kept in the cache of the audit: every seed and every strategy asks about the same pictures.
     """
-    tree = store.config.model_dump(mode="json")
-    key = value_digest(pairs.to_dict("list"), store.backbone.origin.sha256, tree["model"], tree["seed"])
-    path = cues.folder.cache / f"trunk-views-{key[:16]}.npy"
-    if pairs.empty:
+    if not len(rows):
         return np.zeros((0, 2, 1, 1, 1), np.float16)
-    if not path.exists():
-        views, parts = _views(store, cues, pairs), []
-        with track("hiding cues", 2 * len(pairs), "views") as advance:
-            while batch := list(islice(views, store.config.compute.batch_size)):
-                parts.append(to_half(store.compute(np.stack(batch))))
-                advance(len(batch))
-        activations = np.concatenate(parts)
-        save_array(path, activations.reshape(-1, 2, *activations.shape[1:]))
-    kept: NDArray[np.float16] = np.load(path, mmap_mode="r", allow_pickle=False)
-    return kept
+    audited = load_dataset(cues.folder)
+    asked = [value_digest(*pair) for pair in pairs.itertuples(index=False)]
+    shards = divide(np.arange(len(pairs)), _PART, (f"{TRUNK}-views-" + "{:05d}").format, asked)
+    made_from = store.cache.key, audited.images["sha256"].tolist(), detections_digest(cues.folder)
+    kept = ShardStore(cues.folder.cache, value_digest(*made_from))
+    colour = cache(lambda: mean_colour(audited, store.config))
+    with track("hiding cues", len(pairs), "pairs") as advance:
+        kept.fill(shards, lambda shard: {TRUNK: _activations(store, cues, pairs.iloc[shard.rows], colour())}, advance)
+    read = {number: kept.read(shards[number])[TRUNK] for number in np.unique(rows // _PART).tolist()}
+    return np.stack([read[row // _PART][row % _PART] for row in rows.tolist()])
+
+
+def _activations(
+    store: ActivationStore, cues: CueTable, pairs: pd.DataFrame, colour: NDArray[np.float64]
+) -> NDArray[np.float16]:
+    views, parts = _views(store, cues, pairs, colour), []
+    while batch := list(islice(views, store.config.compute.batch_size)):
+        parts.append(to_half(store.compute(np.stack(batch))))
+    activations = np.concatenate(parts)
+    return activations.reshape(-1, 2, *activations.shape[1:])
 
 
 def ask_hidden(store: ActivationStore, network: Network, views: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -74,10 +89,12 @@ def ask_hidden(store: ActivationStore, network: Network, views: NDArray[np.float
     return np.concatenate(answers)
 
 
-def _views(store: ActivationStore, cues: CueTable, pairs: pd.DataFrame) -> Iterator[NDArray[np.uint8]]:
+def _views(
+    store: ActivationStore, cues: CueTable, pairs: pd.DataFrame, colour: NDArray[np.float64]
+) -> Iterator[NDArray[np.uint8]]:
     """For every pair the picture with the cue hidden, then with its control hidden, uint8 (size, size, 3) each."""
     config, images = store.config, pairs["image"].to_numpy()
-    masks, colour = masks_of(cues, pairs), mean_colour(load_dataset(cues.folder), config)
+    masks = masks_of(cues, pairs)
     controls = controls_of(masks[:, None], images, config.seed)[:, 0]
     colours = [colour if filling == "mean" else None for filling in pairs["filling"]]
     return both_views(store.dataset, config, images, masks, controls, colours)

@@ -1,29 +1,32 @@
 """What a cue does to the answers: it, or an equal area elsewhere, is hidden in two ways and the model asked again."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from audit import checkpoints
 from audit.activations import ActivationStore, to_half
+from audit.checkpoints import load_arrays
 from audit.config import Config
+from audit.cues.detect import detections_digest
 from audit.cues.table import CueTable, load_cues
 from audit.evidence.effect import may_show_more
 from audit.evidence.measure import Floats
-from audit.folder import AuditFolder, file_digest, read_table, value_digest, write_table, write_text
+from audit.folder import AuditFolder, file_digest, read_table, value_digest, write_table
 from audit.hiding import both_views, controls_of, mean_colour
 from audit.leaning import leaning_classes
 from audit.models import Network
 from audit.progress import track
 from audit.severity import EFFECT
-from audit.training import load_fold
+from audit.shards import SUFFIX, Arrays, ShardStore, divide
+from audit.training import fold_path, load_fold
 
 FILLINGS = ("blur", "mean")
 _VIEWS = ("masked", "control")
@@ -42,31 +45,35 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     the others only if they may show more (``effect.may_show_more``). The weaker of the two fillings' effects counts, so
     the second one is tried only where the first one had an effect worth reporting.
 
-    ``masking/<filling>-<round>-fold-<f>-<n>.safetensors`` hold what other heads need to be asked the same without a
-    pass through the network: ``masked`` and ``control`` float16 (rows, C), the pretrained activations of these views
-    averaged over positions, NaN where nothing was asked. In the order of their names their rows are those of
-    ``masking.parquet`` (``read_masked``).
+    ``masking/<filling>-<round>-fold-<f>-<n>.safetensors`` hold those rows and what other heads need to be asked the
+    same without a pass through the network: ``masked`` and ``control`` float16 (rows, C), the pretrained activations of
+    these views averaged over positions, NaN where nothing was asked. In the order of their names their rows are those
+    of ``masking.parquet`` (``read_masked``).
     """
     store = ActivationStore.open(folder, config)
     cues = load_cues(folder)
     chosen = choose_images(cues, store)
-    _forget_other_inputs(folder, chosen, config)
-    ask = partial(_ask, store, cues, read_table(folder.predictions))
+    kept = ShardStore(folder / "masking", _key(store, chosen))
+    ask = partial(_ask, kept, store, cues, read_table(folder.predictions))
+    written: list[Path] = []
     for filling, colour in zip(FILLINGS, (None, mean_colour(store.dataset, config)), strict=True):
         early = chosen["rank"] < config.evidence.min_images
-        ask(chosen[early], f"{filling}-1", colour)
-        late = _wanted(chosen[~early], _gathered(folder, f"{filling}-1"), _is_open, store)
-        ask(late, f"{filling}-2", colour)
+        first = ask(chosen[early], f"{filling}-1", colour)
+        late = _wanted(chosen[~early], _gathered(cues, first), _is_open, store)
+        both = first + ask(late, f"{filling}-2", colour)
         asked = pd.concat([chosen[early], late]).sort_index()
-        chosen = _wanted(asked, _gathered(folder, filling), _is_worth_reporting, store)
-    write_table(folder.masking, _gathered(folder))
-    return [folder.masking, *_shards(folder)]
+        chosen = _wanted(asked, _gathered(cues, both), _is_worth_reporting, store)
+        written += both
+    for stale in set(_shard_paths(folder)) - set(written):
+        stale.unlink()
+    write_table(folder.masking, _gathered(cues, _shard_paths(folder)))
+    return [folder.masking, *_shard_paths(folder)]
 
 
 def read_masked(folder: AuditFolder) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
     """Pooled pretrained activations of the masked and of the control views, (rows of masking.parquet, C) each."""
-    parts = [checkpoints.load_tensors(path)[0] for path in _shards(folder)]
-    masked, control = (np.concatenate([part[name].numpy() for part in parts]) for name in _VIEWS)
+    parts = [load_arrays(path, *_VIEWS) for path in _shard_paths(folder)]
+    masked, control = (np.concatenate([part[name] for part in parts]) for name in _VIEWS)
     return masked, control
 
 
@@ -122,25 +129,31 @@ def _is_worth_reporting(drops: Floats, config: Config) -> bool:
 
 
 def _ask(
+    kept: ShardStore,
     store: ActivationStore,
     cues: CueTable,
     before: pd.DataFrame,
     pairs: pd.DataFrame,
     name: str,
     colour: NDArray[np.float64] | None,
-) -> None:
-    """Ask each fold's network about the pairs of its images; ``name`` is that of the filling and of the round."""
+) -> list[Path]:
+    """Ask each fold's network about the pairs of its images; ``name`` is that of the filling and of the round.
+
+    Returns the shards, in the order of their names.
+    """
     filling, _, number = name.partition("-")
+    paths: list[Path] = []
     with track(f"hiding cues ({filling}, round {number})", len(pairs)) as advance:
         for fold in range(store.config.training.folds):
-            asker = _Asker(store, load_fold(store, fold), cues, before, filling, colour)
-            chosen = pairs[store.dataset.folds[pairs["image"]] == fold]
-            for shard, start in enumerate(range(0, len(chosen), _PART)):
-                path = store.folder / "masking" / f"{name}-fold-{fold}-{shard:05d}.parquet"
-                part = chosen.iloc[start : start + _PART]
-                if not path.exists():
-                    asker.write(part, path)
-                advance(len(part))
+            asker = cache(partial(_Asker.of_fold, store, fold, cues, before, filling, colour))
+            chosen = np.flatnonzero(store.dataset.folds[pairs["image"]] == fold)
+            shards = divide(chosen, _PART, (f"{name}-fold-{fold}-" + "{:05d}").format, _contents(pairs))
+            paths += kept.fill(shards, lambda shard: asker().answers(pairs.iloc[shard.rows]), advance)  # noqa: B023
+    return paths
+
+
+def _contents(pairs: pd.DataFrame) -> list[str]:
+    return [f"{cue} {image}" for cue, image in zip(pairs["cue"], pairs["image"], strict=True)]
 
 
 @dataclass(frozen=True)
@@ -157,8 +170,13 @@ class _Asker:
     filling: str
     colour: NDArray[np.float64] | None
 
-    def write(self, pairs: pd.DataFrame, path: Path) -> None:
-        """Ask about some (cue, image) pairs; the table is written last, as a sign of being done."""
+    @classmethod
+    def of_fold(cls, store: ActivationStore, fold: int, *asked: Any) -> "_Asker":
+        """With the network of a fold."""
+        return cls(store, load_fold(store, fold), *asked)
+
+    def answers(self, pairs: pd.DataFrame) -> Arrays:
+        """What a shard holds: the pooled views and the columns of the table, cue and filling as their numbers."""
         images = pairs["image"].to_numpy()
         masks = masks_of(self.cues, pairs)
         controls = controls_of(masks[:, None], images, self.store.config.seed)[:, 0]
@@ -166,9 +184,8 @@ class _Asker:
         colours = [self.colour] * int(room.sum())
         views = both_views(self.store.dataset, self.store.config, images[room], masks[room], controls[room], colours)
         probabilities, pooled = (self._spread(answers, room) for answers in self._predict(views))
-        tensors = {name: torch.from_numpy(pooled[:, view].copy()) for view, name in enumerate(_VIEWS)}
-        checkpoints.save_tensors(path.with_suffix(".safetensors"), tensors, {})
-        write_table(path, self._table(pairs, probabilities))
+        columns = {name: column.to_numpy() for name, column in self._table(pairs, probabilities).items()}
+        return columns | {name: pooled[:, view] for view, name in enumerate(_VIEWS)}
 
     def _predict(self, views: Iterator[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
         """Class probabilities (views, classes) and pooled pretrained activations (views, C), in full batches."""
@@ -194,11 +211,13 @@ class _Asker:
         labels, before = self.store.dataset.labels[images], self.before.loc[images]
         p = probabilities[np.arange(len(pairs)), :, labels]
         predicted = np.where(np.isfinite(p[:, :1]), probabilities.argmax(2), -1)
+        cues = [cue.name for cue in self.cues.cues]
         return (
             pairs[["cue", "image"]]
             .reset_index(drop=True)
             .assign(
-                filling=self.filling,
+                cue=[cues.index(name) for name in pairs["cue"]],
+                filling=FILLINGS.index(self.filling),
                 p_before=before["p_label"].to_numpy(np.float64),
                 p_masked=p[:, 0].astype(np.float64),
                 p_control=p[:, 1].astype(np.float64),
@@ -217,23 +236,22 @@ def no_answers() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})
 
 
-def _gathered(folder: AuditFolder, rounds: str = "") -> pd.DataFrame:
-    """The answers of all rounds, or of those whose names begin so."""
-    parts = [read_table(path.with_suffix(".parquet")) for path in _shards(folder, rounds)]
-    return pd.concat(parts, ignore_index=True) if parts else no_answers()
+def _gathered(cues: CueTable, paths: Sequence[Path]) -> pd.DataFrame:
+    """The answers in some shards, as a table."""
+    if not paths:
+        return no_answers()
+    parts = [pd.DataFrame(load_arrays(path, *no_answers().columns)) for path in paths]
+    table = pd.concat(parts, ignore_index=True)
+    names = np.array([cue.name for cue in cues.cues], object)
+    return table.assign(cue=names[table["cue"]], filling=np.array(FILLINGS, object)[table["filling"]])
 
 
-def _shards(folder: AuditFolder, rounds: str = "") -> list[Path]:
-    return sorted((folder / "masking").glob(f"{rounds}*-fold-*.safetensors"))
+def _shard_paths(folder: AuditFolder) -> list[Path]:
+    return sorted((folder / "masking").glob(f"*-fold-*{SUFFIX}"))
 
 
-def _forget_other_inputs(folder: AuditFolder, chosen: pd.DataFrame, config: Config) -> None:
-    """Drop parts that were written for other images, cues or models."""
-    models = [file_digest(path) for path in sorted(folder.model.glob("*.safetensors"))]
-    key = value_digest(chosen.to_dict("list"), file_digest(folder.cues), models, config.seed, FILLINGS, _PART)
-    marker = folder / "masking" / "key"
-    if marker.exists() and marker.read_text(encoding="utf-8") == key:
-        return
-    for stale in (folder / "masking").glob("*fold-*"):
-        stale.unlink()
-    write_text(marker, key)
+def _key(store: ActivationStore, chosen: pd.DataFrame) -> str:
+    """Digest of all that the answers depend on but the pairs of a shard."""
+    models = [file_digest(fold_path(store.folder, fold)) for fold in range(store.config.training.folds)]
+    cues = file_digest(store.folder.cues), detections_digest(store.folder)
+    return value_digest(chosen.to_dict("list"), cues, models, store.cache.key, store.config.seed, FILLINGS, _PART)

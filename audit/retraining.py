@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
-from audit import checkpoints
 from audit.activations import ActivationStore
+from audit.checkpoints import load_arrays
 from audit.config import Config
+from audit.contents import by_content
 from audit.cues.table import CueTable, load_cues
 from audit.features import fill
 from audit.folder import AuditFolder, value_digest
@@ -19,6 +19,7 @@ from audit.held_out import ask
 from audit.hidden_views import ask_hidden, choose_pairs, view_activations
 from audit.progress import track
 from audit.remedy import flagged, weights_under
+from audit.shards import SUFFIX, Arrays, Shard, ShardStore
 from audit.training import Recipe, fit_fold
 
 _ANSWERS = ("probabilities", "maps", "hidden")
@@ -55,47 +56,46 @@ class Retraining:
 
         Activations are computed when the first training needs them, and only those that the audit does not hold.
         """
-        folds = range(self.store.config.training.folds)
-        paths = [answers_path(self.audit, condition, seed, fold) for fold in folds]
         weights = weights_under(condition, self.audit, self.store.dataset)
         recipe = Recipe(self.store.config.seed + seed, weights)
-        keys = [self._key(recipe, fold) for fold in folds]
-        missing = [fold for fold in folds if checkpoints.load_header(paths[fold]).get("key") != keys[fold]]
+        kept = {fold: self._kept(condition, recipe, fold) for fold in range(self.store.config.training.folds)}
+        missing = [fold for fold in kept if not kept[fold].holds(_shard(seed, fold))]
         if missing:
             fill(self.store, lender=self.audit)
-        with track(f"{condition}, seed {seed + 1}", len(paths), "folds") as advance:
-            advance(len(paths) - len(missing))
+        with track(f"{condition}, seed {seed + 1}", len(kept), "folds") as advance:
+            advance(len(kept) - len(missing))
             for fold in missing:
-                checkpoints.save_tensors(paths[fold], self._train_and_ask(recipe, fold), {"key": keys[fold]})
+                kept[fold].write(_shard(seed, fold), self._train_and_ask(recipe, fold))
                 advance(1)
-        return paths
+        return [kept[fold].path(_shard(seed, fold)) for fold in kept]
 
-    def _train_and_ask(self, recipe: Recipe, fold: int) -> dict[str, torch.Tensor]:
+    def _train_and_ask(self, recipe: Recipe, fold: int) -> Arrays:
         network = fit_fold(self.store, fold, recipe, None, lambda count: None).network.eval().requires_grad_(False)
         images, rows = np.flatnonzero(self.store.dataset.folds == fold), self._pairs_of(fold)
         sight = ask(self.store, network, images)
-        views = view_activations(self.store, self.cues, self.pairs)[rows]
+        views = view_activations(self.store, self.cues, self.pairs, rows)
         labels = self.store.dataset.labels[self.pairs["image"].to_numpy()[rows]]
         hidden = ask_hidden(self.store, network, views)[np.arange(len(rows)), :, labels]
         return {
-            "image": torch.from_numpy(images),
-            "probabilities": torch.from_numpy(sight.probabilities),
-            "maps": torch.from_numpy(sight.maps),
-            "hidden": torch.from_numpy(hidden),
+            "image": images,
+            "probabilities": sight.probabilities,
+            "maps": sight.maps,
+            "hidden": hidden,
         }
 
     def _pairs_of(self, fold: int) -> NDArray[np.intp]:
         return np.flatnonzero(self.store.dataset.folds[self.pairs["image"].to_numpy()] == fold)
 
-    def _key(self, recipe: Recipe, fold: int) -> str:
-        """Digest of all that the answers depend on; images that count for nothing are no part of it."""
-        dataset, tree = self.store.dataset, self.store.config.model_dump(mode="json")
+    def _kept(self, condition: str, recipe: Recipe, fold: int) -> ShardStore:
+        """Where answers are kept; images that count for nothing are no part of what they depend on."""
+        dataset, config = self.store.dataset, self.store.config
         weights = np.ones(len(dataset.images)) if recipe.weights is None else recipe.weights
         counting = np.flatnonzero((weights > 0) | (dataset.folds >= 0))
         columns = dataset.labels, dataset.groups, dataset.folds, weights
         images = [dataset.images["sha256"].iloc[counting].tolist(), *(column[counting].tolist() for column in columns)]
         made = self.store.backbone.origin.sha256, self.store.runtime.precision, self.pairs.to_dict("list")
-        return value_digest(images, tree["model"], tree["training"], recipe.seed, fold, *made)
+        settings = by_content(config.model), by_content(config.training)
+        return ShardStore(_place(self.audit, condition), value_digest(images, *settings, recipe.seed, fold, *made))
 
     def answers(self, condition: str, seeds: int) -> SeedAnswers:
         """Read back what ``train`` kept for the first ``seeds`` seeds."""
@@ -105,8 +105,8 @@ class Retraining:
     def _read(self, condition: str, seed: int) -> dict[str, NDArray[Any]]:
         """The answers of one seed, images and pairs in their order."""
         folds = range(self.store.config.training.folds)
-        files = [checkpoints.load_tensors(answers_path(self.audit, condition, seed, fold))[0] for fold in folds]
-        joined = {name: np.concatenate([file[name].numpy() for file in files]) for name in files[0]}
+        files = [load_arrays(answers_path(self.audit, condition, seed, fold)) for fold in folds]
+        joined = {name: np.concatenate([file[name] for file in files]) for name in files[0]}
         images = np.argsort(joined["image"])
         pairs = np.argsort(np.concatenate([self._pairs_of(fold) for fold in folds]))
         return {name: joined[name][pairs if name == "hidden" else images] for name in _ANSWERS}
@@ -114,4 +114,12 @@ class Retraining:
 
 def answers_path(audit: AuditFolder, condition: str, seed: int, fold: int) -> Path:
     """Where the answers of one training are kept."""
-    return audit / "verification" / condition / f"seed-{seed}-fold-{fold}.safetensors"
+    return _place(audit, condition) / f"{_shard(seed, fold).name}{SUFFIX}"
+
+
+def _place(audit: AuditFolder, condition: str) -> Path:
+    return audit / "verification" / condition
+
+
+def _shard(seed: int, fold: int) -> Shard:
+    return Shard(f"seed-{seed}-fold-{fold}", np.array([fold]))

@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 
 from audit.activations import ActivationStore
+from audit.checkpoints import load_header
 from audit.config import Config
 from audit.cues.detect import not_looked_for
 from audit.evidence.intervals import permuted_order, wilson
-from audit.folder import AuditFolder, read_json, write_json
+from audit.folder import AuditFolder, value_digest, write_json
 from audit.marked import mark_photographs
 from audit.pixels import Images
 from audit.power import measure_power, power_sentence
 from audit.progress import track
 from audit.sanity import maps_are_trusted
 from audit.severity import FLAGGED
+from audit.shards import Shard, ShardStore
 from audit.stages import STAGES, stage_key
 from audit.stock import Stock
 from audit.trials import Outcome, Trial, run_trial
@@ -117,15 +119,14 @@ class SelfAuditor:
 
     def _run(self, stock: Stock, name: str, trial: Trial) -> Outcome:
         """The outcome that an interrupted run kept, or a new one, which is kept in turn."""
-        path = self.scratch / f"{name}.json"
-        if path.exists() and (kept := read_json(path))["key"] == self.key:
-            return Outcome(kept["findings"], {cue: np.array(present) for cue, present in kept["present"].items()})
-        place = path.with_suffix("")
+        kept, shard = ShardStore(self.scratch, self.key), Shard(name, trial.images, value_digest(trial.labels.tolist()))
+        if kept.holds(shard):
+            return Outcome(load_header(kept.path(shard))["findings"], kept.read(shard))
+        place = self.scratch / name
         shutil.rmtree(place, ignore_errors=True)
         outcome = run_trial(stock, trial, self.trusted, place)
         shutil.rmtree(place)
-        present = {cue: values.tolist() for cue, values in outcome.present.items()}
-        write_json(path, {"key": self.key, "findings": outcome.findings, "present": present})
+        kept.write(shard, outcome.present, findings=outcome.findings)
         return outcome
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from audit.config import Config
+from audit.contents import by_content
 from audit.errors import BiasAuditError, StageError
 from audit.folder import AuditFolder, digests, read_json, value_digest, write_json
 
@@ -147,7 +148,7 @@ def _failure(stage: Stage, error: Exception) -> str:
 
 
 def _setting(config: Config, dotted: str) -> object:
-    value: object = config.model_dump(mode="json")
+    value: object = config
     for part in dotted.split("."):
-        value = value[part]  # type: ignore[index]
-    return value
+        value = getattr(value, part)
+    return by_content(value)

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
 
 from audit.activations import ActivationStore, to_half
+from audit.checkpoints import load_arrays
 from audit.cues.detect import SHARD, load_detections, shard_path
 from audit.evidence.table import Views, is_seen_as_pixels, pixel_views
 from audit.folder import read_table
@@ -90,9 +90,9 @@ class Stock:
 def _detected(store: ActivationStore, images: Images) -> dict[str, NDArray[Any]]:
     parts = []
     for shard in np.unique(images // SHARD):
-        with safe_open(shard_path(store.folder, int(shard)), framework="numpy") as file:
-            rows = images[images // SHARD == shard] % SHARD
-            parts.append({name: file.get_tensor(name)[rows] for name in file.keys()})  # noqa: SIM118 - not a mapping
+        rows = images[images // SHARD == shard] % SHARD
+        arrays = load_arrays(shard_path(store.folder, int(shard)))
+        parts.append({name: values[rows] for name, values in arrays.items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

@@ -12,16 +12,18 @@ from numpy.typing import NDArray
 from audit import checkpoints
 from audit.activations import ActivationStore
 from audit.config import Config
+from audit.contents import by_content
 from audit.dataset import Dataset
 from audit.errors import DatasetError
 from audit.features import read_pooled
-from audit.fitting import Epoch, Fitting, Inputs, PooledInputs, Split
+from audit.fitting import Checkpoint, Epoch, Fitting, Inputs, PooledInputs, Split
 from audit.folder import AuditFolder, read_json, value_digest, write_json, write_table
 from audit.folds import ADDED
 from audit.given import GivenHead
 from audit.models import GapHead, Network
 from audit.pixels import Images
 from audit.progress import track
+from audit.shards import SUFFIX, Shard, ShardStore
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,11 @@ def train(store: ActivationStore) -> list[Path]:
 
 def fold_path(folder: AuditFolder, fold: int) -> Path:
     """Where a fold's trained tail and head are kept."""
-    return folder.model / f"fold-{fold}.safetensors"
+    return folder.model / f"{_shard(fold).name}{SUFFIX}"
+
+
+def _shard(fold: int) -> Shard:
+    return Shard(f"fold-{fold}", np.array([fold]))
 
 
 def load_fold(store: ActivationStore, fold: int) -> Network:
@@ -96,10 +102,10 @@ def fit_fold(
     store: ActivationStore,
     fold: int,
     recipe: Recipe,
-    checkpoint: Path | None,
+    kept: ShardStore | None,
     advance: Callable[[int], None],
 ) -> Fitting:
-    """Train a new network without the images of a fold; resumable from ``checkpoint``, which is left behind.
+    """Train a new network without the images of a fold; resumable from ``kept``, whose shard is left behind.
 
     The network, the order of images and their flips depend on the recipe's seed, the fold and the epoch alone. Raises
     DatasetError when the recipe leaves too few images.
@@ -117,8 +123,7 @@ def fit_fold(
         config=config,
         runtime=store.runtime,
         seed=recipe.seed * 1000 + fold,
-        checkpoint=checkpoint,
-        key=training_key(store, fold, recipe),
+        checkpoint=None if kept is None else Checkpoint(kept, _shard(fold)),
         weights=recipe.weights,
     )
     fitting.run(advance)
@@ -126,25 +131,21 @@ def fit_fold(
 
 
 def _train_fold(store: ActivationStore, fold: int, advance: Callable[[int], None]) -> list[Epoch]:
-    recipe = Recipe(store.config.seed)
+    recipe, shard = Recipe(store.config.seed), _shard(fold)
     key = training_key(store, fold, recipe)
-    header = checkpoints.load_header(fold_path(store.folder, fold))
-    if header.get("key") == key:
-        advance(len(header["history"]))
-        return [Epoch(**epoch) for epoch in header["history"]]
-    if store.backbone.given is not None:
-        _save(store, fold, _given_network(store), [], key)
-        return []
-    checkpoint = store.folder.cache / f"fold-{fold}.safetensors"
-    fitting = fit_fold(store, fold, recipe, checkpoint, advance)
-    _save(store, fold, fitting.network, fitting.history, key)
-    checkpoint.unlink(missing_ok=True)
-    return fitting.history
-
-
-def _save(store: ActivationStore, fold: int, network: Network, history: list[Epoch], key: str) -> None:
-    header = {"key": key, "history": [asdict(epoch) for epoch in history], "classes": list(store.dataset.classes)}
-    checkpoints.save_tensors(fold_path(store.folder, fold), network.trained_state(), header)
+    trained, unfinished = ShardStore(store.folder.model, key), ShardStore(store.folder.cache, key)
+    if trained.holds(shard):
+        history = [Epoch(**epoch) for epoch in checkpoints.load_header(trained.path(shard))["history"]]
+        advance(len(history))
+        return history
+    network, history = _given_network(store), list[Epoch]()
+    if store.backbone.given is None:
+        fitting = fit_fold(store, fold, recipe, unfinished, advance)
+        network, history = fitting.network, fitting.history
+    header = {"history": [asdict(epoch) for epoch in history], "classes": list(store.dataset.classes)}
+    trained.write(shard, network.trained_state(), **header)
+    unfinished.path(shard).unlink(missing_ok=True)
+    return history
 
 
 def _given_network(store: ActivationStore) -> Network:
@@ -169,11 +170,11 @@ def _inputs(store: ActivationStore, pooled: NDArray[np.float32]) -> Inputs:
 
 def training_key(store: ActivationStore, fold: int, recipe: Recipe) -> str:
     """Digest of all that a fold's training depends on."""
-    tree, dataset = store.config.model_dump(mode="json"), store.dataset
+    config, dataset = store.config, store.dataset
     features = read_json(store.folder.cache / "features.json")["key"]
     given = [column.tolist() for column in (dataset.labels, dataset.groups, dataset.folds)]
     weights = None if recipe.weights is None else recipe.weights.tolist()
-    settings = tree["model"], tree["training"], recipe.seed, weights
+    settings = by_content(config.model), by_content(config.training), recipe.seed, weights
     return value_digest(features, given, *settings, fold, store.runtime.precision)
 
 

@@ -13,23 +13,24 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from audit import checkpoints, clusters, findings, regions
-from audit.activations import ActivationStore, save_array
+from audit.activations import ActivationStore
 from audit.config import Config, parse_config
 from audit.cues.detect import SHARD, load_detections, shard_path
 from audit.cues.table import load_cues, looks_of, tabulate
 from audit.dataset import load_dataset
 from audit.evidence.table import Measurer, measure_all
 from audit.explain import explain, pool_cues
+from audit.features import POOLED
 from audit.folder import AuditFolder, read_json, read_table, value_digest, write_json, write_table
 from audit.masking import no_answers
 from audit.models import Backbone, GapHead, Origin
 from audit.pixels import Images
 from audit.progress import Silence, reporting_to
+from audit.shards import SUFFIX
 from audit.stock import Stock
 from audit.training import fold_path, train
 
@@ -132,13 +133,13 @@ def _fill_detections(stock: Stock, trial: Trial, folder: AuditFolder) -> None:
     for part in _parts(len(trial.images), SHARD):
         tensors = {name: values[part] for name, values in rows.items()}
         # The lines that were read are for the report alone.
-        save_file(tensors, shard_path(folder, part.start // SHARD), {"text": "[]"})
+        checkpoints.save_tensors(shard_path(folder, part.start // SHARD), tensors, {"text": []})
 
 
 def _fill_features(stock: Stock, trial: Trial, folder: AuditFolder) -> NDArray[np.float16]:
     """The cache as the features stage leaves it, but for the explained layer, which is returned instead."""
     layer, averages = stock.explained(trial.images)
-    save_array(folder.cache / "pooled-00000.npy", averages)
+    checkpoints.save_tensors(folder.cache / f"{POOLED}-00000{SUFFIX}", {POOLED: averages}, {})
     write_json(folder.cache / "features.json", {"key": value_digest(trial.images.tolist(), trial.labels.tolist())})
     return layer
 

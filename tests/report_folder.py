@@ -10,6 +10,7 @@ import pandas as pd
 from PIL import Image, ImageDraw
 from safetensors.numpy import save_file
 
+from audit.checkpoints import save_tensors
 from audit.config import Config
 from audit.cues.cue import GRID
 from audit.cues.detect import SHARD, shard_path
@@ -155,7 +156,7 @@ def _write_detections(folder: AuditFolder, record: dict[str, Any], n: int, rng: 
         some = {
             name: tensor[start : start + SHARD] for name, tensor in (tensors | {"masks": pack_masks(masks)}).items()
         }
-        save_file(some, shard_path(folder, shard), {"text": "[]"})
+        save_tensors(shard_path(folder, shard), some, {"text": []})
 
 
 def _write_tables(

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from audit import activations, features
-from audit.activations import ActivationStore, drop_activations, save_array, to_half
+from audit.activations import ActivationStore, drop_activations, to_half
+from audit.checkpoints import load_arrays, save_tensors
 from audit.dataset import load_dataset
 from audit.folder import AuditFolder, read_json, write_json, write_table
 from audit.models import load_backbone
@@ -29,7 +30,6 @@ def manifest(tmp_path_factory):
 def small_shards(monkeypatch):
     """Ten images per shard, so that there are several and the last one is not full."""
     monkeypatch.setattr(activations, "SHARD", 10)
-    monkeypatch.setattr(features, "SHARD", 10)
 
 
 def settings(manifest, fine_tune: str = "conv5", cache_gb: float = 1.0):
@@ -102,20 +102,20 @@ def test_pooled_features_are_means_of_the_whole_network(manifest, tmp_path):
 def test_an_interrupted_pass_fills_in_only_what_is_missing(manifest, tmp_path):
     config = settings(manifest)
     folder = make(tmp_path, config).folder
-    before = {path.name: path.read_bytes() for path in folder.cache.glob("*.npy")}
+    before = {path.name: path.read_bytes() for path in folder.cache.glob("*.safetensors")}
     assert len(before) == 9
-    kept = folder.cache / "trunk-upright-00000.npy"
+    kept = folder.cache / "trunk-upright-00000.safetensors"
     stamp = kept.stat().st_mtime_ns
-    for name in ("trunk-upright-00001.npy", "trunk-flipped-00002.npy", "pooled-00002.npy"):
+    for name in ("trunk-upright-00001.safetensors", "trunk-flipped-00002.safetensors", "pooled-00002.safetensors"):
         (folder.cache / name).unlink()
     features.build(folder, config)
-    assert {path.name: path.read_bytes() for path in folder.cache.glob("*.npy")} == before
+    assert {path.name: path.read_bytes() for path in folder.cache.glob("*.safetensors")} == before
     assert kept.stat().st_mtime_ns == stamp
 
 
 def test_shards_of_other_settings_are_dropped(manifest, tmp_path):
     folder = make(tmp_path, settings(manifest)).folder
-    (folder.cache / "trunk-upright-00009.npy").write_bytes(b"stale")
+    (folder.cache / "trunk-upright-00009.safetensors").write_bytes(b"stale")
     features.build(folder, settings(manifest, "all"))
     assert not list(folder.cache.glob("trunk-*"))
     assert read_json(folder.cache / "features.json")["cached"] == 0
@@ -134,18 +134,12 @@ def test_half_precision_saturates_instead_of_overflowing():
     assert to_half(values).tolist() == [65504.0, -65504.0, 1.5, 65504.0]
 
 
-def test_arrays_are_written_whole(tmp_path):
-    save_array(tmp_path / "cache" / "a.npy", np.arange(3))
-    assert np.load(tmp_path / "cache" / "a.npy").tolist() == [0, 1, 2]
-    assert [path.name for path in AuditFolder(tmp_path).cache.iterdir()] == ["a.npy"]
-
-
 def test_a_dropped_cache_is_only_a_cost(tmp_path):
     folder = AuditFolder(tmp_path)
-    save_array(folder.cache / "trunk-upright-00000.npy", np.zeros((2, 3)))
-    save_array(folder.cache / "pooled-00000.npy", np.zeros((2, 3)))
+    save_tensors(folder.cache / "trunk-upright-00000.safetensors", {"trunk": np.zeros((2, 3))}, {})
+    save_tensors(folder.cache / "pooled-00000.safetensors", {"pooled": np.zeros((2, 3))}, {})
     drop_activations(folder)
-    assert [path.name for path in folder.cache.iterdir()] == ["pooled-00000.npy"]
+    assert [path.name for path in folder.cache.iterdir()] == ["pooled-00000.safetensors"]
 
 
 @pytest.mark.parametrize("links", [True, False])
@@ -174,7 +168,8 @@ def test_nothing_is_taken_over_from_other_inputs(spoil, manifest, tmp_path, monk
     lender = make(tmp_path / "lender", settings(manifest))
     work = extended(lender, AuditFolder(tmp_path / "work"))
     if spoil == "key":
-        (lender.folder.cache / "key").write_text("another network's")
+        for path in lender.folder.cache.glob("*.safetensors"):
+            save_tensors(path, load_arrays(path), {"key": "another network's"})
     else:
         work = extended(lender, AuditFolder(tmp_path / "work"), others_first=True)
     seen = counted(monkeypatch)
@@ -190,7 +185,7 @@ def extended(lender: ActivationStore, folder: AuditFolder, others_first: bool = 
     table = pd.concat(parts, ignore_index=True).assign(image=np.arange(30, dtype=np.int32))
     write_table(folder.images, table)
     write_json(folder.dataset, read_json(lender.folder.dataset))
-    return replace(lender, folder=folder, dataset=load_dataset(folder), _shards={})
+    return replace(lender, folder=folder, dataset=load_dataset(folder), _open={})
 
 
 def counted(monkeypatch) -> list[int]:

@@ -377,4 +377,4 @@ def test_a_real_case_is_found_at_its_place(tmp_path):
     result = json.loads((tmp_path / "results" / f"{case.name}.json").read_text("utf-8"))
     assert result["trusted"] and result["score"]["found"]
     assert result["score"]["located"] > 0.9 and result["score"]["overlap"] > 0.6
-    assert not (tmp_path / "work" / case.name).exists() and list((tmp_path / "trunk").rglob("*.npy"))
+    assert not (tmp_path / "work" / case.name).exists() and list((tmp_path / "trunk").rglob("*.safetensors"))

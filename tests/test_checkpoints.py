@@ -1,11 +1,12 @@
 """Weights and optimizer states go through files and back; damaged files are errors of ours."""
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from audit import checkpoints
-from audit.errors import ModelFileError
+from audit.errors import AuditFolderError
 
 
 def test_tensors_and_header_come_back(tmp_path):
@@ -62,14 +63,29 @@ def test_a_damaged_file_is_named(damage, load, tmp_path):
     path = tmp_path / "x.safetensors"
     checkpoints.save_tensors(path, {"a": torch.ones(2)}, {})
     damage(path)
-    with pytest.raises(ModelFileError, match=r"x\.safetensors: damaged .*delete it"):
+    with pytest.raises(AuditFolderError, match=r"x\.safetensors: damaged .*delete it"):
         load(path)
 
 
-def test_prefixes_come_off_again():
-    tensors = {"a": torch.ones(1), "best.a": torch.zeros(1)}
-    both = {**checkpoints.with_prefix("best.", tensors), **checkpoints.with_prefix("network.", tensors)}
-    assert checkpoints.only_prefix("best.", both) == tensors == checkpoints.only_prefix("network.", both)
+def test_arrays_and_tensors_share_one_form(tmp_path):
+    path = tmp_path / "x.safetensors"
+    arrays = {"a": np.arange(12, dtype=np.float16).reshape(4, 3), "b": np.array([True, False]), "c": torch.ones(2)}
+    checkpoints.save_tensors(path, arrays, {})
+    loaded = checkpoints.load_arrays(path)
+    assert all(np.array_equal(loaded[name], arrays[name]) and loaded[name].dtype == arrays[name].dtype for name in "ab")
+    assert checkpoints.load_arrays(path, "c")["c"].tolist() == [1, 1]
+    assert checkpoints.map_array(path, "a")[2].tolist() == [6, 7, 8]
+
+
+@pytest.mark.parametrize("load", [checkpoints.load_tensors, checkpoints.load_arrays])
+def test_a_missing_file_is_named(load, tmp_path):
+    with pytest.raises(AuditFolderError, match=r"x\.safetensors: missing; run the audit again"):
+        load(tmp_path / "x.safetensors")
+
+
+def test_only_what_has_a_prefix_is_kept_and_without_it():
+    both = {"best.a": torch.zeros(1), "network.a": torch.ones(1), "network.b": torch.ones(2)}
+    assert checkpoints.only_prefix("network.", both) == {"a": both["network.a"], "b": both["network.b"]}
     assert checkpoints.only_prefix("optimizer.", both) == {}
 
 

@@ -22,6 +22,7 @@ from audit.dataset import build as build_dataset
 from audit.errors import AuditFolderError, ChangedImage, ConfigError, MissingModelFile, StageError
 from audit.folder import AuditFolder, file_digest, read_json
 from audit.progress import reporting_to
+from audit.shards import ShardStore
 
 _PER_CLASS = 12
 
@@ -252,7 +253,7 @@ def test_answers_that_get_lost_in_the_middle_are_asked_for_again(
 
 
 def test_missing_model_files_and_unknown_cues_are_said_before_any_work(audit, photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(detect, "_drop_stale", lambda *_: pytest.fail("work was begun"))
+    monkeypatch.setattr(ShardStore, "discard_others", lambda *_: pytest.fail("work was begun"))
     tree = {"workers": 0, "models": str(tmp_path / "nothing")}
     with pytest.raises(MissingModelFile, match="run `bias-audit fetch`"):
         build(audit[0], _config(photos, cues=["border", "face"], compute=tree))
@@ -270,7 +271,7 @@ def test_damaged_shards_are_said(audit):
     folder, config = audit
     build(folder, config)
     shard_path(folder, 0).write_bytes(b"damaged")
-    with pytest.raises(AuditFolderError, match=r"shard-00000\.safetensors: missing or damaged"):
+    with pytest.raises(AuditFolderError, match=r"shard-00000\.safetensors: damaged"):
         load_detections(folder)
 
 

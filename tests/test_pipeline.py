@@ -152,21 +152,22 @@ def test_without_a_cache_the_result_is_the_same_up_to_rounding(manifest, tmp_pat
     for name, budget in (("cached", 1.0), ("computed", 0.0)):
         config = tiny_config(manifest, model=model, compute={"workers": 0, "cache_gb": budget})
         folder = run_audit(tmp_path / name, config, until="explain")
-        assert any(folder.cache.glob("trunk-*.npy")) == (budget > 0)
+        assert any(folder.cache.glob("trunk-*")) == (budget > 0)
         results.append(np.stack(read_table(folder.predictions)["probabilities"]))
     np.testing.assert_allclose(results[0], results[1], atol=0.02)
 
 
 KILLED = """
 import time
-from audit import checkpoints, explain
+from audit import explain
+from audit.shards import ShardStore
 explain.SHARD = 8
 if {slow}:
-    save = checkpoints.save_tensors
-    def slowly(path, tensors, header):
-        time.sleep(0.3 if "explain" in str(path) else 0)
-        save(path, tensors, header)
-    checkpoints.save_tensors = slowly
+    write = ShardStore.write
+    def slowly(self, shard, arrays, **header):
+        time.sleep(0.3 if "explain" in str(self.folder) else 0)
+        return write(self, shard, arrays, **header)
+    ShardStore.write = slowly
 from flows.cli import main
 main()
 """

@@ -1,7 +1,6 @@
 """The stage that looks for every cue in every photograph, once, in files of 256 photographs each."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
+from audit.checkpoints import load_arrays, load_header
 from audit.config import Config, model_folder
 from audit.cues.answers import Answer, KeptAnswers, detector_key, kept_answers
 from audit.cues.cue import ABSENT, GRID, Cue, Detector, Mask
@@ -22,12 +20,13 @@ from audit.cues.overlay_search import find_overlays
 from audit.cues.own import OwnCueDetector
 from audit.cues.registry import choose_cues, choose_detectors, missing_cues
 from audit.dataset import Dataset, load_dataset
-from audit.errors import AuditFolderError
-from audit.folder import AuditFolder, read_json, value_digest, write_atomically, write_json
+from audit.folder import AuditFolder, file_digest, read_json, value_digest, write_json
 from audit.modelfiles import require
 from audit.progress import note, track
+from audit.shards import SUFFIX, Shard, ShardStore, divide
 
 SHARD = 256
+_NAME = "shard-{:05d}"
 # Photographs in which a printed mark is compared with other marks.
 _COMPARED = 200
 
@@ -60,13 +59,13 @@ class Detections:
         shards = np.asarray(images) // SHARD
         for shard in np.unique(shards):
             rows = np.flatnonzero(shards == shard)
-            packed = _read_shard(shard_path(self.folder, int(shard)), ("masks",))["masks"]
+            packed = load_arrays(shard_path(self.folder, int(shard)), "masks")["masks"]
             masks[rows] = unpack_masks(packed[np.asarray(images)[rows] % SHARD, : len(self.cues)])
         return masks
 
     def text(self) -> pd.DataFrame:
         """Every line that was read: columns image, cue, text."""
-        rows = [row for path in _shard_paths(self.folder) for row in _read_text(path)]
+        rows = [row for path in _shard_paths(self.folder) for row in load_header(path)["text"]]
         return pd.DataFrame(rows, columns=["image", "cue", "text"])
 
 
@@ -91,17 +90,17 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     for detector in detectors:
         if isinstance(detector, OwnCueDetector):
             detector.require_marks(dataset.images["path"].tolist())
-    _drop_stale(folder, _key(folder, cues, detectors))
-    starts = range(0, len(dataset.images), SHARD)
-    missing = [start for start in starts if not shard_path(folder, start // SHARD).exists()]
-    _Filler(folder, config, dataset, cues, detectors).fill(missing)
+    kept = ShardStore(folder.detections, value_digest([cue.name for cue in cues], list(map(detector_key, detectors))))
+    shards = _shards(dataset)
+    kept.discard_others(shards, "shard-*")
+    _Filler(kept, config, dataset, cues, detectors).fill(kept.missing(shards), len(dataset.images))
     if OVERLAY in config.cues:
-        cues = (*cues, *_add_overlays(folder, config, dataset, cues))
+        cues = (*cues, *_add_overlays(folder, kept, config, dataset, cues))
     summary = folder.detections / "detectors.json"
     versions = {detector.name: detector.version for detector in detectors}
     listed = {"grid": GRID, "cues": [asdict(cue) for cue in cues], "versions": versions}
     write_json(summary, {**listed, "not_looked_for": left_out})
-    return [summary, *(shard_path(folder, start // SHARD) for start in starts)]
+    return [summary, *map(kept.path, shards)]
 
 
 def load_detections(folder: AuditFolder) -> Detections:
@@ -111,7 +110,7 @@ def load_detections(folder: AuditFolder) -> Detections:
 
 def _load(folder: AuditFolder, cues: tuple[Cue, ...]) -> Detections:
     names = ("present", "score", "area")
-    shards = [_read_shard(path, names) for path in _shard_paths(folder)]
+    shards = [load_arrays(path, *names) for path in _shard_paths(folder)]
     present, score, area = (np.concatenate([shard[name][:, : len(cues)] for shard in shards]) for name in names)
     return Detections(folder, cues, present.astype(bool), score, area)
 
@@ -122,43 +121,53 @@ def not_looked_for(folder: AuditFolder) -> dict[str, str]:
     return left_out
 
 
+def detections_digest(folder: AuditFolder) -> str:
+    """Digest of all that was found, masks included: maps are pooled, and photographs occluded, under these."""
+    return value_digest([file_digest(path) for path in (folder.detections / "detectors.json", *_shard_paths(folder))])
+
+
 def shard_path(folder: AuditFolder, shard: int) -> Path:
     """The file that holds the images from ``shard * SHARD`` on."""
-    return folder.detections / f"shard-{shard:05d}.safetensors"
+    return folder.detections / f"{_NAME.format(shard)}{SUFFIX}"
+
+
+def _shards(dataset: Dataset) -> list[Shard]:
+    """All images in shards. Own marks are found by a photograph's path, so that this is part of what is asked."""
+    contents = [value_digest(*of_one) for of_one in zip(dataset.images["sha256"], dataset.images["path"], strict=True)]
+    return divide(np.arange(len(dataset.images), dtype=np.int32), SHARD, _NAME.format, contents)
 
 
 @dataclass(frozen=True)
 class _Filler:
     """Looks at the photographs of missing shards and writes them."""
 
-    folder: AuditFolder
+    kept: ShardStore
     config: Config
     dataset: Dataset
     cues: tuple[Cue, ...]
     detectors: tuple[Detector, ...]
 
-    def fill(self, missing: Sequence[int]) -> None:
-        n = len(self.dataset.images)
-        shards = [np.arange(start, min(start + SHARD, n), dtype=np.int32) for start in missing]
+    def fill(self, missing: Sequence[Shard], total: int) -> None:
+        """Look at the photographs of the shards that are ``missing``; all images are ``total``."""
         keys = [detector_key(one) if one.keepable else None for one in self.detectors]
-        with track("looking for cues", n) as advance, kept_answers(self.config) as kept:
-            jobs = self._plan(kept, keys, [int(image) for shard in shards for image in shard])
+        with track("looking for cues", total) as advance, kept_answers(self.config) as known:
+            jobs = self._plan(known, keys, [image for shard in missing for image in shard.rows.tolist()])
             asked = [job for job in jobs.values() if job.detectors]
-            advance(n - len(asked))
+            advance(total - len(asked))
             with looking(self.config, len(asked)) as look:
                 fresh = look(asked)
-                for shard in shards:
+                for shard in missing:
                     answers = []
-                    for image in map(int, shard):
+                    for image in shard.rows.tolist():
                         found = next(fresh) if jobs[image].detectors else {}
-                        known = self._known(kept, keys, image) | found
-                        lost = tuple(place for place in range(len(keys)) if place not in known)
+                        have = self._known(known, keys, image) | found
+                        lost = tuple(place for place in range(len(keys)) if place not in have)
                         again = next(iter(look([replace(jobs[image], detectors=lost)]))) if lost else {}
-                        answers.append(known | again)
-                        self._keep(kept, keys, image, found | again)
+                        answers.append(have | again)
+                        self._keep(known, keys, image, found | again)
                         advance(bool(found))
                     self._write(shard, answers)
-                    kept.flush()
+                    known.flush()
 
     def _plan(self, kept: KeptAnswers, keys: Sequence[str | None], images: Sequence[int]) -> dict[int, Job]:
         """What is to be asked about each image; planned again if what was known got lost meanwhile."""
@@ -181,28 +190,30 @@ class _Filler:
         asked = tuple(place for place in range(len(keys)) if place not in known)
         return Job(self.dataset.file_of(image), str(self.dataset.images["path"].iloc[image]), asked)
 
-    def _write(self, images: NDArray[np.int32], answers: Sequence[Answers]) -> None:
-        """One shard, the cues in the order of the settings; lines of text as JSON in its header."""
+    def _write(self, shard: Shard, answers: Sequence[Answers]) -> None:
+        """One shard, the cues in the order of the settings; lines of text in its header."""
         where = {cue.name: (p, k) for p, one in enumerate(self.detectors) for k, cue in enumerate(one.cues)}
         places = [where[cue.name] for cue in self.cues]
-        tensors = {"image": images}
+        arrays: dict[str, NDArray[Any]] = {"image": shard.rows}
         for name, empty in _EMPTY.items():
             rows = [[answer[p].tensors[name][k] for p, k in places] for answer in answers]
-            tensors[name] = np.array(rows, empty.dtype).reshape(len(answers), len(places), *empty.shape)
+            arrays[name] = np.array(rows, empty.dtype).reshape(len(answers), len(places), *empty.shape)
         text = [
-            (int(image), cue.name, line)
-            for image, answer in zip(images, answers, strict=True)
+            (image, cue.name, line)
+            for image, answer in zip(shard.rows.tolist(), answers, strict=True)
             for cue, (p, k) in zip(self.cues, places, strict=True)
             for line in answer[p].text[k]
         ]
-        _save_shard(shard_path(self.folder, int(images[0]) // SHARD), tensors, text)
+        self.kept.write(shard, arrays, text=text)
 
 
 # What an answer holds of each cue.
 _EMPTY = {name: tensor[0] for name, tensor in Answer.of([ABSENT]).tensors.items()}
 
 
-def _add_overlays(folder: AuditFolder, config: Config, dataset: Dataset, others: tuple[Cue, ...]) -> tuple[Cue, ...]:
+def _add_overlays(
+    folder: AuditFolder, shards: ShardStore, config: Config, dataset: Dataset, others: tuple[Cue, ...]
+) -> tuple[Cue, ...]:
     """Look for marks printed at one place of many photographs; add those that no detector sees to every shard.
 
     They come behind the ``others``, the detectors' cues: whatever an interrupted run left there is replaced.
@@ -220,15 +231,15 @@ def _add_overlays(folder: AuditFolder, config: Config, dataset: Dataset, others:
         for row, size in zip(search.likeness, map(tuple, sizes), strict=True)
     ]
     kept = _not_seen_by(_load(folder, others), answers)
-    for path in _shard_paths(folder):
-        tensors, text = _read_shard(path, ("image", *_EMPTY)), list(_read_text(path))
-        if not kept and tensors["present"].shape[1] == len(others):
+    for shard in _shards(dataset):
+        arrays, text = shards.read(shard), load_header(shards.path(shard))["text"]
+        if not kept and arrays["present"].shape[1] == len(others):
             continue
         for name, empty in _EMPTY.items():
-            rows = [answers[image].tensors[name][kept] for image in tensors["image"]]
+            rows = [answers[image].tensors[name][kept] for image in arrays["image"]]
             added = np.array(rows, empty.dtype).reshape(len(rows), len(kept), *empty.shape)
-            tensors[name] = np.concatenate([tensors[name][:, : len(others)], added], axis=1)
-        _save_shard(path, tensors, text)
+            arrays[name] = np.concatenate([arrays[name][:, : len(others)], added], axis=1)
+        shards.write(shard, arrays, text=text)
     return overlay_cues([search.overlays[place] for place in kept])
 
 
@@ -245,40 +256,5 @@ def _not_seen_by(found: Detections, answers: Sequence[Answer]) -> list[int]:
     return kept
 
 
-def _key(folder: AuditFolder, cues: Sequence[Cue], detectors: Sequence[Detector]) -> str:
-    keys = [detector_key(detector) for detector in detectors]
-    return value_digest([cue.name for cue in cues], keys, read_json(folder.dataset)["digest"])
-
-
-def _drop_stale(folder: AuditFolder, key: str) -> None:
-    """Delete the shards that an earlier run left for other photographs, cues or detectors."""
-    path = folder.detections / "key.json"
-    if path.exists() and read_json(path) == {"key": key}:
-        return
-    for stale in (*_shard_paths(folder), folder.detections / "detectors.json"):
-        stale.unlink(missing_ok=True)
-    write_json(path, {"key": key})
-
-
 def _shard_paths(folder: AuditFolder) -> list[Path]:
     return sorted(folder.detections.glob("shard-*.safetensors"))
-
-
-def _read_shard(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in names}
-    except (OSError, SafetensorError):
-        raise AuditFolderError(f"{path}: missing or damaged; delete it and run the audit again.") from None
-
-
-def _save_shard(path: Path, tensors: dict[str, NDArray[Any]], text: Sequence[tuple[int, str, str]]) -> None:
-    write_atomically(path, lambda aside: save_file(tensors, aside, {"text": json.dumps(text)}))
-
-
-def _read_text(path: Path) -> Iterator[tuple[int, str, str]]:
-    try:
-        with safe_open(path, framework="numpy") as file:
-            yield from (tuple(row) for row in json.loads(file.metadata()["text"]))
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
-        raise AuditFolderError(f"{path}: missing or damaged; delete it and run the audit again.") from None

@@ -9,23 +9,24 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
 from scipy import ndimage
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, cosine_similarity, interpolate
 
-from audit import checkpoints
-from audit.activations import SHARD, ActivationStore
+from audit.activations import ActivationStore
 from audit.attention import cover
+from audit.checkpoints import load_arrays
 from audit.clusters import Cluster
 from audit.cues.cue import GRID, Cue, Role
 from audit.cues.grid import pack_masks
 from audit.features import read_pooled
+from audit.folder import value_digest
 from audit.hiding import controls_of
 from audit.pixels import Images
 from audit.pooling import pool_under, pool_views
 from audit.progress import track
 from audit.regions import read_descriptors, unpack_masks
+from audit.shards import SUFFIX, Arrays, ShardStore
 
 _PEAK_SHARE = 0.85
 _LEAST_REGIONS, _LEAST_STABILITY = 10, 0.5
@@ -84,18 +85,18 @@ def write_look_alikes(store: ActivationStore, sought: Sequence[LookAlike], folde
     pretrained activations pooled inside it, outside, and inside the control of equal size elsewhere (zeros where there
     is no room for one).
     """
-    for stale in folder.glob("shard-*.safetensors"):
-        stale.unlink()
     finder = _Finder(store, sought, read_pooled(store.folder).mean(0))
-    count = len(store.dataset.images)
-    with track("look-alikes", count) as advance:
-        for number, start in enumerate(range(0, count, SHARD)):
-            images = np.arange(start, min(start + SHARD, count))
-            parts = [finder.batch(some, x) for some, x in store.batches(images, store.config.compute.batch_size)]
-            tensors = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-            tensors["image"] = torch.from_numpy(images.astype(np.int32))
-            checkpoints.save_tensors(folder / f"shard-{number:05d}.safetensors", tensors, {})
-            advance(len(images))
+    kept, shards = ShardStore(folder, _key(store, sought)), store.divided("shard")
+    kept.discard_others(shards, "shard-*")
+    with track("look-alikes", len(store.dataset.images)) as advance:
+        kept.fill(shards, lambda shard: finder.find(shard.rows), advance)
+
+
+def _key(store: ActivationStore, sought: Sequence[LookAlike]) -> str:
+    """Digest of what is looked for and in which activations; every image counts, since their mean is subtracted."""
+    photographs = store.dataset.images["sha256"].tolist()
+    descriptors = [(one.descriptor.tolist(), None if one.place is None else one.place.tolist()) for one in sought]
+    return value_digest(store.cache.key, photographs, descriptors, store.config.seed, GRID)
 
 
 class _Finder:
@@ -103,6 +104,13 @@ class _Finder:
         self.store, self.sought = store, sought
         self.mean = store.runtime.to_device(mean).view(1, -1, 1, 1)
         self.targets = [store.runtime.to_device(one.descriptor).view(1, -1, 1, 1) - self.mean for one in sought]
+
+    def find(self, images: Images) -> Arrays:
+        """What a shard holds."""
+        batches = self.store.batches(images, self.store.config.compute.batch_size)
+        parts = [self.batch(some, trunk) for some, trunk in batches]
+        arrays = {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
+        return {"image": images.astype(np.int32), **arrays}
 
     def batch(self, images: Images, trunk: Tensor) -> dict[str, Tensor]:
         with torch.no_grad(), self.store.runtime.autocast():
@@ -142,8 +150,4 @@ def _around_peak(likeness: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def read_look_alikes(folder: Path, name: str) -> NDArray[Any]:
     """One array of all shards in ``folder``, in the order of images."""
-    arrays = []
-    for path in sorted(folder.glob("shard-*.safetensors")):
-        with safe_open(path, framework="numpy") as shard:
-            arrays.append(shard.get_tensor(name))
-    return np.concatenate(arrays)
+    return np.concatenate([load_arrays(path, name)[name] for path in sorted(folder.glob(f"shard-*{SUFFIX}"))])

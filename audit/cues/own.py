@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 
 from audit.config import OwnCueConfig
+from audit.contents import path_digest
 from audit.cues.cue import Cue, Mask, Sighting
 from audit.cues.photo import LONGEST, Photo
 from audit.errors import ConfigError, RejectedImage
-from audit.folder import file_digest, value_digest
+from audit.folder import file_digest
 from audit.images import open_photo
 from audit.modelfiles import ModelFile
 
@@ -85,8 +86,7 @@ class Masks:
         """Raises ConfigError when there is no such folder."""
         if not folder.is_dir():
             raise ConfigError(f"{folder}: there is no such folder of masks; correct own_cues.")
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        return cls(folder, value_digest([[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in files]))
+        return cls(folder, path_digest(folder))
 
     def mask(self, photo: Photo) -> Mask | None:
         file = self._file(photo.path)

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from audit.activations import SHARD, ActivationStore, save_array, to_half
+from audit.activations import TRUNK, ActivationStore, to_half
+from audit.checkpoints import load_arrays, save_tensors
 from audit.config import Config
-from audit.features import cache_key
-from audit.folder import AuditFolder, value_digest, write_text
+from audit.features import POOLED
+from audit.folder import AuditFolder
 from audit.pixels import Images, read_batches
 
 
@@ -22,16 +23,12 @@ def prefill(folder: AuditFolder, config: Config, kept: Path) -> None:
     stage computes them, and kept.
     """
     store = ActivationStore.open(folder, config)
-    keeper = _Keeper(
-        store, kept / value_digest(config.model.model_dump(mode="json"), store.backbone.origin.sha256)[:16]
-    )
-    for start in store.shard_starts():
-        images = np.arange(start, min(start + SHARD, len(store.dataset.images)))
-        keeper.compute(images)
-        trunk = np.stack([np.load(keeper.path_of(int(image)), allow_pickle=False) for image in images])
-        save_array(store.shard_path(int(start), False), trunk)
-        save_array(folder.cache / f"pooled-{start // SHARD:05d}.npy", np.concatenate(list(_pooled(store, trunk))))
-    write_text(folder.cache / "key", cache_key(store))
+    keeper = _Keeper(store, kept / store.cache.key[:16])
+    for upright, pooled in zip(store.shards(False), store.divided(POOLED), strict=True):
+        keeper.compute(upright.rows)
+        trunk = np.stack([load_arrays(keeper.path_of(int(image)))[TRUNK] for image in upright.rows])
+        store.cache.write(upright, {TRUNK: trunk})
+        store.cache.write(pooled, {POOLED: np.concatenate(list(_pooled(store, trunk)))})
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class _Keeper:
 
     def path_of(self, image: int) -> Path:
         """The kept activations of an image's photograph."""
-        return self.kept / f"{self.store.dataset.images['sha256'].iloc[image]}.npy"
+        return self.kept / f"{self.store.dataset.images['sha256'].iloc[image]}.safetensors"
 
     def compute(self, images: Images) -> None:
         """Compute and keep what is missing of these images."""
@@ -49,7 +46,7 @@ class _Keeper:
         config = self.store.config
         for batch, pixels in read_batches(self.store.dataset, missing, config, config.compute.batch_size):
             for image, activations in zip(batch, to_half(self.store.compute(pixels)), strict=True):
-                save_array(self.path_of(int(image)), activations)
+                save_tensors(self.path_of(int(image)), {TRUNK: activations}, {})
 
 
 def _pooled(store: ActivationStore, trunk: NDArray[np.float16]) -> Iterator[NDArray[np.float32]]:
