@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from audit.errors import AuditFolderError
+from audit.private import USER_ONLY, make_private, private_files
 
 SCHEMA_VERSION = 1
 
@@ -76,17 +77,19 @@ class AuditFolder:
     def locked(self) -> Iterator[None]:
         """Hold the folder for this process. Raises AuditFolderError if another one has it.
 
-        May be nested: whoever holds the folder already keeps it.
+        It shows photographs of people: what lies in it, and what the block writes anywhere, only the user may read. May
+        be nested: whoever holds the folder already keeps it.
         """
         if self.path in _held.get():
             yield
             return
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as handle:
+        self.path.mkdir(mode=USER_ONLY, parents=True, exist_ok=True)
+        with private_files(), (self.path / ".lock").open("w") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise AuditFolderError(f"{self.path}: another run is working here; wait for it or stop it.") from None
+            make_private(self.path)
             token = _held.set(_held.get() | {self.path})
             try:
                 yield

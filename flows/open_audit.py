@@ -11,6 +11,7 @@ from pathlib import Path
 from audit.config import Config, dump_config
 from audit.errors import AuditFolderError, ConfigError
 from audit.folder import AuditFolder, write_text
+from audit.private import USER_ONLY
 
 MAX_NAME = 60
 
@@ -98,7 +99,7 @@ def _new_folder(parent: Path, name: str) -> AuditFolder:
     for suffix in ("", *(f"-{number}" for number in range(2, 100))):
         path = parent / (stem + suffix)
         try:
-            path.mkdir(parents=True)
+            path.mkdir(mode=USER_ONLY, parents=True)
         except FileExistsError:
             continue
         except OSError as error:

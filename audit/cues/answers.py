@@ -19,8 +19,11 @@ from audit.cues.cue import GRID, Detector, Sighting, share_of
 from audit.cues.grid import pack_masks, to_grid
 from audit.cues.photo import LONGEST
 from audit.folder import value_digest
+from audit.private import claim
 from audit.progress import note
 
+# Model files lie there too, and may be shared.
+_OTHERS_READ = 0o755
 _WAIT_SECONDS = 60.0
 _TABLE = "CREATE TABLE IF NOT EXISTS answers (photo TEXT, detector TEXT, answer BLOB, PRIMARY KEY (photo, detector))"
 
@@ -129,6 +132,9 @@ def store_path() -> Path:
 def _open(path: Path) -> sqlite3.Connection | None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if doubt := claim(path.parent, _OTHERS_READ):
+            note(f"{path.parent}: {doubt}, so nothing is kept there and every photograph is looked at anew.")
+            return None
         return _connect(path)
     except (sqlite3.OperationalError, OSError) as error:
         note(f"{path}: cannot be used ({error}), so every photograph is looked at anew.")
