@@ -15,6 +15,7 @@ from typing import IO, Any
 import pandas as pd
 
 from audit.errors import AuditFolderError
+from audit.private import USER_ONLY, make_private, private_files
 
 SCHEMA_VERSION = 1
 
@@ -86,18 +87,20 @@ class AuditFolder:
     def locked(self) -> Iterator[None]:
         """Hold the folder for this process. Raises AuditFolderError if another one has it, or if it leads elsewhere.
 
-        May be nested: whoever holds the folder already keeps it.
+        It shows photographs of people: what lies in it, and what the block writes anywhere, only the user may read. May
+        be nested: whoever holds the folder already keeps it.
         """
         if self.path in _held.get():
             yield
             return
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(mode=USER_ONLY, parents=True, exist_ok=True)
         self._require_no_links()
-        with _open_own(self.path / ".lock") as handle:
+        with private_files(), _open_own(self.path / ".lock") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise AuditFolderError(f"{self.path}: another run is working here; wait for it or stop it.") from None
+            make_private(self.path)
             token = _held.set(_held.get() | {self.path})
             try:
                 yield

@@ -1,9 +1,14 @@
 """What Prefect finds in the environment: no telemetry, a home of our own, a quiet terminal. What a user set stays."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from collections.abc import MutableMapping
+from contextlib import suppress
 from pathlib import Path
+
+from audit.private import USER_ONLY, claim, outsiders
 
 SETTINGS = {
     # Each of the two stops only a part of what is sent; together they stop all of it.
@@ -24,7 +29,12 @@ QUIET = {
     "PREFECT_LOGGING_LEVEL": "WARNING",
     # A failed stage is told in one sentence by the command line; Prefect would print its traceback before it.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    # A server that is gone is told in one sentence as well.
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
 }
+# Model files lie in the cache too, for whoever may read them.
+SHARED_CACHE = 0o755
+TEMPORARY = "bias-audit-"
 LOOPBACK = ("127.0.0.1", "localhost")
 
 
@@ -40,11 +50,43 @@ def settle(environment: MutableMapping[str, str] = os.environ) -> None:
 
 
 def prefect_home(environment: MutableMapping[str, str] = os.environ) -> Path:
-    """Folder of Prefect's database: ``PREFECT_HOME``, else in the user's cache, else (not writable) a temporary one."""
+    """Folder of Prefect's database: ``PREFECT_HOME``, else in the user's cache, else a temporary one.
+
+    Prefect obeys the settings that it finds there. So the cache is passed over not only when it cannot be written, but
+    also when somebody else could have put files into it.
+    """
     if "PREFECT_HOME" in environment:
         return Path(environment["PREFECT_HOME"]).expanduser()
-    home = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bias-audit" / "prefect"
-    return home if _writable(home) else Path(tempfile.gettempdir()) / f"bias-audit-{os.getuid()}" / "prefect"
+    home = usual_home(environment)
+    return home if _writable(home) and doubt_about(home) is None else _temporary_home()
+
+
+def usual_home(environment: MutableMapping[str, str] = os.environ) -> Path:
+    """Where Prefect's files are kept when nothing speaks against it."""
+    return Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bias-audit" / "prefect"
+
+
+def doubt_about(home: Path) -> str | None:
+    """Why a home in the cache, or the cache itself, may hold what others put there; closes what is the user's."""
+    for folder, mode in ((home.parent, SHARED_CACHE), (home, USER_ONLY)):
+        if folder.is_dir() and (doubt := claim(folder, mode)):
+            return f"{folder} {doubt}"
+    return None
+
+
+def warning_about(home: Path) -> str | None:
+    """What the user must know about the folder that was chosen, in a sentence; None when all is as usual."""
+    if home == usual_home():
+        return None
+    if home.parent.parent == Path(tempfile.gettempdir()) and home.parent.name.startswith(TEMPORARY):
+        doubt = doubt_about(usual_home())
+        return (
+            doubt and f"{doubt}, so Prefect's files are in {home} this time; remove that folder to have it made anew."
+        )
+    doubt = outsiders(home)
+    return (
+        doubt and f"PREFECT_HOME: {home} {doubt}, whose settings Prefect would obey: 'chmod go-w' it, or name another."
+    )
 
 
 def _writable(folder: Path) -> bool:
@@ -52,6 +94,17 @@ def _writable(folder: Path) -> bool:
     while not folder.exists():
         folder = folder.parent
     return os.access(folder, os.W_OK | os.X_OK)
+
+
+def _temporary_home() -> Path:
+    """The user's own folder among the temporary files; a fresh one if somebody else was there first."""
+    folder = Path(tempfile.gettempdir()) / f"{TEMPORARY}{os.geteuid()}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=USER_ONLY)
+    if not folder.is_dir() or folder.is_symlink() or claim(folder):
+        folder = Path(tempfile.mkdtemp(prefix=TEMPORARY))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder / "prefect"
 
 
 def _bypass_proxy(environment: MutableMapping[str, str]) -> None:

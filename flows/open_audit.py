@@ -12,6 +12,7 @@ from audit.config import Config, dump_config
 from audit.errors import ConfigError, OutputError
 from audit.folder import AuditFolder, write_text
 from audit.outputs import Inputs, require_audits_folder
+from audit.private import USER_ONLY
 
 MAX_NAME = 60
 
@@ -93,7 +94,7 @@ def _new_folder(parent: Path, name: str) -> AuditFolder:
     for suffix in ("", *(f"-{number}" for number in range(2, 100))):
         path = parent / (stem + suffix)
         try:
-            path.mkdir(parents=True)
+            path.mkdir(mode=USER_ONLY, parents=True)
         except FileExistsError:
             continue
         except OSError as error:

@@ -75,30 +75,26 @@ def run_flow(folder: AuditFolder, api: EmbeddedServer | UserServer) -> None:
 
 
 def run_in_prefect(api: EmbeddedServer | UserServer, entry: str, *arguments: object) -> None:
-    """Call a flow, ``module:name``. PyTorch and Prefect are imported here, while the server still boots."""
+    """Call a flow, ``module:name``. PyTorch and Prefect are imported here, while the server still boots.
+
+    The flow's own work decides how this ends, not what becomes of Prefect's record of it. Raises BiasAuditError when
+    the server stopped answering before the work began.
+    """
     with track("starting", unit=""):
-        from prefect.settings import PREFECT_API_URL, temporary_settings
+        from flows.recording import Recording, call_recorded
 
         module, _, name = entry.partition(":")
         flow = getattr(importlib.import_module(module), name)
         load_all()
-        url = api.wait_ready()
-    with temporary_settings({PREFECT_API_URL: url}):
-        try:
-            flow(*arguments)
-        except Exception:
-            deliver_events()
-            raise
-        deliver_events()
-
-
-def deliver_events() -> None:
-    """Send what Prefect still holds back about its runs, before the server goes."""
-    from prefect.events.worker import EventsWorker
-    from prefect.logging.handlers import APILogWorker
-
-    APILogWorker.drain_all(timeout=5)
-    EventsWorker.drain_all(timeout=5)
+        api.wait_ready()
+    record = Recording(api)
+    ending = call_recorded(record, flow, arguments)
+    if ending.error is not None:
+        raise ending.error
+    if record.lost:
+        note("Prefect's server stopped answering; the audit is complete without its record.")
+    elif ending.unrecorded is not None:
+        note(f"Prefect's server failed at the end ({ending.unrecorded}); the audit is complete without its record.")
 
 
 def render_again(path: Path) -> Path:

@@ -1,34 +1,45 @@
 """A Prefect API server of our own: a child process on a free local port that lives exactly as long as the audit.
 
-It has its own session, so that Ctrl-C in a terminal stops the audit and not the server that records its end. On Linux
+It answers nobody but the process that started it: everything it is asked must carry a password, made for it alone. It
+has its own session, so that Ctrl-C in a terminal stops the audit and not the server that records its end. On Linux
 the kernel ends it when this process dies, however it dies; elsewhere an exit handler does.
 """
 
 import atexit
+import base64
 import ctypes
 import fcntl
+import hmac
 import http.client
 import os
+import secrets
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
+from types import MappingProxyType, TracebackType
+from typing import IO, Any, Self
 from urllib.parse import urlsplit
 
 from audit.errors import BiasAuditError
-from flows.environment import prefect_home
+from audit.private import USER_ONLY
+from audit.progress import note
+from flows.environment import prefect_home, warning_about
 from flows.interrupt import at_hard_exit
 
 BOOT_SECONDS = 180.0
+BOOT_POLL_SECONDS = 5.0
 STOP_SECONDS = 3.0
 POLL_SECONDS = 0.1
 PR_SET_PDEATHSIG = 1
+PASSWORD = "PREFECT_SERVER_API_AUTH_STRING"
+
+App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
 
 class EmbeddedServer:
@@ -41,6 +52,7 @@ class EmbeddedServer:
         self.home = home or prefect_home()
         self.boot_seconds = boot_seconds
         self.port = 0
+        self.password = f"bias-audit:{secrets.token_urlsafe(32)}"
         self._process: subprocess.Popen[bytes] | None = None
         self._log = Path()
 
@@ -57,14 +69,16 @@ class EmbeddedServer:
             self.port = listener.getsockname()[1]
             with self._open_log() as log:
                 self._process = self._launch(listener.fileno(), log)
+        if warning := warning_about(self.home):
+            note(warning)
         atexit.register(self.stop)
         at_hard_exit.append(self.kill)
 
     def wait_ready(self) -> str:
         """Wait for the server and return its address. Raises BiasAuditError when it died or takes too long."""
         deadline = time.monotonic() + self.boot_seconds
-        while not _healthy(self.port):
-            if self._process is None or self._process.poll() is not None:
+        while not self.answers(BOOT_POLL_SECONDS):
+            if not self._running():
                 raise BiasAuditError(f"Prefect's API server did not start: {self._last_words()} (log: {self._log})")
             if time.monotonic() > deadline:
                 raise BiasAuditError(
@@ -73,6 +87,15 @@ class EmbeddedServer:
                 )
             time.sleep(POLL_SECONDS)
         return self.url
+
+    def answers(self, seconds: float) -> bool:
+        """Whether the server lives and answers within so many seconds."""
+        return self._running() and _health(self.url, seconds, self._headers) == http.client.OK
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        """What a request must carry to be answered."""
+        return {"Authorization": _credentials(self.password)}
 
     def stop(self) -> None:
         """End the server; safe to call twice."""
@@ -88,7 +111,7 @@ class EmbeddedServer:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if not failed:
+        if not failed or not self._log.stat().st_size:
             self._log.unlink(missing_ok=True)
 
     def kill(self) -> None:
@@ -108,8 +131,8 @@ class EmbeddedServer:
     def _open_log(self) -> IO[bytes]:
         self._log = self.home / f"server-{self.port}.log"
         try:
-            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return self._log.open("wb")
+            self.home.mkdir(mode=USER_ONLY, parents=True, exist_ok=True)
+            return os.fdopen(_open_own(self._log, os.O_WRONLY | os.O_TRUNC), "wb")
         except OSError as error:
             raise BiasAuditError(
                 f"{self.home}: cannot be written ({error.strerror}); set PREFECT_HOME to a folder that can."
@@ -118,7 +141,7 @@ class EmbeddedServer:
     def _launch(self, listener: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "flows.server", str(listener), str(os.getpid()), str(self.home)],
-            env=_child_environment(self.home),
+            env=_child_environment(self.home) | _locked_up(self.password),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -126,16 +149,20 @@ class EmbeddedServer:
             start_new_session=True,
         )
 
+    def _running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def _last_words(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").split("\n") if self._log.exists() else []
         return next((line.strip() for line in reversed(lines) if line.strip()), "it left no message")
 
 
 class UserServer:
-    """The server that the user runs and names in ``PREFECT_API_URL``."""
+    """The server that the user runs and names in ``PREFECT_API_URL``, with the password that he gave Prefect for it."""
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.password = os.environ.get("PREFECT_API_AUTH_STRING")
 
     def wait_ready(self) -> str:
         """Return the address. Raises BiasAuditError when nobody listens there."""
@@ -150,6 +177,17 @@ class UserServer:
             ) from None
         return self.url
 
+    def answers(self, seconds: float) -> bool:
+        """Whether the server answers anything within so many seconds."""
+        try:
+            return _health(self.url, seconds) is not None
+        except ssl.SSLError:
+            # Somebody is there; Prefect knows how to verify who.
+            return True
+
+    def kill(self) -> None:
+        """Leave it alone: it is the user's."""
+
 
 @contextmanager
 def prefect_api() -> Iterator[EmbeddedServer | UserServer]:
@@ -162,22 +200,62 @@ def prefect_api() -> Iterator[EmbeddedServer | UserServer]:
             yield server
 
 
-def _healthy(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+def _health(url: str, seconds: float, headers: Mapping[str, str] = MappingProxyType({})) -> int | None:
+    """Status that a server answers when it is asked for its health; None when it does not answer in time."""
+    place = urlsplit(url)
+    secure = place.scheme == "https"
+    connection = (http.client.HTTPSConnection if secure else http.client.HTTPConnection)(place.netloc, timeout=seconds)
     try:
-        connection.request("GET", "/api/health")
-        return connection.getresponse().status == http.client.OK
+        connection.request("GET", f"{place.path}/health", headers=dict(headers))
+        return connection.getresponse().status
+    except ssl.SSLError:
+        raise
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         connection.close()
 
 
 def _child_environment(home: Path) -> dict[str, str]:
     """Ours, but the server must log its errors and must not take itself for a client of another server."""
-    unwanted = {"PREFECT_API_URL", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"}
+    client = {"PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "PREFECT_API_KEY"}
+    unwanted = client | {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "PREFECT_LOGGING_INTERNAL_LEVEL"}
     kept = {name: value for name, value in os.environ.items() if name not in unwanted}
     return kept | {"PREFECT_HOME": str(home), "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
+
+
+def _locked_up(password: str) -> dict[str, str]:
+    """The server's settings that keep others out. In the environment only its user can read them, unlike arguments."""
+    return {PASSWORD: password, "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": ""}
+
+
+def _credentials(password: str) -> str:
+    return "Basic " + base64.b64encode(password.encode()).decode()
+
+
+def guarded(app: App, password: str) -> App:
+    """An ASGI application that answers 401, whatever is asked and however, unless the request carries the password.
+
+    Prefect's own check leaves out what lies beside its API: the page of settings, the description of every route.
+    """
+    expected = _credentials(password).encode()
+
+    async def guard(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        given = dict(scope.get("headers", ())).get(b"authorization", b"")
+        if scope["type"] == "lifespan" or hmac.compare_digest(given, expected):
+            await app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await send({"type": "http.response.start", "status": http.client.UNAUTHORIZED})
+            await send({"type": "http.response.body"})
+
+    return guard
+
+
+def _open_own(path: Path, flags: int) -> int:
+    """Open a file for the user alone, made if need be; never through a link that somebody put in its place."""
+    return os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def _die_with(parent: int) -> None:
@@ -194,10 +272,11 @@ def _serve(listener: int, parent: int, home: Path) -> None:
     Servers that share a home migrate one database: a lock, let go when the server is up, has them boot one at a time.
     """
     _die_with(parent)
+    os.umask(0o077)
     import prefect.server.api.server as api
     import uvicorn
 
-    boot_lock = (home / "boot.lock").open("w")
+    boot_lock = os.fdopen(_open_own(home / "boot.lock", os.O_RDWR), "w")
     fcntl.flock(boot_lock, fcntl.LOCK_EX)
 
     class Server(uvicorn.Server):
@@ -205,7 +284,8 @@ def _serve(listener: int, parent: int, home: Path) -> None:
             await super().startup(sockets)
             boot_lock.close()
 
-    config = uvicorn.Config(api.create_app, factory=True, log_level="error", lifespan="on", timeout_graceful_shutdown=1)
+    app = guarded(api.create_app(), os.environ[PASSWORD])
+    config = uvicorn.Config(app, log_level="error", lifespan="on", timeout_graceful_shutdown=1)
     server = Server(config)
     server.run(sockets=[socket.socket(fileno=listener)])
     if not server.started:

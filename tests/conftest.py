@@ -1,6 +1,7 @@
 """One Prefect server for all tests that need one; nothing is written into the user's own folders."""
 
 import os
+import secrets
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from flows.server import EmbeddedServer
 
 # Doctests are looked for in every module, and this one imports packages that only the extra `bench` brings.
 collect_ignore = [] if find_spec("torchcam") else ["bench/speed.py"]
+
+
+os.environ["PREFECT_API_AUTH_STRING"] = f"tests:{secrets.token_urlsafe()}"
 
 
 @pytest.fixture(autouse=True)
@@ -38,8 +42,10 @@ def prefect_home(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def api_url(prefect_home):
-    """Address of a running server."""
-    with EmbeddedServer(prefect_home) as server:
+    """Address of a running server, to tests as to Prefect that of a user, who set its password in the environment."""
+    server = EmbeddedServer(prefect_home)
+    server.password = os.environ["PREFECT_API_AUTH_STRING"]
+    with server:
         yield server.wait_ready()
 
 
@@ -49,4 +55,5 @@ def standin_environment(prefect_home) -> dict[str, str]:
     tests = Path(__file__).parent
     places = os.pathsep.join([str(tests), str(tests.parent)])
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "STANDIN"))}
+    kept["PREFECT_API_AUTH_STRING"] = os.environ["PREFECT_API_AUTH_STRING"]
     return kept | {"PYTHONPATH": places, "PREFECT_HOME": str(prefect_home), "COLUMNS": "120"}

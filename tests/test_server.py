@@ -1,5 +1,6 @@
 """The embedded server: answers, leaves with its parent, and says why it could not start."""
 
+import base64
 import http.client
 import os
 import socket
@@ -12,17 +13,37 @@ from urllib.parse import urlsplit
 import pytest
 
 from audit.errors import BiasAuditError
-from flows.environment import QUIET, SETTINGS, prefect_home, settle
+from flows.environment import QUIET, SETTINGS, settle
 from flows.server import EmbeddedServer, UserServer, prefect_api
 
+OUTSIDE = {"GET": ("/api/health", "/api/ready", "/api/version", "/api/admin/settings", "/docs", "/openapi.json")}
+OUTSIDE["GET"] += (
+    "/api/openapi.json",
+    "/api/docs",
+    "/redoc",
+    "/ui-settings",
+    "/",
+    "/api/flow_runs/filter/../../health",
+)
+OUTSIDE["POST"] = ("/api/flow_runs/filter", "/api/flows/", "/api/logs/", "/api/events", "/api/variables/")
+OUTSIDE["OPTIONS"] = ("/api/flow_runs/filter",)
 
-def status(url: str, path: str) -> int:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
+
+def ask(url: str, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of an answer."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    body = b'{"name": "x"}' if method == "POST" else None
     try:
-        connection.request("GET", path)
-        return connection.getresponse().status
+        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        answer = connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
     finally:
         connection.close()
+
+
+@pytest.fixture(scope="session")
+def credentials() -> str:
+    return "Basic " + base64.b64encode(os.environ["PREFECT_API_AUTH_STRING"].encode()).decode()
 
 
 def is_alive(process: int) -> bool:
@@ -38,13 +59,53 @@ def gone_within(process: int, seconds: float) -> bool:
     return not is_alive(process)
 
 
-def test_a_ready_server_answers_here_only_and_sends_no_telemetry(api_url):
-    assert status(api_url, "/api/health") == 200
+def test_a_ready_server_answers_here_only_and_sends_no_telemetry(api_url, credentials):
+    assert ask(api_url, "/api/health", Authorization=credentials)[0] == 200
     assert urlsplit(api_url).hostname == "127.0.0.1"
-    connection = http.client.HTTPConnection(urlsplit(api_url).netloc, timeout=5)
-    connection.request("GET", "/api/admin/settings")
-    assert b'"analytics_enabled":false' in connection.getresponse().read()
-    connection.close()
+    settings = ask(api_url, "/api/admin/settings", Authorization=credentials)[2]
+    assert b'"analytics_enabled":false' in settings
+    assert os.environ["PREFECT_API_AUTH_STRING"].encode() not in settings
+
+
+@pytest.mark.parametrize("given", [{}, {"Authorization": "Basic eDp5"}, {"Authorization": "Bearer x"}])
+def test_without_the_password_nothing_is_answered(api_url, given):
+    for method, paths in OUTSIDE.items():
+        for path in paths:
+            assert ask(api_url, path, method, **given)[::2] == (401, b""), (method, path)
+
+
+def test_with_the_password_a_run_can_be_read_and_written_but_from_no_web_page(api_url, credentials):
+    for origin in ({}, {"Origin": "https://example.org"}, {"Origin": "null"}, {"Origin": api_url[:-4]}):
+        written, headers, _ = ask(
+            api_url, "/api/flows/", "POST", Authorization=credentials, Content_Type="application/json", **origin
+        )
+        assert written in (200, 201)
+        read, more, _ = ask(api_url, "/api/flows/name/x", Authorization=credentials, **origin)
+        assert read == 200
+        assert not [name for name in (*headers, *more) if name.startswith("access-control")]
+
+
+def test_a_web_socket_needs_the_password_too(api_url, credentials):
+    key = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec_WebSocket_Version": "13",
+        "Sec_WebSocket_Key": "x" * 22,
+    }
+    key |= {"Sec_WebSocket_Key": base64.b64encode(bytes(16)).decode(), "Sec_WebSocket_Protocol": "prefect"}
+    for path in ("/api/events/in", "/api/events/out", "/api/logs/out"):
+        assert ask(api_url, path, **key)[0] == 403
+
+
+def test_the_password_is_new_for_each_server_and_on_no_command_line(prefect_home):
+    server, other = EmbeddedServer(prefect_home), EmbeddedServer(prefect_home)
+    assert server.password != other.password and len(server.password) > 40
+    with server:
+        shown = subprocess.run(
+            ["ps", "-ww", "-o", "args=", "-p", str(server._process.pid)], capture_output=True, text=True
+        )
+        assert "flows.server" in shown.stdout
+        assert server.password.partition(":")[2] not in shown.stdout
 
 
 BOOT = """
@@ -141,8 +202,3 @@ def test_a_user_who_wants_prefect_s_log_sees_it_whole(tmp_path):
     assert environment["PREFECT_LOGGING_LEVEL"] == "DEBUG"
     assert "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL" not in environment
     assert environment["PREFECT_HOME"] == str(tmp_path)
-
-
-def test_without_a_cache_to_write_prefect_lives_in_a_temporary_folder(monkeypatch):
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    assert "bias-audit-" in str(prefect_home({"XDG_CACHE_HOME": "/nowhere"}))

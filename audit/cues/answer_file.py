@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from audit.private import claim
 from audit.progress import note
 
 T = TypeVar("T")
@@ -27,6 +28,8 @@ _SELECT = "SELECT answer FROM answers WHERE photo = ? AND detector = ?"
 _REPLACE = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)"
 _COMPANIONS = ("-journal", "-wal", "-shm")
 _SEAL_BYTES = 16
+# Model files lie in the same folder, and may be shared.
+_OTHERS_READ = 0o755
 # What SQLite says of places, locks and disks; all else it says is about the content of the file.
 _NOT_DAMAGE = (
     sqlite3.SQLITE_PERM,
@@ -108,6 +111,8 @@ class AnswerFile:
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        if doubt := claim(self.path.parent, _OTHERS_READ):
+            raise _Unusable(f"its folder {doubt}")
         # What detectors saw and read in private photographs is nobody else's business.
         if not self.path.exists():
             self.path.touch(0o600)
