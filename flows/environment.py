@@ -6,6 +6,10 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 SETTINGS = {
+    # No child process finds modules in its working folder.
+    "PYTHONSAFEPATH": "1",
+    # onnxruntime would resolve its maker's event host in every run and keep an identity of the device in the cache.
+    "ORT_DISABLE_TELEMETRY": "1",
     # Each of the two stops only a part of what is sent; together they stop all of it.
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -25,17 +29,23 @@ QUIET = {
     # A failed stage is told in one sentence by the command line; Prefect would print its traceback before it.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
 }
+# Read later from another working folder.
+FOLDERS = ("PREFECT_HOME", "XDG_CACHE_HOME", "TMPDIR")
 LOOPBACK = ("127.0.0.1", "localhost")
 
 
 def settle(environment: MutableMapping[str, str] = os.environ) -> None:
     """Fill in what the user left open. Must run before ``import prefect``."""
+    for name in FOLDERS:
+        if environment.get(name):
+            environment[name] = str(Path(environment[name]).expanduser().absolute())
     if "PREFECT_LOGGING_LEVEL" not in environment:
         environment.update(QUIET)
     for name, value in SETTINGS.items():
         environment.setdefault(name, value)
     if "PREFECT_HOME" not in environment:
         environment["PREFECT_HOME"] = str(prefect_home(environment))
+    _keep_torch_apart(environment)
     _bypass_proxy(environment)
 
 
@@ -45,6 +55,13 @@ def prefect_home(environment: MutableMapping[str, str] = os.environ) -> Path:
         return Path(environment["PREFECT_HOME"]).expanduser()
     home = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bias-audit" / "prefect"
     return home if _writable(home) else Path(tempfile.gettempdir()) / f"bias-audit-{os.getuid()}" / "prefect"
+
+
+def _keep_torch_apart(environment: MutableMapping[str, str]) -> None:
+    """PyTorch makes a folder when its optimizers are imported, by default under a known name in the temporary one."""
+    place = Path(environment["PREFECT_HOME"]) / "torch"
+    if _writable(place):
+        environment.setdefault("TORCHINDUCTOR_CACHE_DIR", str(place))
 
 
 def _writable(folder: Path) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from audit.config import Config, dump_config
 from audit.errors import AuditFolderError, ConfigError
 from audit.folder import AuditFolder, write_text
+from flows.standing import starting_folder
 
 MAX_NAME = 60
 
@@ -75,7 +76,7 @@ def dataset_name(config: Config) -> str:
 
 
 def with_absolute_paths(config: Config) -> Config:
-    """The same settings, true wherever they are read: relative paths mean the folder in which the audit was begun."""
+    """The same settings, true wherever they are read: relative paths mean the folder in which the command was given."""
     tree = config.model_dump()
     for section in ("dataset", "model", "compute"):
         tree[section] = {key: _absolute(value) for key, value in tree[section].items()}
@@ -84,7 +85,10 @@ def with_absolute_paths(config: Config) -> Config:
 
 
 def _absolute(value: object) -> object:
-    return value.expanduser().absolute() if isinstance(value, Path) else value
+    if not isinstance(value, Path):
+        return value
+    path, start = value.expanduser(), starting_folder()
+    return path if start is None else start / path
 
 
 def _check_places(config: Config, parent: Path) -> None:

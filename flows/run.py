@@ -7,6 +7,7 @@ from pathlib import Path
 from audit.config import Config, dump_config, load_config
 from audit.errors import AuditFolderError, ConfigError, DatasetError
 from audit.folder import AuditFolder, write_text
+from audit.processes import standing_apart
 from audit.progress import note, track
 from audit.remedy import Strategy, require_verifiable
 from flows.manifest import write_manifest
@@ -63,7 +64,16 @@ def run_flow(folder: AuditFolder, api: EmbeddedServer | UserServer) -> None:
 
 
 def run_in_prefect(api: EmbeddedServer | UserServer, entry: str, *arguments: object) -> None:
-    """Call a flow, ``module:name``. PyTorch and Prefect are imported here, while the server still boots."""
+    """Call a flow, ``module:name``. PyTorch and Prefect are imported here, while the server still boots.
+
+    ``arguments`` hold no relative path: Prefect reads its settings again and again from the working folder, so that a
+    flow runs apart from it.
+    """
+    with standing_apart():
+        _run_in_prefect(api, entry, *arguments)
+
+
+def _run_in_prefect(api: EmbeddedServer | UserServer, entry: str, *arguments: object) -> None:
     with track("starting", unit=""):
         from prefect.settings import PREFECT_API_URL, temporary_settings
 

@@ -22,6 +22,7 @@ from typing import IO, Self
 from urllib.parse import urlsplit
 
 from audit.errors import BiasAuditError
+from audit.processes import NEUTRAL_FOLDER, child_environment
 from flows.environment import prefect_home
 from flows.interrupt import at_hard_exit
 
@@ -38,7 +39,7 @@ class EmbeddedServer:
     """
 
     def __init__(self, home: Path | None = None, boot_seconds: float = BOOT_SECONDS) -> None:
-        self.home = home or prefect_home()
+        self.home = (home or prefect_home()).absolute()
         self.boot_seconds = boot_seconds
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -119,6 +120,7 @@ class EmbeddedServer:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "flows.server", str(listener), str(os.getpid()), str(self.home)],
             env=_child_environment(self.home),
+            cwd=NEUTRAL_FOLDER,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -176,7 +178,7 @@ def _healthy(port: int) -> bool:
 def _child_environment(home: Path) -> dict[str, str]:
     """Ours, but the server must log its errors and must not take itself for a client of another server."""
     unwanted = {"PREFECT_API_URL", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"}
-    kept = {name: value for name, value in os.environ.items() if name not in unwanted}
+    kept = {name: value for name, value in child_environment().items() if name not in unwanted}
     return kept | {"PREFECT_HOME": str(home), "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
 
 

@@ -48,9 +48,9 @@ def explain(
         from audit.folder import AuditFolder
         from audit.listing import printable
         from audit.single import explain_picture, save_picture
-        from flows.terminal import say
+        from flows.terminal import say, short
 
         sight = explain_picture(AuditFolder(audit), image, method.value, label)
         save_picture(sight.image, out)
         say(f"The model answers {printable(sight.predicted)}; {sight.confidence:.0%} sure of {printable(sight.label)}.")
-        say(str(out))
+        say(short(out))

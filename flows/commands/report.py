@@ -19,6 +19,6 @@ def report(audit: Annotated[Path, typer.Argument(help="An audit folder, as `run`
     """
     with told_errors():
         from flows.run import render_again
-        from flows.terminal import say
+        from flows.terminal import say, short
 
-        say(str(render_again(audit)))
+        say(short(render_again(audit)))
