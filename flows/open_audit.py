@@ -85,10 +85,7 @@ def with_absolute_paths(config: Config) -> Config:
 
 
 def _absolute(value: object) -> object:
-    if not isinstance(value, Path):
-        return value
-    path, start = value.expanduser(), starting_folder()
-    return path if start is None else start / path
+    return starting_folder() / value.expanduser() if isinstance(value, Path) else value
 
 
 def _check_places(config: Config, parent: Path) -> None:

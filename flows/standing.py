@@ -5,14 +5,19 @@ from contextvars import ContextVar
 from functools import wraps
 from pathlib import Path
 
+from audit.errors import ConfigError
 from audit.processes import standing_apart, working_folder
+from flows.outcome import told_errors
 
 _start: ContextVar[Path | None] = ContextVar("start", default=None)
 
 
-def starting_folder() -> Path | None:
-    """The folder in which the command was given; None when it is gone."""
-    return _start.get() or working_folder()
+def starting_folder() -> Path:
+    """The folder in which the command was given. Raises ConfigError when it is gone."""
+    folder = _start.get() or working_folder()
+    if folder is None:
+        raise ConfigError("The working folder was removed; change into another one.")
+    return folder
 
 
 def reading_from_there(command: Callable[..., None]) -> Callable[..., None]:
@@ -20,16 +25,17 @@ def reading_from_there(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def apart(**arguments: object) -> None:
-        start = starting_folder()
+        with told_errors():
+            start = starting_folder()
         token = _start.set(start)
         try:
             with standing_apart():
-                command(**{name: _absolute(value, start) for name, value in arguments.items()})
+                command(**{name: _from(start, value) for name, value in arguments.items()})
         finally:
             _start.reset(token)
 
     return apart
 
 
-def _absolute(value: object, start: Path | None) -> object:
-    return start / value if isinstance(value, Path) and start is not None else value
+def _from(start: Path, value: object) -> object:
+    return start / value if isinstance(value, Path) else value

@@ -57,7 +57,7 @@ def say(message: str) -> None:
 def short(path: Path) -> str:
     """A path as it is told: relative to where the user stands, if it lies below that."""
     start = starting_folder()
-    return str(path.relative_to(start)) if start is not None and path.is_relative_to(start) else str(path)
+    return str(path.relative_to(start)) if path.is_relative_to(start) else str(path)
 
 
 @contextmanager

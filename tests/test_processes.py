@@ -68,6 +68,16 @@ def test_a_working_folder_that_is_gone_ends_nothing(tmp_path, monkeypatch):
     assert trusted_entries(["/opt/a"]) == ["/opt/a"]
 
 
+def test_a_command_given_in_a_folder_that_is_gone_says_so(tmp_path):
+    program = "import os, sys; os.rmdir(os.getcwd()); from flows.cli import main; main(['check', 'photos'])"
+    (tmp_path / "gone").mkdir()
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path / "gone", env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (2, "The working folder was removed; change into another one.\n")
+
+
 def test_the_working_folder_leaves_the_search_path_unless_our_code_lies_there(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     placeholder = "__editable__.bias_audit-0.1.0.finder.__path_hook__"
