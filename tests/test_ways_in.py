@@ -230,6 +230,7 @@ def names_of_settings(stand: Stand) -> set[str]:
 
 def is_own(path: Path, stand: Stand) -> bool:
     """Whether the commands were given it, or asked to write it, or keep it in their temporary folder."""
+    path = stand.here / path
     if not path.is_relative_to(stand.here):
         return path.is_relative_to(stand.temporary)
     first = path.relative_to(stand.here).parts[:1]
