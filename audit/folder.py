@@ -15,7 +15,7 @@ from typing import IO, Any
 import pandas as pd
 
 from audit.errors import AuditFolderError
-from audit.private import USER_ONLY, make_private, private_files
+from audit.private import USER_ONLY, make_private, open_own, private_files
 
 SCHEMA_VERSION = 1
 
@@ -95,7 +95,7 @@ class AuditFolder:
             return
         self.path.mkdir(mode=USER_ONLY, parents=True, exist_ok=True)
         self._require_no_links()
-        with private_files(), _open_own(self.path / ".lock") as handle:
+        with private_files(), _open_lock(self.path / ".lock") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -108,10 +108,9 @@ class AuditFolder:
                 _held.reset(token)
 
 
-def _open_own(path: Path) -> IO[bytes]:
-    """Open a file, made where it is missing, that is no link to somebody else's. Raises AuditFolderError for a link."""
+def _open_lock(path: Path) -> IO[bytes]:
     try:
-        return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666), "r+b")
+        return os.fdopen(open_own(path, os.O_RDWR), "r+b")
     except OSError as error:
         raise AuditFolderError(f"{path}: cannot be opened for writing ({error.strerror}); delete it.") from None
 

@@ -38,6 +38,14 @@ def _hold(step: int) -> None:
             os.umask(_before)
 
 
+def open_own(path: Path, flags: int) -> int:
+    """Open a file for the user alone, made if need be; never through a link that somebody put in its place.
+
+    Returns the descriptor. Raises OSError.
+    """
+    return os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
 def make_private(folder: Path) -> None:
     """Close a folder and all that lies in it to other users; links, and what somebody else owns, stay as they are."""
     _close(folder)

@@ -15,6 +15,7 @@ from flows.commands.report import report
 from flows.commands.run import run
 from flows.commands.selfcheck import selfcheck
 from flows.commands.verify import verify
+from flows.standing import reading_from_there
 
 # The order in which --help lists them.
 COMMANDS = (run, check, fetch, demo, selfcheck, report, verify, explain, mask)
@@ -54,7 +55,7 @@ def _options(
 
 
 for command in COMMANDS:
-    app.command()(command)
+    app.command()(reading_from_there(command))
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -11,6 +11,10 @@ from pathlib import Path
 from audit.private import USER_ONLY, claim, outsiders
 
 SETTINGS = {
+    # No child process finds modules in its working folder.
+    "PYTHONSAFEPATH": "1",
+    # onnxruntime would resolve its maker's event host in every run and keep an identity of the device in the cache.
+    "ORT_DISABLE_TELEMETRY": "1",
     # Each of the two stops only a part of what is sent; together they stop all of it.
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -35,17 +39,23 @@ QUIET = {
 # Model files lie in the cache too, for whoever may read them.
 SHARED_CACHE = 0o755
 TEMPORARY = "bias-audit-"
+# Read later from another working folder.
+FOLDERS = ("PREFECT_HOME", "XDG_CACHE_HOME", "TMPDIR")
 LOOPBACK = ("127.0.0.1", "localhost")
 
 
 def settle(environment: MutableMapping[str, str] = os.environ) -> None:
     """Fill in what the user left open. Must run before ``import prefect``."""
+    for name in FOLDERS:
+        if environment.get(name):
+            environment[name] = str(Path(environment[name]).expanduser().absolute())
     if "PREFECT_LOGGING_LEVEL" not in environment:
         environment.update(QUIET)
     for name, value in SETTINGS.items():
         environment.setdefault(name, value)
     if "PREFECT_HOME" not in environment:
         environment["PREFECT_HOME"] = str(prefect_home(environment))
+    _keep_torch_apart(environment)
     _bypass_proxy(environment)
 
 
@@ -87,6 +97,13 @@ def warning_about(home: Path) -> str | None:
     return (
         doubt and f"PREFECT_HOME: {home} {doubt}, whose settings Prefect would obey: 'chmod go-w' it, or name another."
     )
+
+
+def _keep_torch_apart(environment: MutableMapping[str, str]) -> None:
+    """PyTorch makes a folder when its optimizers are imported, by default under a known name in the temporary one."""
+    place = Path(environment["PREFECT_HOME"]) / "torch"
+    if _writable(place):
+        environment.setdefault("TORCHINDUCTOR_CACHE_DIR", str(place))
 
 
 def _writable(folder: Path) -> bool:

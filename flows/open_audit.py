@@ -13,6 +13,7 @@ from audit.errors import ConfigError, OutputError
 from audit.folder import AuditFolder, write_text
 from audit.outputs import Inputs, require_audits_folder
 from audit.private import USER_ONLY
+from flows.standing import starting_folder
 
 MAX_NAME = 60
 
@@ -77,7 +78,7 @@ def dataset_name(config: Config) -> str:
 
 
 def with_absolute_paths(config: Config) -> Config:
-    """The same settings, true wherever they are read: relative paths mean the folder in which the audit was begun."""
+    """The same settings, true wherever they are read: relative paths mean the folder in which the command was given."""
     tree = config.model_dump()
     for section in ("dataset", "model", "compute"):
         tree[section] = {key: _absolute(value) for key, value in tree[section].items()}
@@ -86,7 +87,7 @@ def with_absolute_paths(config: Config) -> Config:
 
 
 def _absolute(value: object) -> object:
-    return value.expanduser().absolute() if isinstance(value, Path) else value
+    return starting_folder() / value.expanduser() if isinstance(value, Path) else value
 
 
 def _new_folder(parent: Path, name: str) -> AuditFolder:

@@ -7,6 +7,7 @@ from pathlib import Path
 from audit.config import Config, dump_config, load_config
 from audit.errors import AuditFolderError, ConfigError, DatasetError, MissingModelFile, ModelFileError
 from audit.folder import AuditFolder, write_text
+from audit.processes import standing_apart
 from audit.progress import note, track
 from audit.remedy import Strategy, require_verifiable
 from flows.manifest import write_manifest
@@ -77,9 +78,15 @@ def run_flow(folder: AuditFolder, api: EmbeddedServer | UserServer) -> None:
 def run_in_prefect(api: EmbeddedServer | UserServer, entry: str, *arguments: object) -> None:
     """Call a flow, ``module:name``. PyTorch and Prefect are imported here, while the server still boots.
 
-    The flow's own work decides how this ends, not what becomes of Prefect's record of it. Raises BiasAuditError when
-    the server stopped answering before the work began.
+    The flow's own work decides how this ends, not what becomes of Prefect's record of it. ``arguments`` hold no
+    relative path: Prefect reads its settings again and again from the working folder, so that a flow runs apart from it.
+    Raises BiasAuditError when the server stopped answering before the work began.
     """
+    with standing_apart():
+        _run_in_prefect(api, entry, *arguments)
+
+
+def _run_in_prefect(api: EmbeddedServer | UserServer, entry: str, *arguments: object) -> None:
     with track("starting", unit=""):
         from flows.recording import Recording, call_recorded
 

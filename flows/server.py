@@ -27,7 +27,8 @@ from typing import IO, Any, Self
 from urllib.parse import urlsplit
 
 from audit.errors import BiasAuditError
-from audit.private import USER_ONLY
+from audit.private import USER_ONLY, open_own
+from audit.processes import NEUTRAL_FOLDER, child_environment
 from audit.progress import note
 from flows.environment import prefect_home, warning_about
 from flows.interrupt import at_hard_exit
@@ -49,7 +50,7 @@ class EmbeddedServer:
     """
 
     def __init__(self, home: Path | None = None, boot_seconds: float = BOOT_SECONDS) -> None:
-        self.home = home or prefect_home()
+        self.home = (home or prefect_home()).absolute()
         self.boot_seconds = boot_seconds
         self.port = 0
         self.password = f"bias-audit:{secrets.token_urlsafe(32)}"
@@ -132,7 +133,7 @@ class EmbeddedServer:
         self._log = self.home / f"server-{self.port}.log"
         try:
             self.home.mkdir(mode=USER_ONLY, parents=True, exist_ok=True)
-            return os.fdopen(_open_own(self._log, os.O_WRONLY | os.O_TRUNC), "wb")
+            return os.fdopen(open_own(self._log, os.O_WRONLY | os.O_TRUNC), "wb")
         except OSError as error:
             raise BiasAuditError(
                 f"{self.home}: cannot be written ({error.strerror}); set PREFECT_HOME to a folder that can."
@@ -142,6 +143,7 @@ class EmbeddedServer:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "flows.server", str(listener), str(os.getpid()), str(self.home)],
             env=_child_environment(self.home) | _locked_up(self.password),
+            cwd=NEUTRAL_FOLDER,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -220,7 +222,7 @@ def _child_environment(home: Path) -> dict[str, str]:
     """Ours, but the server must log its errors and must not take itself for a client of another server."""
     client = {"PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "PREFECT_API_KEY"}
     unwanted = client | {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "PREFECT_LOGGING_INTERNAL_LEVEL"}
-    kept = {name: value for name, value in os.environ.items() if name not in unwanted}
+    kept = {name: value for name, value in child_environment().items() if name not in unwanted}
     return kept | {"PREFECT_HOME": str(home), "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
 
 
@@ -253,11 +255,6 @@ def guarded(app: App, password: str) -> App:
     return guard
 
 
-def _open_own(path: Path, flags: int) -> int:
-    """Open a file for the user alone, made if need be; never through a link that somebody put in its place."""
-    return os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-
-
 def _die_with(parent: int) -> None:
     """Ask the kernel to end this process with its parent (Linux)."""
     if sys.platform == "linux":
@@ -276,7 +273,7 @@ def _serve(listener: int, parent: int, home: Path) -> None:
     import prefect.server.api.server as api
     import uvicorn
 
-    boot_lock = os.fdopen(_open_own(home / "boot.lock", os.O_RDWR), "w")
+    boot_lock = os.fdopen(open_own(home / "boot.lock", os.O_RDWR), "w")
     fcntl.flock(boot_lock, fcntl.LOCK_EX)
 
     class Server(uvicorn.Server):

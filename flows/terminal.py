@@ -27,6 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 from audit.progress import Reporter, Silence
+from flows.standing import starting_folder
 
 LINE_EVERY_SECONDS = 10.0
 SEVERITY_STYLE = {"high": "bold red", "medium": "yellow", "low": "cyan", "expected": "dim", "cleared": "green"}
@@ -54,8 +55,9 @@ def say(message: str) -> None:
 
 
 def short(path: Path) -> str:
-    """A path as it is told: relative to the working folder where it lies below that."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+    """A path as it is told: relative to where the user stands, if it lies below that."""
+    start = starting_folder()
+    return str(path.relative_to(start)) if path.is_relative_to(start) else str(path)
 
 
 @contextmanager

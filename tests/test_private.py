@@ -12,12 +12,14 @@ import pytest
 
 from audit.config import parse_config
 from audit.cues import answers
+from audit.cues.cue import ABSENT
 from audit.folder import AuditFolder
-from audit.private import claim, make_private, outsiders, private_files
-from audit.progress import Silence, reporting_to
+from audit.private import claim, make_private, open_own, outsiders, private_files
+from audit.progress import reporting_to
 from flows.environment import doubt_about, prefect_home, usual_home, warning_about
 from flows.open_audit import open_audit
-from flows.server import EmbeddedServer, _open_own
+from flows.server import EmbeddedServer
+from tests.notes import Notes
 
 STANDIN = Path(__file__).with_name("standin_stages.py")
 SOMEBODY = 12345
@@ -32,14 +34,6 @@ def mask() -> int:
     found = os.umask(0)
     os.umask(found)
     return found
-
-
-class Notes(Silence):
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def note(self, message: str) -> None:
-        self.told.append(message)
 
 
 @pytest.fixture
@@ -144,8 +138,8 @@ def test_a_home_that_the_user_chose_is_kept_and_it_is_told_when_others_can_write
     notes = Notes()
     with reporting_to(notes), EmbeddedServer(tmp_path):
         pass
-    assert len(notes.told) == told
-    assert all("PREFECT_HOME" in line and "can be written by other users" in line for line in notes.told)
+    assert len(notes.said) == told
+    assert all("PREFECT_HOME" in line and "can be written by other users" in line for line in notes.said)
     assert mode(tmp_path) == opened
 
 
@@ -154,7 +148,7 @@ def test_files_of_the_server_are_not_written_through_links(tmp_path):
     victim.write_text("precious")
     (tmp_path / "log").symlink_to(victim)
     with pytest.raises(OSError, match="symbolic links"):
-        _open_own(tmp_path / "log", os.O_WRONLY | os.O_TRUNC)
+        open_own(tmp_path / "log", os.O_WRONLY | os.O_TRUNC)
     assert victim.read_text() == "precious"
 
 
@@ -162,13 +156,15 @@ def test_files_of_the_server_are_not_written_through_links(tmp_path):
 def test_answers_are_not_taken_from_a_cache_of_somebody_else_s(tmp_path, own_answers):
     own_answers.parent.mkdir()
     with answers.kept_answers(parse_config({})) as kept:
-        assert kept.database is not None
+        kept.keep("photo", [("key", answers.Answer.of([ABSENT]))])
+        kept.flush()
+        assert kept.get("photo", "key") is not None
     os.chown(own_answers.parent, SOMEBODY, SOMEBODY)
     notes = Notes()
     with reporting_to(notes), answers.kept_answers(parse_config({})) as kept:
-        assert kept.database is None
-    (told,) = notes.told
-    assert told.startswith(f"{own_answers.parent}: belongs to another user, so nothing is kept there")
+        assert kept.get("photo", "key") is None
+    (told,) = notes.said
+    assert told.startswith(f"{own_answers}: cannot be used (its folder belongs to another user)")
 
 
 @as_root

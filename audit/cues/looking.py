@@ -24,6 +24,7 @@ from audit.errors import RejectedImage, StageError
 from audit.images import Photo as Decoded
 from audit.images import read_photo
 from audit.photofile import PhotoFile
+from audit.processes import safe_children
 
 # Starting a worker takes as long as looking at about this many photographs.
 _IMAGES_PER_WORKER = 24
@@ -99,11 +100,12 @@ def looking(config: Config, jobs: int) -> Iterator[Callable[[Sequence[Job]], Ite
             looker = Looker.of(config)
             yield lambda jobs: map(looker.look, jobs)
         return
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (config,))
-    try:
-        yield lambda jobs: _in_order(pool, jobs, workers * _IN_FLIGHT_PER_WORKER)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with safe_children():
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (config,))
+        try:
+            yield lambda jobs: _in_order(pool, jobs, workers * _IN_FLIGHT_PER_WORKER)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ PaddleOCR's detector takes most subjects of photographs for one huge letter; its
 
 import base64
 import importlib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,6 +33,9 @@ _TALLEST = 1 / 3
 # rapidocr lays a box on its side when it is this many times as tall as wide.
 _UPRIGHT = 1.5
 _MOST_LINES, _LONGEST_LINE = 32, 60
+
+# onnxruntime reads it when it is imported, and would send and keep what a run is made of without it.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 Corners = NDArray[np.float32]
 

@@ -52,7 +52,9 @@ def settings_of(
     config: Path | None,
     overrides: Sequence[str] | None,
 ) -> "Config":
-    """The settings of a file and the command line. Raises ConfigError."""
+    """The settings of a file and the command line, their paths absolute. Raises ConfigError."""
     from audit.config import load_config
+    from flows.open_audit import with_absolute_paths
 
-    return load_config(config, overrides or (), photos=photos, manifest=manifest, image_root=image_root)
+    given = load_config(config, overrides or (), photos=photos, manifest=manifest, image_root=image_root)
+    return with_absolute_paths(given)

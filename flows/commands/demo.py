@@ -26,8 +26,8 @@ def demo(
     with told_errors():
         from audit.demo import draw_demo
         from audit.progress import reporting_to
-        from flows.terminal import reporter, say
+        from flows.terminal import reporter, say, short
 
         with reporter() as listener, reporting_to(listener):
             draw_demo(folder, images, seed)
-        say(str(folder))
+        say(short(folder))

@@ -50,11 +50,11 @@ def explain(
         from audit.listing import printable
         from audit.outputs import write_picture
         from audit.single import explain_picture, require_place
-        from flows.terminal import say
+        from flows.terminal import say, short
 
         folder = AuditFolder(audit)
         require_place(folder, image, out)
         sight = explain_picture(folder, image, method.value, label)
         write_picture(sight.image, out)
         say(f"The model answers {printable(sight.predicted)}; {sight.confidence:.0%} sure of {printable(sight.label)}.")
-        say(str(out))
+        say(short(out))

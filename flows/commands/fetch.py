@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.arguments import ConfigFile, Overrides, Quiet
+from flows.commands.arguments import ConfigFile, Overrides, Quiet, settings_of
 from flows.outcome import told_errors
 
 
@@ -30,14 +30,14 @@ def fetch(
     bias-audit fetch --full-vgg --set compute.models=/data/models
     """
     with told_errors():
-        from audit.config import load_config, model_folder
+        from audit.config import model_folder
 
-        models = model_folder(load_config(config, overrides or ()))
+        models = model_folder(settings_of(None, None, None, config, overrides))
         from audit.fetch import fetch as fetch_files
         from audit.progress import reporting_to
-        from flows.terminal import reporter, say
+        from flows.terminal import reporter, say, short
 
         with reporter(quiet) as listener, reporting_to(listener):
             paths = fetch_files(models, full_vgg=full_vgg, words=words)
         for path in paths:
-            say(str(path))
+            say(short(path))

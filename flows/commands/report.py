@@ -20,8 +20,8 @@ def report(audit: Annotated[Path, typer.Argument(help="An audit folder, as `run`
     with told_errors():
         from audit.progress import reporting_to
         from flows.run import render_again
-        from flows.terminal import reporter, say
+        from flows.terminal import reporter, say, short
 
         with reporter(quiet=False) as listener, reporting_to(listener):
             page = render_again(audit)
-        say(str(page))
+        say(short(page))
