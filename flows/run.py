@@ -78,8 +78,8 @@ def run_flow(folder: AuditFolder, api: EmbeddedServer | UserServer) -> None:
 def run_in_prefect(api: EmbeddedServer | UserServer, entry: str, *arguments: object) -> None:
     """Call a flow, ``module:name``. PyTorch and Prefect are imported here, while the server still boots.
 
-    The flow's own work decides how this ends, not what becomes of Prefect's record of it. ``arguments`` hold no
-    relative path: Prefect reads its settings again and again from the working folder, so that a flow runs apart from it.
+    The flow's own work decides how this ends, not what becomes of Prefect's record of it. Prefect reads its settings
+    again and again from the working folder, so that a flow runs apart from it: ``arguments`` hold no relative path.
     Raises BiasAuditError when the server stopped answering before the work began.
     """
     with standing_apart():
