@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from audit.adding import add_images
@@ -30,10 +31,12 @@ PER_CLASS = 16
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory) -> Path:
-    """Drawn photographs, and beside them a folder of others with the same names."""
+    """Drawn photographs, some discs in a black frame, and beside them a folder of others with the same names."""
     root = tmp_path_factory.mktemp("changed")
-    draw_dataset(root / "photos", PER_CLASS)
-    draw_dataset(root / "others", PER_CLASS, seed=1)
+    for seed, name in enumerate(("photos", "others")):
+        draw_dataset(root / name, PER_CLASS, seed=seed)
+        for path in sorted((root / name / "disc").iterdir())[:6]:
+            Image.fromarray(np.pad(np.asarray(Image.open(path)), ((8, 8), (6, 6), (0, 0)))).save(path)
     return root / "photos"
 
 
@@ -151,15 +154,15 @@ def test_verifying_stops_before_it_trains_on_another_photograph(photos, undistur
 
 def test_new_photographs_are_compared_with_those_that_were_audited(photos, undisturbed, tmp_path):
     """Were the copy check made with the replaced one, a copy of a photograph that tests a model would train it."""
-    (tmp_path / "new" / "disc").mkdir(parents=True)
-    shutil.copy(photos / "disc" / "005.png", tmp_path / "new" / "disc" / "copy.png")
-    draw_picture("disc", False, np.random.default_rng(5)).save(tmp_path / "new" / "disc" / "new.png")
+    (tmp_path / "new" / "square").mkdir(parents=True)
+    shutil.copy(photos / "square" / "005.png", tmp_path / "new" / "square" / "copy.png")
+    draw_picture("square", False, np.random.default_rng(5)).save(tmp_path / "new" / "square" / "new.png")
     place = AuditFolder(tmp_path / "work")
-    with replaced(photos, "disc/005.png"), pytest.raises(ChangedImage, match=r"disc/005\.png"):
+    with replaced(photos, "square/005.png"), pytest.raises(ChangedImage, match=r"square/005\.png"):
         add_images(undisturbed, settings(photos), tmp_path / "new", place)
     assert not place.images.exists()
     (refused,) = add_images(undisturbed, settings(photos), tmp_path / "new", place)
-    assert refused.reason.startswith("a copy of disc/005.png")
+    assert refused.reason.startswith("a copy of square/005.png")
 
 
 def test_explaining_a_replaced_photograph_stops_and_a_copy_elsewhere_is_that_photograph(photos, undisturbed, tmp_path):
