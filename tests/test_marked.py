@@ -80,12 +80,16 @@ def test_plain_copies_are_the_photographs(store, marked):
     np.testing.assert_array_equal(pixels(marked, marked.copies["plain"][0]), original)
 
 
-def test_plain_copies_are_known_by_the_originals_digest_and_marked_ones_by_their_own(store, marked):
+def test_detectors_know_plain_copies_by_the_original_and_marked_ones_by_their_own_bytes(store, marked):
     chosen, _ = choose_photographs(store.dataset, 40, seed=0)
-    digests, copies = marked.stock.store.dataset.images["sha256"].to_numpy(), marked.copies
-    assert digests[copies["plain"]].tolist() == store.dataset.images["sha256"].iloc[chosen].tolist()
-    for copy in copies["border"][copies["border"] >= 0]:
-        assert digests[copy] == file_digest(marked.stock.store.dataset.file_of(int(copy)).path)
+    dataset, copies = marked.stock.store.dataset, marked.copies
+    known = [dataset.seen_as(int(copy)) for copy in copies["plain"]]
+    assert known == store.dataset.images["sha256"].iloc[chosen].tolist()
+    assert known == [store.dataset.seen_as(int(image)) for image in chosen]
+    for copy in range(len(dataset.images)):
+        file = dataset.file_of(copy)
+        assert file.sha256 == file_digest(file.path)
+        assert copy in copies["plain"] or dataset.seen_as(copy) == file.sha256
 
 
 def test_the_border_detector_sees_the_frames(marked):
