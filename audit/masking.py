@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -16,16 +17,17 @@ from audit.activations import ActivationStore, to_half
 from audit.config import Config
 from audit.cues.table import CueTable, load_cues
 from audit.evidence.effect import may_show_more
+from audit.evidence.figures import Filling
+from audit.evidence.limits import EFFECT
 from audit.evidence.measure import Floats
 from audit.folder import AuditFolder, file_digest, read_table, value_digest, write_table, write_text
 from audit.hiding import both_views, controls_of, mean_colour
 from audit.leaning import leaning_classes
 from audit.models import Network
 from audit.progress import track
-from audit.severity import EFFECT
 from audit.training import load_fold
 
-FILLINGS = ("blur", "mean")
+FILLINGS: tuple[Filling, ...] = get_args(Filling)
 _VIEWS = ("masked", "control")
 _PART = 64
 

@@ -61,7 +61,7 @@ STAGES = (
         "audit.cues.table:build",
         ("detect", "explain", "clusters"),
         ("attention", "evidence", "seed"),
-        version=6,
+        version=7,
     ),
     Stage(
         "masking",
@@ -85,7 +85,7 @@ STAGES = (
         ("self_audit", "model", "training", "attention", "evidence", "cues", "own_cues", "expected_cues", "seed"),
         version=3,
     ),
-    Stage("record", "audit.record:build", ("findings", "self-audit"), ("report",), version=4),
+    Stage("record", "audit.record:build", ("findings", "self-audit"), ("report",), version=5),
 )
 
 

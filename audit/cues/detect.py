@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 from audit.config import Config, model_folder
 from audit.cues.answers import Answer, KeptAnswers, detector_key, kept_answers
 from audit.cues.cue import ABSENT, GRID, Cue, Detector, Mask
+from audit.cues.detectors_json import DetectedCue, DetectorList
 from audit.cues.grid import unpack_masks
 from audit.cues.looking import Answers, Job, looking, read_shrunk
 from audit.cues.overlay import OVERLAY, overlay_cues, small_shape
@@ -22,8 +23,17 @@ from audit.cues.overlay_search import find_overlays
 from audit.cues.own import OwnCueDetector
 from audit.cues.registry import choose_cues, choose_detectors, missing_cues
 from audit.dataset import Dataset, load_dataset
+from audit.dataset_json import DatasetSummary
 from audit.errors import AuditFolderError
-from audit.folder import AuditFolder, read_json, value_digest, write_atomically, write_json
+from audit.folder import (
+    AuditFolder,
+    read_json,
+    read_record,
+    value_digest,
+    write_atomically,
+    write_json,
+    write_record,
+)
 from audit.modelfiles import require
 from audit.progress import note, track
 
@@ -99,14 +109,16 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
         cues = (*cues, *_add_overlays(folder, config, dataset, cues))
     summary = folder.detections / "detectors.json"
     versions = {detector.name: detector.version for detector in detectors}
-    listed = {"grid": GRID, "cues": [asdict(cue) for cue in cues], "versions": versions}
-    write_json(summary, {**listed, "not_looked_for": left_out})
+    listed = tuple(
+        DetectedCue(name=cue.name, words=cue.words, role=cue.role, kind=cue.kind, within=cue.within) for cue in cues
+    )
+    write_record(summary, DetectorList(grid=GRID, cues=listed, versions=versions, not_looked_for=left_out))
     return [summary, *(shard_path(folder, start // SHARD) for start in starts)]
 
 
 def load_detections(folder: AuditFolder) -> Detections:
     """Read what the stage wrote, masks and text excepted. Raises AuditFolderError when a file is missing or damaged."""
-    return _load(folder, tuple(Cue(**cue) for cue in read_json(folder.detections / "detectors.json")["cues"]))
+    return _load(folder, tuple(cue.cue for cue in _listed(folder).cues))
 
 
 def _load(folder: AuditFolder, cues: tuple[Cue, ...]) -> Detections:
@@ -118,8 +130,11 @@ def _load(folder: AuditFolder, cues: tuple[Cue, ...]) -> Detections:
 
 def not_looked_for(folder: AuditFolder) -> dict[str, str]:
     """Cues of the settings that the stage had to leave out, each with the reason, the end of a sentence."""
-    left_out: dict[str, str] = read_json(folder.detections / "detectors.json")["not_looked_for"]
-    return left_out
+    return _listed(folder).not_looked_for
+
+
+def _listed(folder: AuditFolder) -> DetectorList:
+    return read_record(folder.detections / "detectors.json", DetectorList)
 
 
 def shard_path(folder: AuditFolder, shard: int) -> Path:
@@ -237,7 +252,7 @@ def _not_seen_by(found: Detections, answers: Sequence[Answer]) -> list[int]:
 
 def _key(folder: AuditFolder, cues: Sequence[Cue], detectors: Sequence[Detector]) -> str:
     keys = [detector_key(detector) for detector in detectors]
-    return value_digest([cue.name for cue in cues], keys, read_json(folder.dataset)["digest"])
+    return value_digest([cue.name for cue in cues], keys, read_record(folder.dataset, DatasetSummary).digest)
 
 
 def _drop_stale(folder: AuditFolder, key: str) -> None:
