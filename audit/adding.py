@@ -1,7 +1,6 @@
 """New photographs for the training side: read like any others, refused where they copy what a model is tested on."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,23 +9,16 @@ from numpy.typing import NDArray
 
 from audit.config import Config
 from audit.dataset import Dataset, read_files
+from audit.dataset_json import DatasetSummary, RefusedFile
 from audit.duplicates import duplicate_groups, fingerprint
 from audit.errors import DatasetError
-from audit.folder import AuditFolder, read_json, read_table, write_json, write_table
+from audit.folder import AuditFolder, read_record, read_table, write_record, write_table
 from audit.folds import ADDED
 from audit.listing import at_most_ten, printable
 from audit.photofile import PhotoFile
 
 
-@dataclass(frozen=True)
-class Refused:
-    """A file that was not added, and why."""
-
-    path: str
-    reason: str
-
-
-def add_images(audit: AuditFolder, config: Config, source: Path, place: AuditFolder) -> list[Refused]:
+def add_images(audit: AuditFolder, config: Config, source: Path, place: AuditFolder) -> list[RefusedFile]:
     """Write ``images.parquet`` and ``dataset.json`` of the audit's images and those of ``source`` into ``place``.
 
     ``source`` is a folder with one subfolder per class, or a CSV file with the columns path and label. The audit's
@@ -41,15 +33,15 @@ def add_images(audit: AuditFolder, config: Config, source: Path, place: AuditFol
     where["photos" if source.is_dir() else "manifest"] = source.absolute()
     reading = config.model_copy(update={"dataset": config.dataset.model_copy(update=where)})
     listing, found = read_files(reading)
-    old, summary = read_table(audit.images), read_json(audit.dataset)
+    old, summary = read_table(audit.images), read_record(audit.dataset, DatasetSummary)
     old = old[old["rejected"] == ""]
     new = found[found["rejected"] == ""].reset_index(drop=True)
-    _require_known_classes(source, new["label"], summary["classes"])
+    _require_known_classes(source, new["label"], summary.classes)
     new["path"] = [str(listing.root / path) for path in new["path"]]
-    groups, copied = _joined_groups(_files(Path(summary["root"]), old), _files(listing.root, new), config)
-    refused = [Refused(row.path, row.rejected) for row in found[found["rejected"] != ""].itertuples()]
+    groups, copied = _joined_groups(_files(Path(summary.root), old), _files(listing.root, new), config)
+    refused = [RefusedFile(path=row.path, reason=row.rejected) for row in found[found["rejected"] != ""].itertuples()]
     refused += [
-        Refused(path, f"a copy of {old['path'].iloc[image]}, on which a model is tested")
+        RefusedFile(path=path, reason=f"a copy of {old['path'].iloc[image]}, on which a model is tested")
         for path, image in zip(new["path"], copied, strict=True)
         if image >= 0
     ]
@@ -62,7 +54,7 @@ def add_images(audit: AuditFolder, config: Config, source: Path, place: AuditFol
     table = pd.concat([old, kept.reindex(columns=old.columns)], ignore_index=True)
     table = table.assign(image=np.arange(len(table), dtype=np.int32)).astype({"group": "int32", "fold": "int8"})
     write_table(place.images, table)
-    write_json(place.dataset, {**summary, "n_images": len(table)})
+    write_record(place.dataset, summary.model_copy(update={"n_images": len(table)}))
     return refused
 
 
@@ -71,7 +63,7 @@ def added(dataset: Dataset) -> NDArray[np.bool_]:
     return np.asarray(dataset.folds == ADDED)
 
 
-def _require_known_classes(source: Path, labels: Iterable[str], classes: list[str]) -> None:
+def _require_known_classes(source: Path, labels: Iterable[str], classes: Sequence[str]) -> None:
     unknown = sorted(set(labels) - set(classes))
     if unknown:
         raise DatasetError(

@@ -1,6 +1,6 @@
 """Groups of regions that look alike; their number is the largest that the data supports stably."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from audit.attention import cover, mass_on
 from audit.config import Config, model_folder
 from audit.cues.detect import Detections, load_detections
 from audit.dataset import Dataset, load_dataset
-from audit.folder import AuditFolder, read_json, read_table, write_json, write_table
+from audit.explain_json import Cluster
+from audit.folder import AuditFolder, read_records, read_table, write_records, write_table
 from audit.imagenet import SIDE as CROP_SIDE
 from audit.imagenet import Resemblance, can_find_words, resemblances
 from audit.maps import read_maps
@@ -52,26 +53,6 @@ class Grouping:
     stability: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """One entry of ``clusters.json``; positions relative to the picture.
-
-    ``on_subject``: nothing names it, and its regions lie on the photographed object itself, where that is no person.
-    """
-
-    cluster: int
-    n: int
-    name: str | None
-    words: str
-    name_share: float | None
-    stability: float
-    fixed_position: bool
-    on_subject: bool
-    per_class: dict[str, int]
-    exemplars: list[int]
-    box: list[float]
-
-
 def build(folder: AuditFolder, config: Config) -> list[Path]:
     """Stage: write ``clusters.parquet`` (cluster of every region) and ``clusters.json`` (one entry per cluster)."""
     dataset, regions = load_dataset(folder), read_table(folder.regions)
@@ -82,13 +63,13 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
         advance(1)
     table = pd.DataFrame({"region": regions["region"], "cluster": grouping.assigned.astype(np.int16)})
     write_table(folder.clusters, table)
-    write_json(folder.cluster_list, [asdict(cluster) for cluster in clusters])
+    write_records(folder.cluster_list, clusters)
     return [folder.clusters, folder.cluster_list]
 
 
-def load_clusters(folder: AuditFolder) -> list[Cluster]:
+def load_clusters(folder: AuditFolder) -> tuple[Cluster[int], ...]:
     """The clusters, largest first."""
-    return [Cluster(**entry) for entry in read_json(folder.cluster_list)]
+    return read_records(folder.cluster_list, Cluster[int])
 
 
 def region_features(folder: AuditFolder, regions: pd.DataFrame) -> NDArray[np.float64]:
@@ -185,7 +166,7 @@ def _overlap(members: NDArray[np.bool_], references: list[NDArray[np.int64]]) ->
 
 def _describe(
     folder: AuditFolder, config: Config, dataset: Dataset, regions: pd.DataFrame, grouping: Grouping
-) -> list[Cluster]:
+) -> list[Cluster[int]]:
     if not len(regions):
         return []
     detections = load_detections(folder)
@@ -201,7 +182,7 @@ def _describe(
 
 def _entry(
     config: Config, dataset: Dataset, members: pd.DataFrame, cluster: int, detections: Detections, stability: float
-) -> Cluster:
+) -> Cluster[int]:
     roles = {cue.name: cue.role for cue in detections.cues}
     fired = detections.present[members["image"]].mean(0)
     name = name_cluster(members["vote"].to_numpy(), fired, detections.cues)
@@ -212,7 +193,7 @@ def _entry(
     described = words[name.cue] if name.cue and not fixed else _unnamed(config, dataset, members, cluster, fixed, own)
     counts = np.bincount(members["label"], minlength=len(dataset.classes))
     box = members[["x0", "y0", "x1", "y1"]].median()
-    return Cluster(
+    return Cluster[int](
         cluster=cluster,
         n=len(members),
         name=None if fixed else name.cue,
@@ -222,8 +203,8 @@ def _entry(
         fixed_position=fixed,
         on_subject=own,
         per_class={label: int(count) for label, count in zip(dataset.classes, counts, strict=True)},
-        exemplars=[int(image) for image in exemplars],
-        box=[round(float(value), 3) for value in box],
+        exemplars=tuple(exemplars),
+        box=tuple(round(float(value), 3) for value in box),
     )
 
 

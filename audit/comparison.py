@@ -1,9 +1,8 @@
 """Answers before and after a remedy, held against each other: for all photographs, and finding by finding."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,9 +15,11 @@ from audit.dataset import Dataset
 from audit.evidence.gap import CELLS, TOWARDS, cell_words
 from audit.evidence.measure import distinct
 from audit.evidence.paired import Change, Draws, compare
+from audit.finding import Finding
 from audit.hidden_views import filling_of
 from audit.remedy import Strategy, flagged, weights_under
 from audit.retraining import Retraining, SeedAnswers
+from audit.verification_json import ChangedFinding, ChangeFigures, Sizes, WorstGroup, WorstGroups
 from audit.weighting import Raking, effective_n, rake, states
 
 # One value per seed and image, (S, n).
@@ -54,7 +55,7 @@ class Comparison:
     @cached_property
     def even(self) -> Raking:
         """Weights under which no flagged cue says anything about the class, as far as weights can do that."""
-        states = [self._state(self.retraining.cues.named(finding["cue"])) for finding in flagged(self.retraining.audit)]
+        states = [self._state(self.retraining.cues.named(finding.cue)) for finding in flagged(self.retraining.audit)]
         return rake(self.dataset.labels, np.stack(states, 1))
 
     def overall(self) -> dict[str, Change]:
@@ -65,15 +66,22 @@ class Comparison:
             "balanced": compare(*self._correct, weights, self.draws),
         }
 
-    def findings(self) -> Iterator[dict[str, Any]]:
+    def findings(self) -> Iterator[ChangedFinding]:
         """Every flagged finding with what changed about it."""
         for finding in flagged(self.retraining.audit):
-            cue = self.retraining.cues.named(finding["cue"])
-            kept = {key: finding[key] for key in ("id", "cue", "words", "class", "severity")}
-            changes = {name: one and one.as_json() for name, one in self._changes(finding, cue).items()}
-            yield {**kept, **changes, "worst": self._worst_words(finding, cue)}
+            cue = self.retraining.cues.named(finding.cue)
+            changes = self._changes(finding, cue)
+            yield ChangedFinding(
+                id=finding.id,
+                cue=finding.cue,
+                words=finding.words,
+                label=finding.label,
+                severity="high" if finding.severity == "high" else "medium",
+                **{name: figures_of(one) if one else None for name, one in changes.items()},
+                worst=self._worst_words(finding, cue),
+            )
 
-    def _changes(self, finding: Mapping[str, Any], cue: Cue) -> dict[str, Change | None]:
+    def _changes(self, finding: Finding, cue: Cue) -> dict[str, Change | None]:
         """The figures of one finding; None for what this cue does not allow, or too few photographs."""
         places = {"attention": self._attention(cue), "effect": self._effect(finding, cue)}
         cells = self._cells(finding, cue)
@@ -94,23 +102,23 @@ class Comparison:
         """0 without the cue, 1 with it, 2 unknown."""
         return states(self.retraining.cues.present(cue), self.retraining.cues.known(cue))
 
-    def _cells(self, finding: Mapping[str, Any], cue: Cue) -> NDArray[np.float64]:
+    def _cells(self, finding: Finding, cue: Cue) -> NDArray[np.float64]:
         """Which images are in each of ``gap.CELLS``, (n, 4)."""
-        inside = self.dataset.labels == self.dataset.classes.index(finding["class"])
+        inside = self.dataset.labels == self.dataset.classes.index(finding.label)
         present, known = self.retraining.cues.present(cue), self.retraining.cues.known(cue)
         return np.stack([(inside == of) & (present == shown) & known for of, shown in CELLS], 1).astype(float)
 
-    def _worst_words(self, finding: Mapping[str, Any], cue: Cue) -> dict[str, dict[str, Any]]:
+    def _worst_words(self, finding: Finding, cue: Cue) -> WorstGroups:
         """The group in which the model is right least often, before and after, with its number of photographs."""
         cells = self._cells(finding, cue)
         if not cells.any(0).all():
-            return {}
+            return WorstGroups()
         worst = {}
         for name, correct in zip(("before", "after"), self._correct, strict=True):
             lowest = int(np.argmin(correct.mean(0) @ cells / cells.sum(0)))
-            words = cell_words(*CELLS[lowest], finding["class"], cue.words)
-            worst[name] = {"words": words, "n": int(cells[:, lowest].sum())}
-        return worst
+            words = cell_words(*CELLS[lowest], finding.label, cue.words)
+            worst[name] = WorstGroup(words=words, n=int(cells[:, lowest].sum()))
+        return WorstGroups(**worst)
 
     def _attention(self, cue: Cue) -> Change | None:
         """Share of the map's mass on the cue, over the images that show it; None for what has no place."""
@@ -129,7 +137,7 @@ class Comparison:
 
         return compare(*self._both(shares), present[:, None].astype(float), self.draws)
 
-    def _effect(self, finding: Mapping[str, Any], cue: Cue) -> Change | None:
+    def _effect(self, finding: Finding, cue: Cue) -> Change | None:
         """Probability lost when the cue is hidden, minus that lost when as much elsewhere is; None if not asked."""
         pairs, filling = self.retraining.pairs, filling_of(finding)
         rows = np.flatnonzero((pairs["cue"] == self.retraining.cues.place_of(cue)) & (pairs["filling"] == filling))
@@ -147,19 +155,19 @@ class Comparison:
         asked = np.isin(np.arange(len(self.dataset.images)), images)
         return compare(*self._both(lost), asked[:, None].astype(float), self.draws)
 
-    def sizes(self, strategy: Strategy) -> dict[str, Any]:
+    def sizes(self, strategy: Strategy) -> Sizes:
         """How many photographs the audit has, and how many of them and of new ones the strategy trains on."""
         everything = self.retraining.store.dataset
         weights = weights_under(strategy, self.retraining.audit, everything)
         counted = np.ones(len(everything.images)) if weights is None else weights
         fresh = added(everything)
         new = np.bincount(everything.labels[fresh], minlength=len(everything.classes)).tolist()
-        return {
-            "n": len(self.dataset.images),
-            "dropped": int((counted[~fresh] == 0).sum()),
-            "added": dict(zip(everything.classes, new, strict=True)),
-            "effective_n": round(effective_n(counted), 1),
-        }
+        return Sizes(
+            n=len(self.dataset.images),
+            dropped=int((counted[~fresh] == 0).sum()),
+            added=dict(zip(everything.classes, new, strict=True)),
+            effective_n=round(effective_n(counted), 1),
+        )
 
     def pictures(self) -> tuple[list[str], torch.Tensor, torch.Tensor]:
         """Paths of a few photographs, and their maps (k, h, w) before and after.
@@ -169,13 +177,18 @@ class Comparison:
         """
         chosen: dict[str, None] = {}
         for finding in flagged(self.retraining.audit):
-            shown = finding["exemplars"][:_EXEMPLARS] + finding["counter_exemplars"][:_COUNTER_EXEMPLARS]
+            shown = finding.exemplars[:_EXEMPLARS] + finding.counter_exemplars[:_COUNTER_EXEMPLARS]
             chosen.update(dict.fromkeys(shown))
         paths = list(chosen)[:_PICTURED]
         places = {str(path): image for image, path in enumerate(self.dataset.images["path"])}
         images = [places[path] for path in paths]
         maps = [_mean_map(answers.maps[:, images]) for answers in (self.before, self.after)]
         return paths, maps[0], maps[1]
+
+
+def figures_of(change: Change) -> ChangeFigures:
+    """A change as verification.json holds it: null for what could not be worked out."""
+    return ChangeFigures.model_validate(change.as_json())
 
 
 def _leans_towards(cells: NDArray[np.float64]) -> bool:

@@ -11,9 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.config import Config
+from audit.dataset_json import DatasetSummary
 from audit.duplicates import Fingerprint, duplicate_groups, fingerprint
 from audit.errors import DatasetError
-from audit.folder import AuditFolder, read_json, read_table, value_digest, write_json, write_table
+from audit.folder import AuditFolder, read_record, read_table, value_digest, write_record, write_table
 from audit.folds import assign_folds
 from audit.listing import Listing, at_most_ten, list_files, printable
 from audit.photofile import PhotoFile
@@ -106,7 +107,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     if inspection.problems:
         raise DatasetError("\n".join(inspection.problems))
     write_table(folder.images, table)
-    write_json(folder.dataset, _summary(listing, table, inspection))
+    write_record(folder.dataset, _summary(listing, table, inspection))
     return [folder.images, folder.dataset]
 
 
@@ -121,13 +122,13 @@ def inspect(config: Config) -> Inspection:
 
 def load_dataset(folder: AuditFolder) -> Dataset:
     """Read what ``build`` wrote. Raises AuditFolderError when that is missing."""
-    summary, table = read_json(folder.dataset), read_table(folder.images)
+    summary, table = read_record(folder.dataset, DatasetSummary), read_table(folder.images)
     accepted = table["rejected"] == ""
     return Dataset(
-        summary["name"],
-        Path(summary["root"]),
-        tuple(summary["classes"]),
-        tuple(summary["attributes"]),
+        summary.name,
+        Path(summary.root),
+        summary.classes,
+        summary.attributes,
         table[accepted].reset_index(drop=True),
         table[~accepted].reset_index(drop=True),
     )
@@ -291,21 +292,20 @@ def _problems(classes: Mapping[str, ClassCount], accepted: pd.DataFrame, config:
         )
 
 
-def _summary(listing: Listing, table: pd.DataFrame, inspection: Inspection) -> dict[str, object]:
-    """The content of ``dataset.json``. Its digest covers what the images are, not how they fall into folds."""
+def _summary(listing: Listing, table: pd.DataFrame, inspection: Inspection) -> DatasetSummary:
     accepted = table[table["rejected"] == ""]
     columns = ["path", "label", "sha256", *(f"attribute:{name}" for name in listing.attributes)]
     content = accepted[columns].astype(object).where(accepted[columns].notna(), None)
-    return {
-        "name": listing.name,
-        "root": str(listing.root),
-        "classes": sorted(inspection.classes),
-        "attributes": list(listing.attributes),
-        "n_images": len(accepted),
-        "n_rejected": len(table) - len(accepted),
-        "digest": value_digest(content.to_numpy().tolist()),
-        "cross_class_duplicates": _crossings(accepted),
-        "n_duplicates": inspection.n_duplicates,
-        "uniform": uniform_files(accepted),
-        "warnings": list(inspection.warnings),
-    }
+    return DatasetSummary(
+        name=listing.name,
+        root=str(listing.root),
+        classes=tuple(sorted(inspection.classes)),
+        attributes=tuple(listing.attributes),
+        n_images=len(accepted),
+        n_rejected=len(table) - len(accepted),
+        digest=value_digest(content.to_numpy().tolist()),
+        cross_class_duplicates=tuple(map(tuple, _crossings(accepted))),
+        n_duplicates=inspection.n_duplicates,
+        uniform={label: tuple(paths) for label, paths in uniform_files(accepted).items()},
+        warnings=inspection.warnings,
+    )

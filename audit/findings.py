@@ -1,6 +1,6 @@
 """The findings: one verdict per cue, in words, with what to do about it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,27 +16,24 @@ from audit.cues.cue import Cue
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
 from audit.evidence.balanced import beats_guessing
-from audit.evidence.table import KINDS, read_evidence
-from audit.folder import AuditFolder, read_table, write_json
+from audit.evidence.figures import Figures
+from audit.evidence.limits import Strength
+from audit.evidence.table import read_evidence
+from audit.finding import Finding
+from audit.folder import AuditFolder, read_table, write_records
 from audit.inventory import Flagged, Inventory
 from audit.pixels import Images
 from audit.plan import write_plan
+from audit.plan_json import PlanCell
 from audit.progress import note
+from audit.records import JsonObject
 from audit.retouch import way_to_mask
 from audit.sanity import maps_are_trusted
-from audit.severity import FLAGGED, ORDER, Evidence, Severity, Strength, in_data, in_model, severity
-from audit.ways import PlanCell, cells
+from audit.severity import FLAGGED, ORDER, Measures, Severity, judge, lower
+from audit.ways import cells
 
-# What a verdict is worth when the maps failed their own checks: clearing a cue needs maps that can be trusted, too.
-LOWERED: Mapping[Severity, Severity] = {
-    "high": "medium",
-    "medium": "low",
-    "low": "not_enough_data",
-    "cleared": "not_enough_data",
-}
 _COMPLAINTS: tuple[Severity, ...] = ("high", "medium", "low")
 _LEVELS: dict[Strength, int] = {"strong": 2, "weak": 1, "unknown": 0, "none": 0}
-_UNMEASURED = Evidence(None, None, None, None)
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class Verdict:
     data: Strength
     model: Strength
     severity: Severity
-    figures: Mapping[str, Mapping[str, Any]]
+    figures: Figures
     lowered: bool = False
 
     @property
@@ -57,8 +54,9 @@ class Verdict:
 
         After them what has a name, what is certain, and what can be counted before what only a probe sees.
         """
-        leak, shown = self.figures["leakage"]["value"] or 0.5, abs(self.figures["prevalence"].get("difference") or 0)
-        effect, gap = self.figures["effect"]["value"] or 0, self.figures["gap"]["value"] or 0
+        figures = self.figures
+        leak, shown = figures.leakage.value or 0.5, abs(figures.prevalence.difference or 0)
+        effect, gap = figures.effect.value or 0, figures.gap.value or 0
         is_mark = self.cue.role == "mark" and self.data == "strong"
         certain = _LEVELS[self.data] + _LEVELS[self.model]
         weight = shown + max(leak - 0.5, 0) + max(effect, gap, 0)
@@ -75,7 +73,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     _note_unknown(config, {cue.name for cue in cues.cues})
     judged: Iterable[Verdict] = _verdicts(folder, config, dataset, cues)
     if not maps_are_trusted(folder):
-        judged = map(lower, judged)
+        judged = map(lowered, judged)
     verdicts = sorted(judged, key=lambda verdict: verdict.rank)
     trust = read_table(folder.predictions)["p_label"].to_numpy(np.float64)
     inventory = Inventory(dataset, trust, config.dataset.min_images_per_class)
@@ -93,14 +91,14 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
         if verdict.severity in _COMPLAINTS:
             marks.setdefault(place.name, mark)
         entries.append(_entry(mark, verdict, needed, chooser))
-    write_json(folder.findings, entries)
+    write_records(folder.findings, entries)
     return [folder.findings, *write_plan(folder, inventory, flagged, wanted, list(marks.values()))]
 
 
-def lower(verdict: Verdict) -> Verdict:
-    """The verdict one step lower; one that accuses and clears nothing stays as it is."""
-    severity = LOWERED.get(verdict.severity)
-    return verdict if severity is None else replace(verdict, severity=severity, lowered=True)
+def lowered(verdict: Verdict) -> Verdict:
+    """The verdict one step lower, where the maps failed their checks."""
+    severity = lower(verdict.severity)
+    return verdict if severity == verdict.severity else replace(verdict, severity=severity, lowered=True)
 
 
 def _verdicts(folder: AuditFolder, config: Config, dataset: Dataset, cues: CueTable) -> Iterator[Verdict]:
@@ -108,7 +106,7 @@ def _verdicts(folder: AuditFolder, config: Config, dataset: Dataset, cues: CueTa
     for name, of_cue in evidence.groupby("cue", sort=False):
         cue = cues.named(str(name))
         by_class = of_cue.groupby("class", sort=False)
-        found = [_verdict(cue, str(label), rows, config, learned) for label, rows in by_class]
+        found = [_verdict(cue, str(label), rows, config.expected_cues, learned) for label, rows in by_class]
         yield from [min(found, key=lambda verdict: verdict.rank)] if len(dataset.classes) == 2 else found
 
 
@@ -118,41 +116,24 @@ def has_learned(folder: AuditFolder, dataset: Dataset) -> bool:
     return beats_guessing(correct, dataset.labels, dataset.groups)
 
 
-def _verdict(cue: Cue, label: str, rows: pd.DataFrame, config: Config, learned: bool) -> Verdict:
-    figures = {row.kind: _figures(row) for row in rows.itertuples()}
-    measures = {kind: _evidence(figures[kind]) for kind in KINDS}
-    shown = figures["prevalence"]
-    difference, low, high = (shown.get(f"difference{end}") for end in ("", "_low", "_high"))
-    measures["difference"] = Evidence(difference, low, high, shown["p_adjusted"])
-    if not (cue.role == "scene" and cue.kind == "detector"):
-        # A leak all over the scene is the background's own.
-        above, low, high = (figures["leakage"].get(f"above_control{end}") for end in ("", "_low", "_high"))
-        measures["above_control"] = Evidence(above, low, high, None)
-    if cue.kind == "cluster":
-        # It was found as what the model looks at, so that it gets much attention is no news.
-        measures["attention"] = _UNMEASURED
-    # A cluster's place leaks in all photographs, any other cue in those that show it.
-    everywhere = cue.kind == "cluster" or shown["value"] is None
-    shares = (1.0, 1.0) if everywhere else (shown["value"], shown["elsewhere"])
-    data: Strength = in_data(measures, cue.role, nameless=cue.kind == "cluster", shares=shares)
-    model: Strength = in_model(measures, data) if learned else "unknown"
-    is_subject = cue.role == "subject" and cue.kind == "detector" and data in ("none", "unknown")
-    is_look_of = cue.within if cue.kind == "appearance" else ""
-    expected = is_subject or bool({cue.name, is_look_of} & set(config.expected_cues))
-    return Verdict(cue, label, data, model, severity(data, model, expected), figures)
+def _verdict(cue: Cue, label: str, rows: pd.DataFrame, declared: Iterable[str], learned: bool) -> Verdict:
+    figures = figures_of(rows)
+    judged = judge(cue, Measures.of(figures), declared, learned)
+    return Verdict(cue, label, judged.data, judged.model, judged.severity, figures)
 
 
-def _figures(row: Any) -> dict[str, Any]:
+def figures_of(rows: pd.DataFrame) -> Figures:
+    """The figures of one cue and one class, of the rows that the evidence table has for them."""
+    return Figures.model_validate({row.kind: _figures(row) for row in rows.itertuples()})
+
+
+def _figures(row: Any) -> JsonObject:
     numbers = {key: _number(getattr(row, key)) for key in ("value", "low", "high", "p", "p_adjusted")}
     return {**numbers, "n": int(row.n), **({"reason": row.reason} if row.reason else {}), **row.extra}
 
 
 def _number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
-
-
-def _evidence(figures: Mapping[str, Any]) -> Evidence:
-    return Evidence(figures["value"], figures["low"], figures["high"], figures["p_adjusted"])
 
 
 def _note_unknown(config: Config, known: set[str]) -> None:
@@ -167,32 +148,32 @@ def _mark(finding: str, cue: Cue, config: Config, cues: CueTable) -> Flagged:
 
 
 def _is_uneven(verdict: Verdict) -> bool:
-    difference = verdict.figures["prevalence"].get("difference")
+    difference = verdict.figures.prevalence.difference
     return verdict.severity in _COMPLAINTS and difference is not None and abs(difference) >= 0.1
 
 
-def _entry(mark: Flagged, verdict: Verdict, needed: list[PlanCell], chooser: "_Exemplars") -> dict[str, Any]:
+def _entry(mark: Flagged, verdict: Verdict, needed: Sequence[PlanCell], chooser: "_Exemplars") -> Finding:
     cue, label, figures = verdict.cue, verdict.label, verdict.figures
     adds = [cell.sentence() for cell in needed if cell.add]
     to_mask = mark.cue if mark.how else ""
-    return {
-        "id": mark.finding,
-        "cue": cue.name,
-        "cue_kind": cue.kind,
-        "words": cue.words,
-        "class": label,
-        "severity": verdict.severity,
-        "sentence": sentences.headline(cue.words, label, verdict.severity, verdict.lowered),
-        "in_data": verdict.data,
-        "in_model": verdict.model,
-        "in_data_sentence": sentences.data_sentence(cue.words, label, figures, verdict.data),
-        "in_model_sentence": sentences.model_sentence(cue.words, label, figures, verdict.model),
-        "evidence": figures,
-        "exemplars": chooser.showing(verdict),
-        "counter_exemplars": chooser.against(verdict),
-        "cluster": chooser.cluster(cue),
-        "recommendation": sentences.recommendations(cue.words, label, figures, verdict.severity, adds, to_mask),
-    }
+    return Finding(
+        id=mark.finding,
+        cue=cue.name,
+        cue_kind=cue.kind,
+        words=cue.words,
+        label=label,
+        severity=verdict.severity,
+        sentence=sentences.headline(cue.words, label, verdict.severity, verdict.lowered),
+        in_data=verdict.data,
+        in_model=verdict.model,
+        in_data_sentence=sentences.data_answer(cue.words, label, figures, verdict.data).sentence,
+        in_model_sentence=sentences.model_answer(cue.words, label, figures, verdict.model).sentence,
+        evidence=figures,
+        exemplars=chooser.showing(verdict),
+        counter_exemplars=chooser.against(verdict),
+        cluster=chooser.cluster(cue),
+        recommendation=tuple(sentences.recommendations(cue.words, label, verdict.severity, adds, to_mask)),
+    )
 
 
 class _Exemplars:
@@ -204,14 +185,14 @@ class _Exemplars:
         self.dataset, self.cues, self.count, self.trust = dataset, cues, config.report.exemplars, trust
         self.clusters = load_clusters(folder)
 
-    def showing(self, verdict: Verdict) -> list[str]:
+    def showing(self, verdict: Verdict) -> tuple[str, ...]:
         """Photographs of the class with the cue, those first where it holds most attention and the model is sure."""
         inside = self._in_class(verdict)
         attention = np.nan_to_num(self.cues.column(verdict.cue, "attention").astype(np.float64))
         score = (attention if attention.any() else 1.0) * self.trust
         return self._paths(np.flatnonzero(inside & self.cues.present(verdict.cue)), score)
 
-    def against(self, verdict: Verdict) -> list[str]:
+    def against(self, verdict: Verdict) -> tuple[str, ...]:
         """Photographs of other classes with the cue, then of the class without it; the least sure first."""
         present, inside = self.cues.present(verdict.cue), self._in_class(verdict)
         images = np.flatnonzero((present & ~inside) | (~present & inside & self.cues.known(verdict.cue)))
@@ -220,14 +201,14 @@ class _Exemplars:
     def cluster(self, cue: Cue) -> int | None:
         """The largest cluster of attention that shows the cue."""
         if cue.kind == "cluster":
-            return int(cue.name.removeprefix("cluster ")) - 1
+            return cue.number
         return next((cluster.cluster for cluster in self.clusters if cluster.name == cue.name), None)
 
     def _in_class(self, verdict: Verdict) -> NDArray[np.bool_]:
         inside: NDArray[np.bool_] = self.dataset.labels == self.dataset.classes.index(verdict.label)
         return inside
 
-    def _paths(self, images: Images, score: NDArray[np.float64]) -> list[str]:
+    def _paths(self, images: Images, score: NDArray[np.float64]) -> tuple[str, ...]:
         ordered = images[np.argsort(-score[images], kind="stable")]
         first = np.sort(np.unique(self.dataset.groups[ordered], return_index=True)[1])
-        return [str(path) for path in self.dataset.images["path"].iloc[ordered[first][: self.count]]]
+        return tuple(str(path) for path in self.dataset.images["path"].iloc[ordered[first][: self.count]])

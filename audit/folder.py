@@ -10,14 +10,21 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal, TypeVar
 
 import pandas as pd
+from pydantic import TypeAdapter, ValidationError
 
 from audit.errors import AuditFolderError
 from audit.private import USER_ONLY, make_private, open_own, private_files
+from audit.records import Record
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[2] = 2
+# What these held was called and meant the same, so that their files can still be read.
+OLDER_VERSIONS = (1,)
+
+Kept = TypeVar("Kept", bound=Record)
+Parsed = TypeVar("Parsed")
 
 _held: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())
 
@@ -148,6 +155,57 @@ def read_json(path: Path) -> Any:
         raise AuditFolderError(f"{path}: missing; run the audit again to make it.") from None
     except ValueError:
         raise AuditFolderError(f"{path}: damaged; delete it and run the audit again.") from None
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write a record as JSON, atomically."""
+    write_json(path, record.tree())
+
+
+def write_records(path: Path, records: Iterable[Record]) -> None:
+    """Write several as a JSON list, atomically."""
+    write_json(path, [record.tree() for record in records])
+
+
+def read_record(path: Path, kind: type[Kept]) -> Kept:
+    """Read a record of the audit. Raises AuditFolderError when it is missing, or is none of that ``kind``."""
+    return _parse(path, read_json(path), kind)
+
+
+def read_records(path: Path, kind: type[Kept]) -> tuple[Kept, ...]:
+    """Read a list of records of the audit. Raises AuditFolderError when it is missing, or is none of that ``kind``."""
+    return _parse(path, read_json(path), tuple[kind, ...])  # type: ignore[valid-type]
+
+
+def read_published(path: Path, kind: type[Kept]) -> Kept:
+    """Read a file that other programs read, too, and whose ``schema_version`` may be an older one.
+
+    Raises AuditFolderError when it is missing, damaged, or of a version that is not known here.
+    """
+    tree = read_json(path)
+    version = tree.get("schema_version") if isinstance(tree, dict) else None
+    if version in OLDER_VERSIONS:
+        tree = {**tree, "schema_version": SCHEMA_VERSION}
+    elif isinstance(version, int) and version != SCHEMA_VERSION:
+        raise AuditFolderError(
+            f"{path}: written by another version of bias-audit (schema_version {version}, known here: "
+            f"{OLDER_VERSIONS[0]} to {SCHEMA_VERSION}); update bias-audit, or run the audit again."
+        )
+    return _parse(path, tree, kind)
+
+
+def _parse(path: Path, tree: Any, kind: type[Parsed]) -> Parsed:
+    """JSON types as a record, or as a list of them."""
+    try:
+        # From text, since that alone knows lists from tuples where types are strict.
+        return TypeAdapter(kind).validate_json(json.dumps(tree))
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        where = ".".join(map(str, problem["loc"])) or "the whole"
+        raise AuditFolderError(
+            f"{path}: damaged, or left by another version of bias-audit ({where}: {problem['msg'].lower()}); run the "
+            "audit again to make it."
+        ) from None
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

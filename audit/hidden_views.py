@@ -1,9 +1,8 @@
 """The pictures by which a verification measures effects: a cue, or a control of equal size, hidden as in the audit."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,8 @@ from audit.activations import TRUNK, ActivationStore, to_half
 from audit.cues.detect import detections_digest
 from audit.cues.table import CueTable
 from audit.dataset import load_dataset
+from audit.evidence.figures import Filling
+from audit.finding import Finding
 from audit.folder import AuditFolder, read_table, value_digest
 from audit.hiding import both_views, controls_of, mean_colour
 from audit.masking import FILLINGS, masks_of
@@ -25,19 +26,18 @@ from audit.shards import ShardStore, divide
 _PART = 64
 
 
-def filling_of(finding: Mapping[str, Any]) -> str:
+def filling_of(finding: Finding) -> Filling:
     """What the cue of a finding was hidden with where hiding it had the least effect."""
-    filling: str = finding["evidence"]["effect"].get("filling", FILLINGS[0])
-    return filling
+    return finding.evidence.effect.filling or FILLINGS[0]
 
 
-def choose_pairs(audit: AuditFolder, cues: CueTable, findings: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+def choose_pairs(audit: AuditFolder, cues: CueTable, findings: Iterable[Finding]) -> pd.DataFrame:
     """Columns cue (its place), image, filling: what the audit hid for these findings, as the effect was least."""
     asked = read_table(audit.masking)
     asked = asked[asked["p_control"].notna()]
     wanted = set()
     for finding in findings:
-        cue = cues.named(finding["cue"])
+        cue = cues.named(finding.cue)
         filling = filling_of(finding)
         images = asked.loc[(asked["cue"] == cues.place_of(cue)) & (asked["filling"] == filling), "image"]
         wanted |= {(cues.place_of(cue), int(image), filling) for image in images if cues.present(cue)[image]}

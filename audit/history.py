@@ -1,21 +1,25 @@
 """What changed since the last audit of the same dataset."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from audit.audit_json import AuditRecord, ChangedSeverity, Changes, Former, ThenNow, read_audit
 from audit.cues.cue import Cue
 from audit.cues.table import load_cues
+from audit.dataset_json import DatasetSummary
 from audit.errors import AuditFolderError
-from audit.folder import AuditFolder, read_json, read_table
+from audit.evidence.figures import Share
+from audit.finding import Finding
+from audit.folder import AuditFolder, read_json, read_record, read_table
+from audit.records import Count
 from audit.severity import ORDER
 
-Record = Mapping[str, Any]
-Pair = tuple[Record | None, Record | None]
+Pair = tuple[Finding | None, Finding | None]
 
-_KINDS = ("new", "graver", "milder", "gone")
+Kind = Literal["new", "graver", "milder", "gone", ""]
 _COMPLAINTS = ("high", "medium", "low")
 # Clusters and looks are numbered afresh in every audit. Two are one if their presence in the photographs that both
 # audits saw correlates at least so much, in at least so many photographs.
@@ -25,19 +29,19 @@ _ALIKE, _LEAST_SHARED = 0.6, 20
 
 def find_former(folder: AuditFolder) -> AuditFolder | None:
     """The newest finished audit in the same parent folder of a dataset with the same name."""
-    name = read_json(folder.dataset)["name"]
+    name = read_record(folder.dataset, DatasetSummary).name
     finished = []
     for manifest in folder.path.parent.glob("*/manifest.json"):
         other = AuditFolder(manifest.parent)
         try:
-            if other.path != folder.path and read_json(other.dataset)["name"] == name:
+            if other.path != folder.path and read_record(other.dataset, DatasetSummary).name == name:
                 finished.append((str(read_json(manifest)["created"]), other.path))
         except (AuditFolderError, KeyError, TypeError):
             continue  # a damaged neighbour is no reason for this audit to fail
     return AuditFolder(max(finished)[1]) if finished else None
 
 
-def changes(folder: AuditFolder, record: Record) -> dict[str, Any] | None:
+def changes(folder: AuditFolder, record: AuditRecord) -> Former | None:
     """What is different from the former audit, as audit.json holds it under ``former``; None without a former audit.
 
     ``findings`` that are high, medium or low count as such: they are ``new``, ``gone``, ``graver`` or ``milder``, each
@@ -48,48 +52,52 @@ def changes(folder: AuditFolder, record: Record) -> dict[str, Any] | None:
     if former is None:
         return None
     try:
-        then = read_json(former.record)
-        pairs = list(_pairs(then["findings"], record["findings"], _counterparts(former, folder)))
-        return {
-            "id": then["audit_id"],
-            "created": then["created"],
-            "images": {"then": then["dataset"]["n_images"], "now": record["dataset"]["n_images"]},
-            "classes": _classes(then["dataset"]["classes"], record["dataset"]["classes"]),
-            "accuracy": {"then": then["model"]["accuracy"], "now": record["model"]["accuracy"]},
-            "same_settings": all(then["config"][part] == record["config"][part] for part in ("model", "training")),
-            "findings": {kind: [_entry(*pair) for pair in pairs if _kind(*pair) == kind] for kind in _KINDS},
-        }
+        then = read_audit(former)
+        pairs = list(_pairs(then.findings, record.findings, _counterparts(former, folder)))
+        return Former(
+            id=then.audit_id,
+            created=then.created,
+            images=ThenNow[Count](then=then.dataset.n_images, now=record.dataset.n_images),
+            classes=_classes(then.dataset.classes, record.dataset.classes),
+            accuracy=ThenNow[Share](then=then.model.accuracy, now=record.model.accuracy),
+            same_settings=all(then.config[part] == record.config[part] for part in ("model", "training")),
+            findings=_changes(pairs),
+        )
     except (AuditFolderError, KeyError, TypeError, ValueError):
         return None  # damaged, or written by a version that kept other files
 
 
-def _kind(then: Record | None, now: Record | None) -> str:
+def _kind(then: Finding | None, now: Finding | None) -> Kind:
     """What became of a finding; "" if it is what it was, or never was one."""
-    before, after = (finding is not None and finding["severity"] in _COMPLAINTS for finding in (then, now))
+    before, after = (finding is not None and finding.severity in _COMPLAINTS for finding in (then, now))
     if before != after:
         return "new" if after else "gone"
-    if not (before and then and now) or then["severity"] == now["severity"]:
+    if not (before and then and now) or then.severity == now.severity:
         return ""
-    return "graver" if ORDER.index(now["severity"]) < ORDER.index(then["severity"]) else "milder"
+    return "graver" if ORDER.index(now.severity) < ORDER.index(then.severity) else "milder"
 
 
-def _entry(then: Record | None, now: Record | None) -> dict[str, Any]:
-    known = now or then or {}
-    severities = {when: finding["severity"] if finding else None for when, finding in (("then", then), ("now", now))}
-    return {**{key: known[key] for key in ("cue", "words", "class")}, **severities}
+def _changes(pairs: Sequence[Pair]) -> Changes:
+    found: dict[Kind, list[ChangedSeverity]] = {"new": [], "graver": [], "milder": [], "gone": [], "": []}
+    for then, now in pairs:
+        if known := now or then:
+            severities = {"then": then.severity if then else None, "now": now.severity if now else None}
+            entry = ChangedSeverity(cue=known.cue, words=known.words, label=known.label, **severities)
+            found[_kind(then, now)].append(entry)
+    return Changes(**{kind: tuple(entries) for kind, entries in found.items() if kind})
 
 
-def _pairs(then: Sequence[Record], now: Sequence[Record], counterparts: Mapping[str, str]) -> Iterator[Pair]:
+def _pairs(then: Sequence[Finding], now: Sequence[Finding], counterparts: Mapping[str, str]) -> Iterator[Pair]:
     """Every finding of either audit, beside its counterpart in the other.
 
     Of two classes only the one towards which a cue leans has a finding, and it may have changed: the cue is enough.
     """
-    labels = len({finding["class"] for finding in (*then, *now)})
-    left = {(finding["cue"], finding["class"] if labels > 2 else ""): finding for finding in then}
+    labels = len({finding.label for finding in (*then, *now)})
+    left = {(finding.cue, finding.label if labels > 2 else ""): finding for finding in then}
     for finding in now:
-        renumbered = finding["cue_kind"] in _RENUMBERED
-        cue = counterparts.get(finding["cue"]) if renumbered else finding["cue"]
-        yield left.pop((cue, finding["class"] if labels > 2 else ""), None), finding
+        renumbered = finding.cue_kind in _RENUMBERED
+        cue = counterparts.get(finding.cue) if renumbered else finding.cue
+        yield left.pop((cue or "", finding.label if labels > 2 else ""), None), finding
     for finding in left.values():
         yield finding, None
 
@@ -120,5 +128,5 @@ def _accepted(folder: AuditFolder) -> pd.DataFrame:
     return table.loc[table["image"] >= 0, ["image", "sha256"]].drop_duplicates("sha256")
 
 
-def _classes(then: Mapping[str, int], now: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    return {label: {"then": then.get(label, 0), "now": now.get(label, 0)} for label in {**then, **now}}
+def _classes(then: Mapping[str, int], now: Mapping[str, int]) -> dict[str, ThenNow[Count]]:
+    return {label: ThenNow[Count](then=then.get(label, 0), now=now.get(label, 0)) for label in {**then, **now}}

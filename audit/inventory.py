@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.dataset import Dataset
-from audit.retouch import How
+from audit.plan_json import How
 from audit.weighting import states
 
 EXAMPLES = 3

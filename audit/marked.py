@@ -14,7 +14,8 @@ from audit.config import Config, MarkKind
 from audit.cues import detect
 from audit.cues.looking import read_shrunk
 from audit.dataset import SEEN_AS, Dataset, load_dataset
-from audit.folder import AuditFolder, file_digest, value_digest, write_atomically, write_json, write_table
+from audit.dataset_json import DatasetSummary
+from audit.folder import AuditFolder, file_digest, value_digest, write_atomically, write_record, write_table
 from audit.folds import assign_folds
 from audit.pixels import Images
 from audit.planting import Frame, Mark, Pixels, SoftBackground, Sticker, Tag, Tint
@@ -147,13 +148,19 @@ def _write_dataset(
     table[SEEN_AS] = originals_of.where(table["version"] == _PLAIN, written)
     table["sha256"] = written
     write_table(folder.images, table.drop(columns="version"))
-    summary = {
-        "name": dataset.name,
-        "root": str(folder.path),
-        "classes": classes,
-        "attributes": list(dataset.attributes),
-    }
-    write_json(folder.dataset, {**summary, "digest": value_digest(table["sha256"].tolist())})
+    summary = DatasetSummary(
+        name=dataset.name,
+        root=str(folder.path),
+        classes=tuple(classes),
+        attributes=dataset.attributes,
+        n_images=len(table),
+        n_rejected=0,
+        digest=value_digest(table["sha256"].tolist()),
+        cross_class_duplicates=(),
+        n_duplicates=len(table) - table["group"].nunique(),
+        warnings=(),
+    )
+    write_record(folder.dataset, summary)
 
 
 def _name(image: int) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -18,17 +18,18 @@ from audit.config import Config
 from audit.cues.detect import detections_digest
 from audit.cues.table import CueTable, load_cues
 from audit.evidence.effect import may_show_more
+from audit.evidence.figures import Filling
+from audit.evidence.limits import EFFECT
 from audit.evidence.measure import Floats
 from audit.folder import AuditFolder, file_digest, read_table, value_digest, write_table
 from audit.hiding import both_views, controls_of, mean_colour
 from audit.leaning import leaning_classes
 from audit.models import Network
 from audit.progress import track
-from audit.severity import EFFECT
 from audit.shards import SUFFIX, Arrays, ShardStore, divide
 from audit.training import fold_path, load_fold
 
-FILLINGS = ("blur", "mean")
+FILLINGS: tuple[Filling, ...] = get_args(Filling)
 _VIEWS = ("masked", "control")
 _PART = 64
 

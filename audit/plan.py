@@ -5,9 +5,10 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from audit.folder import AuditFolder, write_json, write_text
+from audit.folder import AuditFolder, write_record, write_text
 from audit.inventory import EXAMPLES, Flagged, Inventory
-from audit.ways import JointCell, PlanCell, collect, drop, mask, weight
+from audit.plan_json import Plan, PlanCell, Ways
+from audit.ways import JointCell, collect, drop, mask, weight
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _SHOPPING_HEADER = ("list", "class", "cue state", "have", "need", "add", *(f"example {n + 1}" for n in range(EXAMPLES)))
@@ -42,15 +43,15 @@ def write_plan(
     for name, (header, rows) in files.items():
         _write_csv(folder.plan / name, header, rows)
     written = [*(folder.plan / name for name in files), folder.plan / "plan.json"]
-    plan = {
-        "cells": [cell.as_json() for cell in wanted],
-        "weights": "plan/weights.csv",
-        "effective_n": weighting["effective_n"],
-        "weights_suffice": weighting["possible"],
-        "ways": {"collect": collecting, "drop": dropping, "weight": weighting, "mask": mask(marks)},
-        "files": [folder.relative(path) for path in written],
-    }
-    write_json(folder.plan / "plan.json", plan)
+    plan = Plan(
+        cells=tuple(wanted),
+        weights="plan/weights.csv",
+        effective_n=weighting.effective_n,
+        weights_suffice=weighting.possible,
+        ways=Ways(collect=collecting, drop=dropping, weight=weighting, mask=mask(marks)),
+        files=tuple(folder.relative(path) for path in written),
+    )
+    write_record(folder.plan / "plan.json", plan)
     return written
 
 

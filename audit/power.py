@@ -1,17 +1,17 @@
 """Power: which marks, put on this dataset's own photographs, an audit would have noticed."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audit.config import MarkKind
+from audit.finding import Finding
 from audit.marked import MARKS, PAIRS, Marked, spread
+from audit.self_audit_json import Attempt, TriedMark
 from audit.sentences import percent
-from audit.severity import FLAGGED
 from audit.trials import Outcome, Trial
 
 # Each as it is called in "... present in 70 % of one class".
@@ -23,17 +23,6 @@ WORDS: dict[MarkKind, str] = {
     "blur": "a blurred background",
 }
 _AGREEMENT = 0.5
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """A mark in the share ``share`` of one class and ``elsewhere`` of the other; ``cue``: what it was noticed as."""
-
-    share: float
-    elsewhere: float
-    found: bool
-    cue: str | None = None
-    severity: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,11 +38,9 @@ class Power:
         found = [attempt for attempt in self.attempts if attempt.found]
         return found[-1] if found else None
 
-    def as_json(self) -> dict[str, Any]:
+    def record(self) -> TriedMark:
         """As ``self-audit.json`` holds it."""
-        weakest = asdict(self.weakest) if self.weakest else None
-        attempts = [asdict(attempt) for attempt in self.attempts]
-        return {"kind": self.kind, "words": WORDS[self.kind], "attempts": attempts, "weakest": weakest}
+        return TriedMark(kind=self.kind, words=WORDS[self.kind], attempts=self.attempts, weakest=self.weakest)
 
 
 def measure_power(
@@ -70,8 +57,14 @@ def measure_power(
         outcome = run(f"{kind}-{share * 100:.0f}", marked.trial(kind, planted))
         finding = noticed(outcome, plain, kind, planted, marked.labels)
         if finding is None:
-            return Attempt(share, elsewhere, found=False)
-        return Attempt(share, elsewhere, True, finding["words"], finding["severity"])
+            return Attempt(share=share, elsewhere=elsewhere, found=False, cue=None, severity=None)
+        return Attempt(
+            share=share,
+            elsewhere=elsewhere,
+            found=True,
+            cue=finding.words,
+            severity="high" if finding.severity == "high" else "medium",
+        )
 
     attempts, first, last = [], 0, len(PAIRS) - 1
     while first <= last:
@@ -83,21 +76,21 @@ def measure_power(
 
 def noticed(
     outcome: Outcome, plain: Outcome, kind: MarkKind, planted: NDArray[np.bool_], labels: NDArray[np.int64]
-) -> dict[str, Any] | None:
+) -> Finding | None:
     """The gravest finding, at least medium, that is about the mark; None if it was missed.
 
     It is if its cue is the mark by name and was not flagged in the ``plain`` photographs; or if the cue is present
     where the mark is: a correlation of at least 0.5, and stronger than with the class or with any cue that was flagged
     in the plain photographs. For what follows the class follows a mark of that class, too.
     """
-    flagged = {one["cue"] for one in plain.findings if one["severity"] in FLAGGED}
+    flagged = {one.cue for one in plain.findings if one.is_flagged}
     rivals = [labels == 0, *(plain.present[cue] for cue in flagged)]
     for finding in outcome.findings:
-        present, cue = outcome.present[finding["cue"]], finding["cue"]
+        present, cue = outcome.present[finding.cue], finding.cue
         is_named = cue == MARKS[kind].cue and cue not in flagged
         follows = abs(agreement(present, planted))
         is_there = follows >= _AGREEMENT and all(follows > abs(agreement(present, rival)) for rival in rivals)
-        if finding["severity"] in FLAGGED and (is_named or is_there):
+        if finding.is_flagged and (is_named or is_there):
             return finding
     return None
 

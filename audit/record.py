@@ -6,24 +6,44 @@ import sys
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from audit import __version__
+from audit.audit_json import (
+    AuditRecord,
+    Balanced,
+    Confusion,
+    DatasetFacts,
+    EmptyMaps,
+    Failure,
+    Group,
+    ModelFacts,
+    SeverityRule,
+    Tool,
+)
+from audit.clusters import load_clusters
 from audit.config import Config
+from audit.cues.cue_json import CueSummary, LooksEntry
 from audit.cues.detect import not_looked_for
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
+from audit.dataset_json import DatasetSummary, RefusedFile
 from audit.evidence.balanced import balanced_accuracy
+from audit.evidence.figures import Share
 from audit.evidence.intervals import share_interval
+from audit.explain_json import Sanity
+from audit.finding import Finding
 from audit.findings import has_learned
-from audit.folder import SCHEMA_VERSION, AuditFolder, read_json, read_table, write_json
+from audit.folder import SCHEMA_VERSION, AuditFolder, read_record, read_records, read_table, write_record
 from audit.history import changes
+from audit.model_json import ModelDescription
+from audit.plan_json import Plan
 from audit.remedy import flagged
 from audit.schemas import write_schema
+from audit.self_audit_json import SelfAudit
 from audit.severity import RULES, STRENGTH_RULES
 from audit.stages import STAGES, finished_record
 
@@ -84,42 +104,37 @@ GIVEN_MODEL = (
 def build(folder: AuditFolder, config: Config) -> list[Path]:
     """Stage: gather every table into ``audit.json`` and put ``audit.schema.json`` beside it."""
     record = describe(folder, config, load_dataset(folder))
-    write_json(folder.record, record | {"former": changes(folder, record)})
+    write_record(folder.record, record.model_copy(update={"former": changes(folder, record)}))
     return [folder.record, write_schema(folder.record)]
 
 
-def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> dict[str, Any]:
-    """The content of ``audit.json``, plain JSON types."""
-    paths = dataset.images["path"]
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "audit_id": folder.path.name,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "tool": {"name": "bias-audit", "version": __version__},
-        "versions": _versions(),
-        "dataset": _dataset(folder, dataset),
-        "model": _model(folder, config, dataset),
-        "sanity": read_json(folder.sanity),
-        "seconds": _seconds(folder),
-        "peak_memory_mb": _peak_memory(),
-        "config": config.model_dump(mode="json"),
-        "findings": read_json(folder.findings),
-        "severity_table": [{"severity": name, "rule": rule} for name, rule in RULES],
-        "strength_rules": list(STRENGTH_RULES),
-        "cues": [
-            {**cue, "examples": [str(paths.iloc[image]) for image in cue["examples"]]}
-            for cue in read_json(folder.cue_list)
-        ],
-        "looks": [_with_paths(looks, dataset) for looks in read_json(folder.looks)],
-        "clusters": [
-            {**cluster, "exemplars": [str(paths.iloc[image]) for image in cluster["exemplars"]]}
-            for cluster in read_json(folder.cluster_list)
-        ],
-        "failures": _failures(folder, dataset),
-        "plan": read_json(folder.plan / "plan.json"),
-        "self_audit": read_json(folder.self_audit),
-        "limits": [*([] if has_learned(folder, dataset) else [GUESSES]), *limits(folder, config)],
-    }
+def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> AuditRecord:
+    """The content of ``audit.json``, but for what changed since a former audit."""
+    paths = tuple(map(str, dataset.images["path"]))
+    return AuditRecord(
+        schema_version=SCHEMA_VERSION,
+        audit_id=folder.path.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        tool=Tool(name="bias-audit", version=__version__),
+        versions=_versions(),
+        dataset=_dataset(folder, dataset),
+        model=_model(folder, config, dataset),
+        sanity=read_record(folder.sanity, Sanity),
+        seconds=_seconds(folder),
+        peak_memory_mb=_peak_memory(),
+        config=config.model_dump(mode="json"),
+        findings=read_records(folder.findings, Finding),
+        severity_table=tuple(SeverityRule(severity=name, rule=rule) for name, rule in RULES),
+        strength_rules=STRENGTH_RULES,
+        cues=tuple(entry.published(paths) for entry in read_records(folder.cue_list, CueSummary)),
+        looks=tuple(entry.published(paths) for entry in read_records(folder.looks, LooksEntry[int])),
+        clusters=tuple(cluster.published(paths) for cluster in load_clusters(folder)),
+        failures=_failures(folder, dataset),
+        plan=read_record(folder.plan / "plan.json", Plan),
+        self_audit=read_record(folder.self_audit, SelfAudit),
+        limits=(*(() if has_learned(folder, dataset) else (GUESSES,)), *limits(folder, config)),
+        former=None,
+    )
 
 
 def limits(folder: AuditFolder, config: Config) -> list[str]:
@@ -128,19 +143,6 @@ def limits(folder: AuditFolder, config: Config) -> list[str]:
     sentences = [f"The cue '{cue}' was not looked for: {reason}." for cue, reason in missing.items()]
     was_read = "text" in config.cues and "text" not in missing
     return [*sentences, *_model_limits(config), *LIMITS, TEXT_READ if was_read else TEXT_UNREAD]
-
-
-def _with_paths(looks: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
-    """An entry of looks.json with photographs by their paths."""
-    paths = dataset.images["path"]
-    groups = []
-    for group in looks["groups"]:
-        cells = {
-            label: {**cell, "examples": [str(paths.iloc[image]) for image in cell["examples"]]}
-            for label, cell in group["classes"].items()
-        }
-        groups.append({**group, "classes": cells})
-    return {**looks, "groups": groups}
 
 
 def _versions() -> dict[str, str]:
@@ -153,51 +155,64 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _dataset(folder: AuditFolder, dataset: Dataset) -> dict[str, Any]:
-    summary = read_json(folder.dataset)
+def _dataset(folder: AuditFolder, dataset: Dataset) -> DatasetFacts:
+    summary = read_record(folder.dataset, DatasetSummary)
     counts = np.bincount(dataset.labels, minlength=len(dataset.classes))
     rejected = zip(dataset.rejected["path"], dataset.rejected["rejected"], strict=True)
-    kept = ("name", "root", "n_images", "n_rejected", "attributes", "n_duplicates", "cross_class_duplicates", "uniform")
-    return {
-        **{key: summary[key] for key in (*kept, "warnings", "digest")},
-        "classes": {name: int(count) for name, count in zip(dataset.classes, counts, strict=True)},
-        "rejected": [{"path": str(path), "reason": str(reason)} for path, reason in rejected],
-    }
+    return DatasetFacts(
+        name=summary.name,
+        root=summary.root,
+        n_images=summary.n_images,
+        n_rejected=summary.n_rejected,
+        attributes=summary.attributes,
+        n_duplicates=summary.n_duplicates,
+        cross_class_duplicates=summary.cross_class_duplicates,
+        uniform=summary.uniform,
+        warnings=summary.warnings,
+        digest=summary.digest,
+        classes={name: int(count) for name, count in zip(dataset.classes, counts, strict=True)},
+        rejected=tuple(RefusedFile(path=str(path), reason=str(reason)) for path, reason in rejected),
+    )
 
 
-def _model(folder: AuditFolder, config: Config, dataset: Dataset) -> dict[str, Any]:
-    model, predictions = read_json(folder.model / "model.json"), read_table(folder.predictions)
+def _model(folder: AuditFolder, config: Config, dataset: Dataset) -> ModelFacts:
+    model = read_record(folder.model / "model.json", ModelDescription)
+    predictions = read_table(folder.predictions)
     correct, empty = predictions["correct"].to_numpy(bool), predictions["empty"].to_numpy(bool)
-    settings = {"arch": config.model.arch, "fine_tune": config.model.fine_tune, "head": config.model.head}
     everything = np.ones(len(correct), bool)
-    return {
-        **{key: model[key] for key in ("weights", "weights_sha256", "device", "precision")},
-        **settings,
-        "folds": config.training.folds,
-        "accuracy": _accuracy(correct, dataset, everything),
-        "majority_share": float(np.bincount(dataset.labels).max() / len(dataset.labels)),
-        "confusion": _confusion(predictions, dataset),
-        "per_class": {name: _accuracy(correct, dataset, dataset.labels == i) for i, name in enumerate(dataset.classes)},
-        "worst_groups": _worst_groups(correct, dataset, load_cues(folder)),
-        "balanced": _balanced(folder, correct, dataset),
-        "empty_maps": {"n": int(empty.sum()), "share": float(empty.mean())},
-    }
+    return ModelFacts(
+        weights=model.weights,
+        weights_sha256=model.weights_sha256,
+        device=model.device,
+        precision=model.precision,
+        arch=config.model.arch,
+        fine_tune=config.model.fine_tune,
+        head=config.model.head,
+        folds=config.training.folds,
+        accuracy=_accuracy(correct, dataset, everything),
+        majority_share=float(np.bincount(dataset.labels).max() / len(dataset.labels)),
+        confusion=_confusion(predictions, dataset),
+        per_class={name: _accuracy(correct, dataset, dataset.labels == i) for i, name in enumerate(dataset.classes)},
+        worst_groups=_worst_groups(correct, dataset, load_cues(folder)),
+        balanced=_balanced(folder, correct, dataset),
+        empty_maps=EmptyMaps(n=int(empty.sum()), share=float(empty.mean())),
+    )
 
 
-def _accuracy(correct: NDArray[np.bool_], dataset: Dataset, rows: NDArray[np.bool_]) -> dict[str, Any]:
+def _accuracy(correct: NDArray[np.bool_], dataset: Dataset, rows: NDArray[np.bool_]) -> Share:
     low, high = share_interval(correct[rows], dataset.groups[rows])
-    return {"value": float(correct[rows].mean()), "low": low, "high": high, "n": int(rows.sum())}
+    return Share(value=float(correct[rows].mean()), low=low, high=high, n=int(rows.sum()))
 
 
-def _confusion(predictions: pd.DataFrame, dataset: Dataset) -> dict[str, Any]:
+def _confusion(predictions: pd.DataFrame, dataset: Dataset) -> Confusion:
     crossed = pd.crosstab(predictions["label"], predictions["predicted"])
     square = crossed.reindex(index=dataset.classes, columns=dataset.classes, fill_value=0)
-    return {"classes": list(dataset.classes), "counts": square.to_numpy().tolist()}
+    return Confusion(classes=dataset.classes, counts=tuple(map(tuple, square.to_numpy().tolist())))
 
 
-def _worst_groups(correct: NDArray[np.bool_], dataset: Dataset, cues: CueTable) -> list[dict[str, Any]]:
+def _worst_groups(correct: NDArray[np.bool_], dataset: Dataset, cues: CueTable) -> tuple[Group, ...]:
     """Groups (class with or without a cue) in which the model is right least often, with at least five images."""
-    groups: list[dict[str, Any]] = []
+    groups: list[Group] = []
     for cue in cues.cues:
         present, known = cues.present(cue), cues.known(cue)
         for label, name in enumerate(dataset.classes):
@@ -205,37 +220,36 @@ def _worst_groups(correct: NDArray[np.bool_], dataset: Dataset, cues: CueTable) 
                 rows = known & (present == state) & (dataset.labels == label)
                 if _SMALLEST_GROUP <= rows.sum() < (dataset.labels == label).sum():
                     accuracy = _accuracy(correct, dataset, rows)
-                    groups.append(
-                        {"cue": cue.name, "words": cue.words, "class": name, "present": state, "accuracy": accuracy}
-                    )
-    return sorted(groups, key=lambda group: group["accuracy"]["high"])[:_WORST_GROUPS]
+                    groups.append(Group(cue=cue.name, words=cue.words, label=name, present=state, accuracy=accuracy))
+    return tuple(sorted(groups, key=lambda group: group.accuracy.high)[:_WORST_GROUPS])
 
 
-def _balanced(folder: AuditFolder, correct: NDArray[np.bool_], dataset: Dataset) -> list[dict[str, Any]]:
+def _balanced(folder: AuditFolder, correct: NDArray[np.bool_], dataset: Dataset) -> tuple[Balanced, ...]:
     """How often the model would be right if the cue of a flagged finding said nothing about the class."""
     cues, found = load_cues(folder), []
     for finding in flagged(folder):
-        cue = cues.named(finding["cue"])
+        cue = cues.named(finding.cue)
         rows = cues.known(cue)
         measure = balanced_accuracy(correct[rows], dataset.labels[rows], cues.present(cue)[rows], dataset.groups[rows])
-        found.append({"finding": finding["id"], "cue": cue.name, "words": cue.words, **measure.as_json()})
-    return found
+        about = {"finding": finding.id, "cue": cue.name, "words": cue.words}
+        found.append(Balanced.model_validate({**about, **measure.as_json()}))
+    return tuple(found)
 
 
-def _failures(folder: AuditFolder, dataset: Dataset) -> list[dict[str, Any]]:
+def _failures(folder: AuditFolder, dataset: Dataset) -> tuple[Failure, ...]:
     """The wrong predictions that the model was surest of."""
     table = read_table(folder.predictions)
     wrong = table[~table["correct"]].sort_values("p_predicted", ascending=False, kind="stable").head(_FAILURES)
-    return [
-        {
-            "path": str(dataset.images["path"].iloc[int(row.image)]),
-            "label": row.label,
-            "predicted": row.predicted,
-            "p_label": float(row.p_label),
-            "p_predicted": float(row.p_predicted),
-        }
+    return tuple(
+        Failure(
+            path=str(dataset.images["path"].iloc[int(row.image)]),
+            label=row.label,
+            predicted=row.predicted,
+            p_label=float(row.p_label),
+            p_predicted=float(row.p_predicted),
+        )
         for row in wrong.itertuples()
-    ]
+    )
 
 
 def _seconds(folder: AuditFolder) -> dict[str, float]:

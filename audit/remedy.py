@@ -1,9 +1,8 @@
 """What each way of mending changes in the training: how often every image counts, as the plan's files say."""
 
 import csv
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,18 +11,18 @@ from audit.adding import added
 from audit.config import load_config
 from audit.dataset import Dataset
 from audit.errors import AuditFolderError, ConfigError
-from audit.folder import AuditFolder, read_json
+from audit.finding import Finding
+from audit.folder import AuditFolder, read_records
 from audit.plan import safe_path
-from audit.severity import FLAGGED
 
 Strategy = Literal["weight", "drop", "collect"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 BASELINE = "baseline"
 
 
-def flagged(audit: AuditFolder) -> list[Mapping[str, Any]]:
+def flagged(audit: AuditFolder) -> list[Finding]:
     """The findings that the plan is to mend."""
-    return [finding for finding in read_json(audit.findings) if finding["severity"] in FLAGGED]
+    return [finding for finding in read_records(audit.findings, Finding) if finding.is_flagged]
 
 
 def require_verifiable(audit: AuditFolder, strategy: Strategy, source: Path | None) -> None:

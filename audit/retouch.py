@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -13,8 +12,7 @@ from PIL import Image
 from audit.cues.border import find_border
 from audit.cues.cue import Cue, Mask
 from audit.cues.photo import LONGEST, Pixels
-
-How = Literal["crop", "inpaint", "blur"]
+from audit.plan_json import How
 
 # Frames inside frames that are cut off, the outermost first.
 _FRAMES = 4

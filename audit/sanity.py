@@ -6,11 +6,11 @@ changes nothing but rounding, and no map of them can be right or wrong.
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -25,8 +25,9 @@ from audit.activations import ActivationStore
 from audit.config import Config
 from audit.dataset import Dataset
 from audit.evidence.intervals import LEVEL, share_interval
+from audit.explain_json import Check, CheckName, Sanity
 from audit.faithfulness import occlusion_maps, rank_correlation
-from audit.folder import AuditFolder, read_json, read_table, write_json
+from audit.folder import AuditFolder, read_record, read_table, write_record
 from audit.gradcam import grad_cam
 from audit.incremental import Leading, changed_box
 from audit.maps import read_maps
@@ -53,25 +54,6 @@ Values = NDArray[np.float64]
 Row = TypeVar("Row")
 
 
-@dataclass(frozen=True)
-class Check:
-    """One question about the maps: ``value`` with its 95 % interval over ``n`` photographs.
-
-    ``passed`` is None where the photographs looked at are too few to tell. ``steps`` are the values on the way.
-    """
-
-    name: str
-    question: str
-    sentence: str
-    value: float
-    low: float
-    high: float
-    n: int
-    limit: float
-    passed: bool | None
-    steps: dict[str, float] = field(default_factory=dict)
-
-
 def build(folder: AuditFolder, config: Config) -> list[Path]:
     """Stage: write ``sanity.json``: ``trusted`` (no check failed), ``sentence`` and ``checks``."""
     store = ActivationStore.open(folder, config)
@@ -84,16 +66,16 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
         shown = ~store.dataset.uniform
         empty = judge_empty(predictions["empty"].to_numpy(bool)[shown], store.dataset.groups[shown])
         advance(1)
-    write_json(folder.sanity, summary([randomisation, occlusion, empty]))
+    write_record(folder.sanity, summary([randomisation, occlusion, empty]))
     return [folder.sanity]
 
 
 def maps_are_trusted(folder: AuditFolder) -> bool:
     """Whether the audit's maps failed none of their checks."""
-    return bool(read_json(folder.sanity)["trusted"])
+    return read_record(folder.sanity, Sanity).trusted
 
 
-def summary(checks: list[Check]) -> dict[str, Any]:
+def summary(checks: Sequence[Check]) -> Sanity:
     """The content of ``sanity.json``."""
     failed = [check for check in checks if check.passed is False]
     unclear = [check for check in checks if check.passed is None]
@@ -105,7 +87,7 @@ def summary(checks: list[Check]) -> dict[str, Any]:
         sentence = "The attention maps failed none of their checks, but not all of them could be decided."
     else:
         sentence = "The attention maps passed their checks."
-    return {"trusted": not failed, "sentence": sentence, "checks": [_plain(check) for check in checks]}
+    return Sanity(trusted=not failed, sentence=sentence, checks=tuple(checks))
 
 
 def judge_randomisation(likeness: pd.DataFrame) -> Check:
@@ -126,7 +108,7 @@ def judge_randomisation(likeness: pd.DataFrame) -> Check:
     )
     question = "Do the maps depend on what the network has learned?"
     sentence = told if n else _NOTHING
-    return Check("randomisation", question, sentence, value, low, high, n, MOST_LIKENESS, passed, steps)
+    return _check("randomisation", question, sentence, (value, low, high, n), MOST_LIKENESS, passed, steps)
 
 
 def judge_occlusion(faith: Values) -> Check:
@@ -150,18 +132,19 @@ def judge_occlusion(faith: Values) -> Check:
     question = "Do they show what matters in this photograph, not just in any?"
     steps = {"own map": float(own), "other maps": float(others)} if n else {}
     sentence = told if n else _NOTHING
-    return Check("occlusion", question, sentence, value, low, high, n, LEAST_FAITH, passed, steps)
+    return _check("occlusion", question, sentence, (value, low, high, n), LEAST_FAITH, passed, steps)
 
 
 def judge_empty(empty: NDArray[np.bool_], groups: NDArray[np.int64]) -> Check:
     """Share of photographs in whose map no place speaks for the label. ``empty`` and ``groups`` have shape (n,)."""
     question = "Is there a map at all?"
     if not len(empty):
-        return Check("empty", question, _NOTHING, math.nan, math.nan, math.nan, 0, MOST_EMPTY, None)
+        return _check("empty", question, _NOTHING, (math.nan, math.nan, math.nan, 0), MOST_EMPTY, None, {})
     value, (low, high) = float(empty.mean()), share_interval(empty, groups)
     passed = True if value <= MOST_EMPTY else False if low > MOST_EMPTY else None
     sentence = f"{value:.0%} of the maps are empty; at most {MOST_EMPTY:.0%} is allowed."
-    return Check("empty", question, sentence, value, low, high, len(empty), MOST_EMPTY, passed)
+    figures = (value, low, high, len(empty))
+    return _check("empty", question, sentence, figures, MOST_EMPTY, passed, {})
 
 
 def mean_interval(values: Values) -> tuple[float, float, float, int]:
@@ -344,9 +327,33 @@ def _others(dataset: Dataset, image: int, seed: int) -> Images:
     return np.random.default_rng((seed, image)).permutation(np.flatnonzero(same))[:_OTHERS]
 
 
-def _plain(check: Check) -> dict[str, Any]:
-    entry = asdict(check)
-    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in entry.items()}
+def _check(
+    name: CheckName,
+    question: str,
+    sentence: str,
+    figures: tuple[float, float, float, int],
+    limit: float,
+    passed: bool | None,
+    steps: Mapping[str, float],
+) -> Check:
+    """``figures``: value, low, high (NaN where too few photographs tell) and their number."""
+    value, low, high, n = figures
+    return Check(
+        name=name,
+        question=question,
+        sentence=sentence,
+        value=_finite(value),
+        low=_finite(low),
+        high=_finite(high),
+        n=n,
+        limit=limit,
+        passed=passed,
+        steps=dict(steps),
+    )
+
+
+def _finite(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _two(value: float) -> str:

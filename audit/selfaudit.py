@@ -1,11 +1,10 @@
 """The audit of the audit: how often it cries wolf on this dataset, and what it would have missed."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,26 +12,29 @@ from audit.activations import ActivationStore
 from audit.checkpoints import load_header
 from audit.config import Config
 from audit.cues.detect import not_looked_for
+from audit.evidence.figures import CountedShare
 from audit.evidence.intervals import permuted_order, wilson
-from audit.folder import AuditFolder, value_digest, write_json
+from audit.finding import Finding
+from audit.folder import AuditFolder, value_digest, write_record
 from audit.marked import mark_photographs
 from audit.pixels import Images
 from audit.power import measure_power, power_sentence
 from audit.progress import track
 from audit.sanity import maps_are_trusted
+from audit.self_audit_json import FalseAlarms, PowerFigures, SelfAudit
 from audit.severity import FLAGGED
 from audit.shards import Shard, ShardStore
 from audit.stages import STAGES, stage_key
 from audit.stock import Stock
 from audit.trials import Outcome, Trial, run_trial
 
-NOT_RUN: Mapping[str, Any] = {
-    "status": "not_run",
-    "sentence": "This audit did not measure its own rate of false alarms, nor the weakest shortcut it would notice.",
-    "null": None,
-    "power": None,
-    "left_out": [],
-}
+NOT_RUN = SelfAudit(
+    status="not_run",
+    sentence="This audit did not measure its own rate of false alarms, nor the weakest shortcut it would notice.",
+    null=None,
+    power=None,
+    left_out=(),
+)
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
@@ -43,22 +45,20 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     settings = config.self_audit
     has_power = settings.power_images > 0 and len(settings.kinds) > 0
     if not settings.permutations and not has_power:
-        write_json(folder.self_audit, dict(NOT_RUN))
+        write_record(folder.self_audit, NOT_RUN)
         return [folder.self_audit]
     auditor = SelfAuditor.of(folder, config)
     with track("trials", settings.permutations + has_power * (1 + len(settings.kinds)), "trials") as advance:
         null = auditor.null(advance) if settings.permutations else None
         power = auditor.power(advance) if has_power else None
-    said = [null["sentence"] if null else "", power["sentence"] if power else ""]
-    left = left_out(config, len(auditor.store.dataset.classes))
-    record = {
-        "status": "done",
-        "sentence": " ".join(filter(None, said)),
-        "null": null,
-        "power": power,
-        "left_out": left,
-    }
-    write_json(folder.self_audit, record)
+    record = SelfAudit(
+        status="done",
+        sentence=" ".join(part.sentence for part in (null, power) if part),
+        null=null,
+        power=power,
+        left_out=tuple(left_out(config, len(auditor.store.dataset.classes))),
+    )
+    write_record(folder.self_audit, record)
     shutil.rmtree(auditor.scratch, ignore_errors=True)
     return [folder.self_audit]
 
@@ -82,7 +82,7 @@ class SelfAuditor:
         """Where trials lie while they are made."""
         return self.store.folder / "self-audit"
 
-    def null(self, advance: Callable[[int], None]) -> dict[str, Any]:
+    def null(self, advance: Callable[[int], None]) -> FalseAlarms:
         """Deal the labels out at random, audit, and count the findings: all of them are false alarms."""
         dataset, config = self.store.dataset, self.store.config
         images = self._null_images()
@@ -92,11 +92,11 @@ class SelfAuditor:
         for number in range(config.self_audit.permutations):
             order = permuted_order(groups, np.random.default_rng((config.seed, number)), strata=folds)
             outcome = self._run(stock, f"null-{number}", Trial(images, labels[order]))
-            severities.append([finding["severity"] for finding in outcome.findings])
+            severities.append([finding.severity for finding in outcome.findings])
             advance(1)
         return false_alarms(severities, len(images))
 
-    def power(self, advance: Callable[[int], None]) -> dict[str, Any]:
+    def power(self, advance: Callable[[int], None]) -> PowerFigures:
         """Put marks on photographs and see which are noticed."""
         config, missing = self.store.config, not_looked_for(self.store.folder)
         cues = [cue for cue in config.cues if cue not in missing]
@@ -109,9 +109,13 @@ class SelfAuditor:
             powers.append(measure_power(marked, kind, plain, run, config.seed))
             advance(1)
         n, images = len(marked.labels), len(self.store.dataset.images)
-        sentence = power_sentence(powers, n, images)
-        tried = {"n": n, "images": images, "classes": list(marked.classes)}
-        return {"sentence": sentence, **tried, "marks": [power.as_json() for power in powers]}
+        return PowerFigures(
+            sentence=power_sentence(powers, n, images),
+            n=n,
+            images=images,
+            classes=marked.classes,
+            marks=tuple(power.record() for power in powers),
+        )
 
     def _null_images(self) -> Images:
         count, most = len(self.store.dataset.images), self.store.config.self_audit.null_images
@@ -121,16 +125,21 @@ class SelfAuditor:
         """The outcome that an interrupted run kept, or a new one, which is kept in turn."""
         kept, shard = ShardStore(self.scratch, self.key), Shard(name, trial.images, value_digest(trial.labels.tolist()))
         if kept.holds(shard):
-            return Outcome(load_header(kept.path(shard))["findings"], kept.read(shard))
+            findings = load_header(kept.path(shard))["findings"]
+            return Outcome(tuple(map(Finding.model_validate_json, findings)), kept.read(shard))
         place = self.scratch / name
         shutil.rmtree(place, ignore_errors=True)
         outcome = run_trial(stock, trial, self.trusted, place)
         shutil.rmtree(place)
-        kept.write(shard, outcome.present, findings=outcome.findings)
+        kept.write(
+            shard,
+            outcome.present,
+            findings=[finding.model_dump_json(exclude_unset=True) for finding in outcome.findings],
+        )
         return outcome
 
 
-def false_alarms(severities: Sequence[Sequence[str]], images: int) -> dict[str, Any]:
+def false_alarms(severities: Sequence[Sequence[str]], images: int) -> FalseAlarms:
     """Sum up the verdicts of null audits, one sequence each; ``expected`` ones do not count, they are never flagged.
 
     Intervals are Wilson's, once over all verdicts and once over audits. The verdicts of one null audit share its labels
@@ -139,30 +148,30 @@ def false_alarms(severities: Sequence[Sequence[str]], images: int) -> dict[str, 
     audits = [[severity for severity in one if severity != "expected"] for one in severities]
     verdicts = [severity for one in audits for severity in one]
 
-    def share(hits: Sequence[bool]) -> dict[str, Any]:
+    def share(hits: Sequence[bool]) -> CountedShare:
         low, high = wilson(sum(hits), len(hits))
-        return {"value": sum(hits) / max(1, len(hits)), "low": low, "high": high, "n": len(hits), "count": sum(hits)}
+        return CountedShare(value=sum(hits) / max(1, len(hits)), low=low, high=high, n=len(hits), count=sum(hits))
 
-    figures = {
-        "audits": len(audits),
-        "images": images,
-        "counts": {severity: verdicts.count(severity) for severity in sorted(set(verdicts))},
-        "high": share([severity == "high" for severity in verdicts]),
-        "flagged": share([severity in FLAGGED for severity in verdicts]),
-        "audits_with_high": share(["high" in one for one in audits]),
-        "audits_flagged": share([any(severity in FLAGGED for severity in one) for one in audits]),
-    }
-    return {"sentence": null_sentence(figures), **figures}
+    high, flagged = ([severity in some for severity in verdicts] for some in (("high",), FLAGGED))
+    return FalseAlarms(
+        sentence=null_sentence(len(audits), images, share(high), share(flagged)),
+        audits=len(audits),
+        images=images,
+        counts={severity: verdicts.count(severity) for severity in sorted(set(verdicts))},
+        high=share(high),
+        flagged=share(flagged),
+        audits_with_high=share(["high" in one for one in audits]),
+        audits_flagged=share([any(severity in FLAGGED for severity in one) for one in audits]),
+    )
 
 
-def null_sentence(null: Mapping[str, Any]) -> str:
+def null_sentence(audits: int, images: int, high: CountedShare, flagged: CountedShare) -> str:
     """The false alarms in words."""
-    high, flagged = null["high"], null["flagged"]
-    times = "once" if null["audits"] == 1 else f"{null['audits']} times"
-    both = f"{flagged['low'] * 100:.0f} to {flagged['high'] * 100:.0f} %"
+    times = "once" if audits == 1 else f"{audits} times"
+    both = f"{flagged.low * 100:.0f} to {flagged.high * 100:.0f} %"
     return (
-        f"With the labels of {null['images']} photographs dealt out at random {times}, so that there was nothing to "
-        f"find, {high['count']} of {high['n']} verdicts came out high and {flagged['count'] - high['count']} medium "
+        f"With the labels of {images} photographs dealt out at random {times}, so that there was nothing to "
+        f"find, {high.count} of {high.n} verdicts came out high and {flagged.count - high.count} medium "
         f"(95 % interval of both: {both})."
     )
 

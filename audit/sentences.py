@@ -1,12 +1,15 @@
 """Findings in plain words, for readers who know neither statistics nor programming."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from audit.severity import Severity, Strength
+from audit.evidence.figures import Figures
+from audit.evidence.limits import Strength
+from audit.severity import Severity
 
 LOWERED = "Rated one step lower than the figures say, since the attention maps failed their own test."
-Figures = Mapping[str, Mapping[str, Any]]
+SHORT: Mapping[Strength, str] = {"strong": "Yes", "weak": "A little", "none": "No", "unknown": "Not certain"}
+CANNOT = "Cannot be told"
 
 
 def percent(share: float) -> str:
@@ -41,53 +44,67 @@ def _lowered_headline(words: str, label: str, severity: Severity) -> str:
     return headline(words, label, severity)
 
 
-def data_sentence(words: str, label: str, figures: Figures, strength: Strength) -> str:
+@dataclass(frozen=True)
+class Answer:
+    """An answer in a word or two, and the figures that it rests on, the end of the sentence."""
+
+    short: str
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """Both, as findings.json has them."""
+        return f"{self.short}: {self.reason}"
+
+
+def data_answer(words: str, label: str, figures: Figures, strength: Strength) -> Answer:
     """Answers "is it in the data?" with the figure that weighs most."""
-    shown, leak = figures["prevalence"], figures["leakage"]
-    if shown["value"] is not None and abs(shown["difference"]) >= 0.1:
-        return (
-            f"{_verdict(strength)}: {words} is in {percent(shown['value'])} of the “{label}” photographs "
-            f"and in {percent(shown['elsewhere'])} of the others."
+    shown, leak = figures.prevalence, figures.leakage
+    if shown.value is not None and shown.elsewhere is not None and abs(shown.difference or 0) >= 0.1:
+        return Answer(
+            SHORT[strength],
+            f"{words} is in {percent(shown.value)} of the “{label}” photographs and in {percent(shown.elsewhere)} of "
+            "the others.",
         )
-    if leak["value"] is not None:
-        control = leak.get("control")
-        beside = "" if control is None else f"; shown a place of the same size elsewhere, in {percent(control)}"
+    if leak.value is not None:
+        beside = (
+            "" if leak.control is None else f"; shown a place of the same size elsewhere, in {percent(leak.control)}"
+        )
         few = f"; only {percent(share)} of the photographs show it" if (share := _share_of(figures)) < 0.5 else ""
-        return (
-            f"{_verdict(strength)}: shown {words} alone, a simple test picks the “{label}” photograph out of two in "
-            f"{percent(leak['value'])} of cases (guessing: 50 %){beside}{few}."
+        return Answer(
+            SHORT[strength],
+            f"shown {words} alone, a simple test picks the “{label}” photograph out of two in {percent(leak.value)} of "
+            f"cases (guessing: 50 %){beside}{few}.",
         )
-    if shown["value"] is not None:
-        return (
-            f"{_verdict(strength)}: {words} is about as common in “{label}” as elsewhere ({percent(shown['value'])})."
+    if shown.value is not None:
+        return Answer(
+            SHORT[strength], f"{words} is about as common in “{label}” as elsewhere ({percent(shown.value)})."
         )
-    return f"Cannot be told: {_lower(shown['reason'])}"
+    return Answer(CANNOT, _lower(shown.reason))
 
 
-def model_sentence(words: str, label: str, figures: Figures, strength: Strength) -> str:
+def model_answer(words: str, label: str, figures: Figures, strength: Strength) -> Answer:
     """Answers "does this model use it?" with the figure that weighs most."""
-    effect, gap, looks = figures["effect"], figures["gap"], figures["attention"]
+    effect, gap, looks = figures.effect, figures.gap, figures.attention
     parts = []
-    if effect["value"] is not None:
+    if effect.value is not None:
         parts.append(
-            f"hiding {words} changes the confidence in “{label}” by {_points(-effect['value'])} "
+            f"hiding {words} changes the confidence in “{label}” by {_points(-effect.value)} "
             "compared with hiding as much elsewhere"
         )
-    if gap["value"] is not None:
+    if gap.together is not None and gap.apart is not None:
         parts.append(
-            f"it is right for {percent(gap['together'])} of photographs where the two go together "
-            f"and for {percent(gap['apart'])} where they do not"
+            f"it is right for {percent(gap.together)} of photographs where the two go together "
+            f"and for {percent(gap.apart)} where they do not"
         )
-    if not parts and looks["value"] is not None:
-        parts.append(f"it gives {words} {looks['value']:.1f} times the attention that its size explains")
+    if not parts and looks.value is not None:
+        parts.append(f"it gives {words} {looks.value:.1f} times the attention that its size explains")
     if not parts:
-        return f"Cannot be told: {_lower(gap['reason'] or effect['reason'])}"
-    return f"{_verdict(strength)}: {'; '.join(parts)}."
+        return Answer(CANNOT, _lower(gap.reason or effect.reason))
+    return Answer(SHORT[strength], f"{'; '.join(parts)}.")
 
 
-def recommendations(
-    words: str, label: str, figures: Figures, severity: Severity, adds: list[str], mark: str = ""
-) -> list[str]:
+def recommendations(words: str, label: str, severity: Severity, adds: Sequence[str], mark: str = "") -> list[str]:
     """What to do about a finding; ``mark`` is the name of a cue that can be masked, or empty."""
     if severity not in ("high", "medium", "low"):
         return []
@@ -108,12 +125,8 @@ def recommendations(
 
 def _share_of(figures: Figures) -> float:
     """The share of photographs that a leak is about."""
-    shown = figures["prevalence"]
-    return 1.0 if shown["value"] is None else float(figures["leakage"]["n"] / (shown["n"] + shown["elsewhere_n"]))
-
-
-def _verdict(strength: Strength) -> str:
-    return {"strong": "Yes", "weak": "A little", "none": "No", "unknown": "Not certain"}[strength]
+    shown = figures.prevalence
+    return 1.0 if shown.value is None else figures.leakage.n / (shown.n + (shown.elsewhere_n or 0))
 
 
 def _points(change: float) -> str:

@@ -62,7 +62,7 @@ STAGES = (
         "audit.cues.table:build",
         ("detect", "explain", "clusters"),
         ("attention", "evidence", "seed"),
-        version=6,
+        version=7,
     ),
     Stage(
         "masking",

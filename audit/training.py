@@ -17,9 +17,10 @@ from audit.dataset import Dataset
 from audit.errors import DatasetError
 from audit.features import read_pooled
 from audit.fitting import Checkpoint, Epoch, Fitting, Inputs, PooledInputs, Split
-from audit.folder import AuditFolder, read_json, value_digest, write_json, write_table
+from audit.folder import AuditFolder, read_json, value_digest, write_record, write_table
 from audit.folds import ADDED
 from audit.given import GivenHead
+from audit.model_json import ModelDescription
 from audit.models import GapHead, Network
 from audit.pixels import Images
 from audit.progress import track
@@ -55,7 +56,7 @@ def train(store: ActivationStore) -> list[Path]:
             advance(config.training.epochs - len(history))
             rows += [{"fold": fold, "epoch": epoch, **asdict(row)} for epoch, row in enumerate(history)]
     write_table(folder.training, _table(rows))
-    write_json(folder.model / "model.json", _description(store))
+    write_record(folder.model / "model.json", _description(store))
     return [folder.training, folder.model / "model.json", *(fold_path(folder, f) for f in range(config.training.folds))]
 
 
@@ -186,13 +187,13 @@ def _table(rows: list[dict[str, object]]) -> pd.DataFrame:
     return table.assign(best=table.index.isin(best))
 
 
-def _description(store: ActivationStore) -> dict[str, object]:
+def _description(store: ActivationStore) -> ModelDescription:
     origin = store.backbone.origin
-    return {
-        "classes": list(store.dataset.classes),
-        "arch": store.config.model.arch,
-        "weights": origin.sentence,
-        "weights_sha256": origin.sha256,
-        "device": str(store.runtime.device),
-        "precision": store.runtime.precision,
-    }
+    return ModelDescription(
+        classes=store.dataset.classes,
+        arch=store.config.model.arch,
+        weights=origin.sentence,
+        weights_sha256=origin.sha256,
+        device=str(store.runtime.device),
+        precision=store.runtime.precision,
+    )

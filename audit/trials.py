@@ -7,7 +7,6 @@ pass through the network; all later stages are the audit's own, so that what is 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,12 +19,25 @@ from audit import checkpoints, clusters, findings, regions
 from audit.activations import ActivationStore
 from audit.config import Config, parse_config
 from audit.cues.detect import SHARD, load_detections, shard_path
+from audit.cues.detectors_json import DetectorList
 from audit.cues.table import load_cues, looks_of, tabulate
 from audit.dataset import load_dataset
+from audit.dataset_json import DatasetSummary
 from audit.evidence.table import Measurer, measure_all
 from audit.explain import explain, pool_cues
+from audit.explain_json import Sanity
 from audit.features import POOLED
-from audit.folder import AuditFolder, read_json, read_table, value_digest, write_json, write_table
+from audit.finding import Finding
+from audit.folder import (
+    AuditFolder,
+    read_record,
+    read_records,
+    read_table,
+    value_digest,
+    write_json,
+    write_record,
+    write_table,
+)
 from audit.masking import no_answers
 from audit.models import Backbone, GapHead, Origin
 from audit.pixels import Images
@@ -47,7 +59,7 @@ class Trial:
 class Outcome:
     """What a trial's audit concluded: findings as in ``findings.json``; ``present`` (n,) of each cue by its name."""
 
-    findings: list[dict[str, Any]]
+    findings: tuple[Finding, ...]
     present: Mapping[str, NDArray[np.bool_]]
 
 
@@ -84,12 +96,12 @@ def run_trial(stock: Stock, trial: Trial, trusted: bool, path: Path) -> Outcome:
     _fill_dataset(stock, trial, folder)
     _fill_detections(stock, trial, folder)
     layer = _fill_features(stock, trial, folder)
-    write_json(folder.sanity, {"trusted": trusted})
+    write_record(folder.sanity, Sanity(trusted=trusted, sentence="", checks=()))
     # What a trial computes is so little that a second thread would only wait for the first.
     with reporting_to(Silence()), threadpool_limits(1):
         _audit(stock, trial, _store(stock, folder, config, layer))
     cues = load_cues(folder)
-    return Outcome(read_json(folder.findings), {cue.name: cues.present(cue) for cue in cues.cues})
+    return Outcome(read_records(folder.findings, Finding), {cue.name: cues.present(cue) for cue in cues.cues})
 
 
 def _audit(stock: Stock, trial: Trial, store: ActivationStore) -> None:
@@ -122,12 +134,13 @@ def _fill_dataset(stock: Stock, trial: Trial, folder: AuditFolder) -> None:
     classes = np.array(stock.store.dataset.classes, object)
     table = stock.store.dataset.images.iloc[trial.images].reset_index(drop=True)
     write_table(folder.images, table.assign(image=np.arange(len(table), dtype=np.int32), label=classes[trial.labels]))
-    write_json(folder.dataset, read_json(stock.store.folder.dataset))
+    write_record(folder.dataset, read_record(stock.store.folder.dataset, DatasetSummary))
 
 
 def _fill_detections(stock: Stock, trial: Trial, folder: AuditFolder) -> None:
     folder.detections.mkdir(parents=True)
-    write_json(folder.detections / "detectors.json", read_json(stock.store.folder.detections / "detectors.json"))
+    listed = read_record(stock.store.folder.detections / "detectors.json", DetectorList)
+    write_record(folder.detections / "detectors.json", listed)
     rows = {name: values[stock.rows(trial.images)] for name, values in stock.detected.items()}
     rows["image"] = np.arange(len(trial.images), dtype=np.int32)
     for part in _parts(len(trial.images), SHARD):

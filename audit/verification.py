@@ -1,22 +1,23 @@
 """Did it help? What a strategy changed for the photographs that each model was not trained on."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from audit import checkpoints
-from audit.adding import Refused, add_images
-from audit.comparison import Comparison
+from audit.adding import add_images
+from audit.comparison import Comparison, figures_of
 from audit.config import Config
 from audit.dataset import load_dataset
+from audit.dataset_json import RefusedFile
 from audit.evidence.paired import Change
-from audit.folder import SCHEMA_VERSION, AuditFolder, file_digest, read_json, write_json
+from audit.folder import SCHEMA_VERSION, AuditFolder, file_digest, read_record, write_record
 from audit.remedy import BASELINE, Strategy, require_verifiable, weights_under
 from audit.retraining import Retraining
 from audit.schemas import write_schema
 from audit.sentences import percent
+from audit.verification_json import Outcome, Overall, Setup, Verification
 
 
 def folder_of(audit: AuditFolder, condition: str) -> Path:
@@ -32,12 +33,12 @@ def prepare(audit: AuditFolder, config: Config, strategy: Strategy, source: Path
     """
     require_verifiable(audit, strategy, source)
     weights_under(strategy, audit, load_dataset(audit))
-    work, refused = audit, list[Refused]()
+    work, refused = audit, list[RefusedFile]()
     if source is not None:
         work = AuditFolder(folder_of(audit, strategy) / "work")
         refused = add_images(audit, config, source, work)
-    setup = {"source": None if source is None else str(source), "refused": [asdict(one) for one in refused]}
-    write_json(folder_of(audit, strategy) / "setup.json", setup)
+    setup = Setup(source=None if source is None else str(source), refused=tuple(refused))
+    write_record(folder_of(audit, strategy) / "setup.json", setup)
     return work
 
 
@@ -53,29 +54,31 @@ def conclude(audit: AuditFolder, work: AuditFolder, config: Config, strategy: St
     checkpoints.save_tensors(place / "maps.safetensors", {"before": before, "after": after}, {"paths": paths})
     overall = comparison.overall()
     verdict, sentence = judge(overall["balanced"])
-    found = {
-        "schema_version": SCHEMA_VERSION,
-        "findings_sha256": file_digest(audit.findings),
-        "strategy": strategy,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seeds": seeds,
-        "folds": config.training.folds,
-        "images": comparison.sizes(strategy),
-        **read_json(place / "setup.json"),
-        "verdict": verdict,
-        "sentence": sentence,
-        "overall": {name: change.as_json() for name, change in overall.items()},
-        "balanced_fully": comparison.even.converged,
-        "findings": list(comparison.findings()),
-        "pictures": paths,
-    }
+    setup = read_record(place / "setup.json", Setup)
+    found = Verification(
+        schema_version=SCHEMA_VERSION,
+        findings_sha256=file_digest(audit.findings),
+        strategy=strategy,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        seeds=seeds,
+        folds=config.training.folds,
+        images=comparison.sizes(strategy),
+        source=setup.source,
+        refused=setup.refused,
+        verdict=verdict,
+        sentence=sentence,
+        overall=Overall(accuracy=figures_of(overall["accuracy"]), balanced=figures_of(overall["balanced"])),
+        balanced_fully=comparison.even.converged,
+        findings=tuple(comparison.findings()),
+        pictures=tuple(paths),
+    )
     result = place / "verification.json"
     write_schema(result)
-    write_json(result, found)
+    write_record(result, found)
     return result
 
 
-def judge(balanced: Change) -> tuple[str, str]:
+def judge(balanced: Change) -> tuple[Outcome, str]:
     """Whether it helped (helped, harmed or unclear), and the sentence that says so.
 
     The figure that decides is the accuracy on photographs where no flagged cue would say anything about the class.

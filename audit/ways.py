@@ -1,8 +1,7 @@
 """Four ways to make flagged cues say nothing about the class: what each costs, and what it leaves."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,41 +9,23 @@ from numpy.typing import NDArray
 from audit.balance import JointTable, fewest_to_add, fewest_to_drop
 from audit.inventory import Flagged, Inventory
 from audit.pixels import Images
-from audit.retouch import How
+from audit.plan_json import (
+    Collecting,
+    Dropping,
+    How,
+    MaskedCue,
+    Masking,
+    Order,
+    PlanCell,
+    Weighting,
+    state_words,
+)
 from audit.sentences import percent
 from audit.weighting import CLIP, effective_n, rake, shopping_list
 
 # More cues at once than this make a shopping list that nobody can read.
 JOINT = 4
 _MASKED: dict[How, str] = {"crop": "cut off", "inpaint": "painted over", "blur": "blurred"}
-
-
-@dataclass(frozen=True)
-class PlanCell:
-    """Photographs of one class with or without one cue: how many there are, should be, and are to be collected."""
-
-    finding: str
-    cue: str
-    words: str
-    label: str
-    present: bool
-    have: int
-    need: int
-    add: int
-    examples: tuple[str, ...] = ()
-
-    @property
-    def state(self) -> str:
-        """The cue's state in words."""
-        return state_words([(self.words, self.present)])
-
-    def as_json(self) -> dict[str, object]:
-        """The cell as audit.json holds it."""
-        return {("class" if key == "label" else key): value for key, value in asdict(self).items()}
-
-    def sentence(self) -> str:
-        """What to collect, to be copied into an order."""
-        return f"Collect {self.add} more “{self.label}” photographs {self.state} (there are {self.have})."
 
 
 @dataclass(frozen=True)
@@ -67,17 +48,17 @@ class JointCell:
         """The cues' states in words."""
         return state_words(self.states)
 
-    def as_json(self) -> dict[str, object]:
+    def order(self) -> Order:
         """The cell as audit.json holds it."""
-        return {
-            "class": self.label,
-            "state": self.state,
-            "have": self.have,
-            "need": self.need,
-            "add": self.add,
-            "examples": list(self.examples),
-            "sentence": self.sentence(),
-        }
+        return Order(
+            label=self.label,
+            state=self.state,
+            have=self.have,
+            need=self.need,
+            add=self.add,
+            examples=self.examples,
+            sentence=self.sentence(),
+        )
 
     def sentence(self) -> str:
         """What to collect, to be copied into an order."""
@@ -86,30 +67,20 @@ class JointCell:
         return f"Collect {self.add} {noun} of “{self.label}” {self.state}, {like}."
 
 
-def state_words(states: Sequence[tuple[str, bool]]) -> str:
-    """The state of several cues in words.
-
-    >>> state_words([("the face", True), ("text", False), ("glasses", False)])
-    'with the face, without text and without glasses'
-    """
-    shown = [f"{'with' if present else 'without'} {words}" for words, present in sorted(states, key=lambda s: not s[1])]
-    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
-
-
 def cells(inventory: Inventory, flagged: Flagged) -> list[PlanCell]:
     """The fewest photographs to collect so that the cue is equally common in every class, two cells per class."""
     dataset, known = inventory.dataset, flagged.known
     return [
         PlanCell(
-            flagged.finding,
-            flagged.cue,
-            flagged.words,
-            dataset.classes[cell.label],
-            cell.present,
-            cell.have,
-            cell.need,
-            cell.add,
-            inventory.examples(cell.label, known & (flagged.present == cell.present)),
+            finding=flagged.finding,
+            cue=flagged.cue,
+            words=flagged.words,
+            label=dataset.classes[cell.label],
+            present=cell.present,
+            have=cell.have,
+            need=cell.need,
+            add=cell.add,
+            examples=inventory.examples(cell.label, known & (flagged.present == cell.present)),
         )
         for cell in shopping_list(dataset.labels[known], flagged.state[known], len(dataset.classes))
     ]
@@ -124,7 +95,7 @@ def together(flagged: Sequence[Flagged]) -> list[Flagged]:
     return kept[:JOINT]
 
 
-def collect(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[dict[str, Any], list[JointCell]]:
+def collect(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[Collecting, list[JointCell]]:
     """The fewest photographs to collect so that the gravest cues, all at once, are equally common in every class.
 
     Photographs in which one of the cues is unknown are left out of the count (``unknown``).
@@ -132,27 +103,27 @@ def collect(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[dict[str,
     chosen = together(flagged)
     wanted = _joint_cells(inventory, chosen) if chosen else []
     known = np.logical_and.reduce([one.known for one in chosen]) if chosen else np.ones(len(inventory.trust), bool)
-    new, old = sum(cell.add for cell in wanted), len(known)
-    way = {
-        "possible": bool(known.any()),
-        "images": new,
-        "findings": _covered(flagged, chosen),
-        "not_covered": [one.finding for one in flagged if one.finding not in _covered(flagged, chosen)],
-        "unknown": int((~known).sum()),
-        "cells": [cell.as_json() for cell in wanted],
-        "cost": f"{new:,} new photographs of {sum(cell.add > 0 for cell in wanted)} kinds",
-        "left": f"all {old:,} photographs, {old + new:,} with the new ones",
-        "sentence": "Always possible, and the model learns from more photographs rather than from fewer.",
-    }
-    if not known.any():
-        way |= {
-            "cost": "",
-            "sentence": "Cannot be worked out: in every photograph at least one of the cues is unknown.",
-        }
+    new, old, possible = sum(cell.add for cell in wanted), len(known), bool(known.any())
+    cost = f"{new:,} new photographs of {sum(cell.add > 0 for cell in wanted)} kinds"
+    sentence = "Always possible, and the model learns from more photographs rather than from fewer."
+    if not possible:
+        cost, sentence = "", "Cannot be worked out: in every photograph at least one of the cues is unknown."
+    covered = _covered(flagged, chosen)
+    way = Collecting(
+        possible=possible,
+        images=new,
+        findings=covered,
+        not_covered=tuple(one.finding for one in flagged if one.finding not in covered),
+        unknown=int((~known).sum()),
+        cells=tuple(cell.order() for cell in wanted),
+        cost=cost,
+        left=f"all {old:,} photographs, {old + new:,} with the new ones",
+        sentence=sentence,
+    )
     return way, wanted
 
 
-def drop(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[dict[str, Any], list[tuple[int, str]]]:
+def drop(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[Dropping, list[tuple[int, str]]]:
     """The fewest photographs to leave out to the same end, and which ones: images with the reason for each.
 
     Of the photographs of one class in one state, copies of others go first, then those that the model is surest of:
@@ -164,83 +135,78 @@ def drop(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[dict[str, An
     keep = fewest_to_drop(table, inventory.least) if chosen else table.counts
     left_out = [] if keep is None else sorted(_left_out(inventory, chosen, table, keep))
     n, left = len(left_out), len(inventory.trust) - len(left_out)
-    way = {
-        "possible": keep is not None,
-        "images": n,
-        "left_images": left,
-        "findings": _covered(flagged, chosen),
-        "classes": {} if keep is None else dict(zip(inventory.dataset.classes, keep.sum(1).tolist(), strict=True)),
-        "file": "plan/drop.csv",
-        "cost": f"{n:,} of {len(inventory.trust):,} photographs are not used",
-        "left": f"{left:,} photographs, the same part of every class",
-        "sentence": "Needs no new photographs. Copies go first, then photographs that the model is surest of.",
-    }
+    cost = f"{n:,} of {len(inventory.trust):,} photographs are not used"
+    stay = f"{left:,} photographs, the same part of every class"
+    sentence = "Needs no new photographs. Copies go first, then photographs that the model is surest of."
     if keep is None:
         why = _missing(inventory, chosen) or "the findings pull in different directions"
-        way |= {
-            "cost": "",
-            "left": f"fewer than {inventory.least} photographs of a class",
-            "sentence": f"Not possible here: {why}, so that too few photographs would be left.",
-        }
+        cost, stay = "", f"fewer than {inventory.least} photographs of a class"
+        sentence = f"Not possible here: {why}, so that too few photographs would be left."
+    way = Dropping(
+        possible=keep is not None,
+        images=n,
+        left_images=left,
+        findings=_covered(flagged, chosen),
+        classes={} if keep is None else dict(zip(inventory.dataset.classes, keep.sum(1).tolist(), strict=True)),
+        file="plan/drop.csv",
+        cost=cost,
+        left=stay,
+        sentence=sentence,
+    )
     return way, left_out
 
 
-def weight(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[dict[str, Any], NDArray[np.float64]]:
+def weight(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[Weighting, NDArray[np.float64]]:
     """Weights (n,) under which every flagged cue is independent of the class: Kamiran and Calders', or raked ones."""
     raking = rake(inventory.dataset.labels, _states(inventory, flagged))
     worth, n = effective_n(raking.weights), len(inventory.trust)
-    way = {
-        "possible": raking.converged,
-        "findings": [one.finding for one in flagged],
-        "effective_n": round(worth, 1),
-        "largest": round(float(raking.weights.max()), 3),
-        "smallest": round(float(raking.weights.min()), 3),
-        "clip": CLIP,
-        "file": "plan/weights.csv",
-        "cost": f"certainty: {n:,} weighted photographs are worth about {worth:,.0f}",
-        "left": f"all {n:,} photographs, rare combinations counted up to {raking.weights.max():.2g} times",
-        "sentence": "Needs no new photographs and leaves none out, but leans heavily on the few rare ones.",
-    }
+    sentence = "Needs no new photographs and leaves none out, but leans heavily on the few rare ones."
     if not raking.converged:
         why = _missing(inventory, flagged) or (
             f"the findings contradict each other, or some combinations are so rare that {CLIP:.0f} times is not enough"
         )
-        way["sentence"] = f"Balances only in part: {why}."
+        sentence = f"Balances only in part: {why}."
+    way = Weighting(
+        possible=raking.converged,
+        findings=tuple(one.finding for one in flagged),
+        effective_n=round(worth, 1),
+        largest=round(float(raking.weights.max()), 3),
+        smallest=round(float(raking.weights.min()), 3),
+        clip=CLIP,
+        file="plan/weights.csv",
+        cost=f"certainty: {n:,} weighted photographs are worth about {worth:,.0f}",
+        left=f"all {n:,} photographs, rare combinations counted up to {raking.weights.max():.2g} times",
+        sentence=sentence,
+    )
     return way, raking.weights
 
 
-def mask(marks: Sequence[Flagged]) -> dict[str, Any]:
+def mask(marks: Sequence[Flagged]) -> Masking:
     """Which of the findings' cues can be masked, and in how many photographs."""
     offered = [(one, one.how) for one in marks if one.how is not None]
     if not offered:
-        return {
-            "possible": False,
-            "images": 0,
-            "cues": [],
-            "cost": "",
-            "left": "",
-            "sentence": "Not offered: no finding is a mark on the picture, and none was declared to have nothing to do "
+        return Masking(
+            possible=False,
+            images=0,
+            cues=(),
+            cost="",
+            left="",
+            sentence="Not offered: no finding is a mark on the picture, and none was declared to have nothing to do "
             "with the classes (irrelevant_cues).",
-        }
+        )
     images = int(np.logical_or.reduce([one.present for one, _ in offered]).sum())
-    return {
-        "possible": True,
-        "images": images,
-        "cues": [
-            {
-                "finding": one.finding,
-                "cue": one.cue,
-                "words": one.words,
-                "how": how,
-                "images": int(one.present.sum()),
-            }
+    return Masking(
+        possible=True,
+        images=images,
+        cues=tuple(
+            MaskedCue(finding=one.finding, cue=one.cue, words=one.words, how=how, images=int(one.present.sum()))
             for one, how in offered
-        ],
-        "cost": f"{images:,} photographs are changed",
-        "left": "all photographs; " + ", ".join(f"{one.words} {_MASKED[how]}" for one, how in offered),
-        "sentence": "Mends only these findings. What is judged later must be changed in the same way, and traces can "
+        ),
+        cost=f"{images:,} photographs are changed",
+        left="all photographs; " + ", ".join(f"{one.words} {_MASKED[how]}" for one, how in offered),
+        sentence="Mends only these findings. What is judged later must be changed in the same way, and traces can "
         "remain: audit the changed photographs again.",
-    }
+    )
 
 
 def _mirrors(one: Flagged, other: Flagged) -> bool:
@@ -250,8 +216,8 @@ def _mirrors(one: Flagged, other: Flagged) -> bool:
     return bool(np.array_equal(one.known, other.known) and (same.all() or not same.any()))
 
 
-def _covered(flagged: Sequence[Flagged], chosen: Sequence[Flagged]) -> list[str]:
-    return [one.finding for one in flagged if any(_mirrors(one, other) for other in chosen)]
+def _covered(flagged: Sequence[Flagged], chosen: Sequence[Flagged]) -> tuple[str, ...]:
+    return tuple(one.finding for one in flagged if any(_mirrors(one, other) for other in chosen))
 
 
 def _states(inventory: Inventory, flagged: Sequence[Flagged]) -> NDArray[np.int64]:

@@ -5,18 +5,19 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from audit import __version__
-from audit.folder import SCHEMA_VERSION, AuditFolder, file_digest, read_json, write_json
+from audit.audit_json import read_audit
+from audit.folder import SCHEMA_VERSION, AuditFolder, file_digest, write_json
 from audit.stages import Stage, finished_record
 
 
 def write_manifest(folder: AuditFolder, stages: Iterable[Stage]) -> None:
     """Record what was made: identity from audit.json, and each stage's wall time and SHA-256 of each of its files."""
-    audit = read_json(folder.record)
+    audit = read_audit(folder)
     records = [asdict(record) for stage in stages if (record := finished_record(stage, folder))]
     manifest = {
         "schema_version": SCHEMA_VERSION,
-        "audit_id": audit["audit_id"],
-        "created": audit["created"],
+        "audit_id": audit.audit_id,
+        "created": audit.created,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "tool": {"name": "bias-audit", "version": __version__},
         "config_digest": file_digest(folder.config),

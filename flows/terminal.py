@@ -6,11 +6,10 @@ Names of classes, files and cues come from strangers: nothing of them is read as
 import sys
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -26,6 +25,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from audit.finding import Finding
 from audit.progress import Reporter, Silence
 from flows.standing import starting_folder
 
@@ -175,18 +175,15 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, console=console, transient=True, redirect_stdout=False)
 
 
-def findings_table(findings: Sequence[Mapping[str, Any]]) -> Table:
-    """The findings as audit.json has them: severity, class, cue, sentence."""
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """The findings of an audit: severity, class, cue, sentence."""
     table = Table(title="Findings", title_justify="left", show_lines=True)
     for column in ("severity", "class", "cue"):
         table.add_column(column, overflow="fold")
     table.add_column("what was found", overflow="fold", ratio=1)
     for finding in findings:
-        severity = clean(finding["severity"])
-        cells = (clean(finding[key]) for key in ("class", "words", "sentence"))
-        table.add_row(
-            Text(severity.replace("_", " "), SEVERITY_STYLE.get(severity, "")), *(Text(cell) for cell in cells)
-        )
+        severity = Text(finding.severity.replace("_", " "), SEVERITY_STYLE.get(finding.severity, ""))
+        table.add_row(severity, *(Text(clean(cell)) for cell in (finding.label, finding.words, finding.sentence)))
     return table
 
 

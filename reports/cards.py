@@ -2,17 +2,21 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
+from audit.audit_json import AuditRecord, Confusion
+from audit.evidence.figures import Tested
+from audit.explain_json import Cluster
+from audit.finding import Finding
 from audit.folder import AuditFolder, read_table
-from audit.severity import FLAGGED
+from audit.plan_json import PlanCell
+from audit.sentences import data_answer, model_answer
 from reports.charts import DotPlot, Scale, dot_plot
 from reports.repeats import repeated
+from reports.text import capital
 from reports.verdict import SEVERITIES
 
-Record = Mapping[str, Any]
 Box = tuple[float, float, float, float]
 
 # So that a report with many findings stays small: pictures of a closed card, of a cluster, and cards with pictures.
@@ -64,7 +68,7 @@ class Fact:
     kind: str
     title: str
     reading: str
-    values: Record
+    values: Tested
     plot: DotPlot | None
 
 
@@ -76,13 +80,25 @@ class Card:
     the card is to be read, and not only to be looked up.
     """
 
-    finding: Record
+    finding: Finding
     repeats: str
     is_open: bool
     facts: tuple[Fact, ...]
     exemplars: tuple[str, ...]
     counter_exemplars: tuple[str, ...]
-    cells: tuple[Record, ...]
+    cells: tuple[PlanCell, ...]
+
+    @property
+    def in_data(self) -> str:
+        """What the answer about the data rests on, as a sentence."""
+        finding = self.finding
+        return capital(data_answer(finding.words, finding.label, finding.evidence, finding.in_data).reason)
+
+    @property
+    def in_model(self) -> str:
+        """What the answer about the model rests on, as a sentence."""
+        finding = self.finding
+        return capital(model_answer(finding.words, finding.label, finding.evidence, finding.in_model).reason)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -90,35 +106,35 @@ class Card:
         return self.exemplars + self.counter_exemplars
 
 
-def cards(record: Record, axes: Mapping[str, Scale], exemplars: int) -> dict[str, list[Card]]:
+def cards(record: AuditRecord, axes: Mapping[str, Scale], exemplars: int) -> dict[str, list[Card]]:
     """The gravest findings, by severity; at most ``exemplars`` pictures of either kind on an open card."""
     by_severity: dict[str, list[Card]] = {level: [] for level in SEVERITIES}
-    cells, again = record["plan"]["cells"], repeated(record)
+    cells, again = record.plan.cells, repeated(record)
     opened = closed = 0
-    for finding in record["findings"][:ALL_CARDS]:
-        repeats = again.get(finding["id"], "")
-        is_open = finding["severity"] in FLAGGED and not repeats
+    for finding in record.findings[:ALL_CARDS]:
+        repeats = again.get(finding.id, "")
+        is_open = finding.is_flagged and not repeats
         opened, closed = opened + is_open, closed + (not is_open)
         shown = (exemplars if opened <= OPEN_CARDS else 0) if is_open else (closed <= CLOSED_CARDS) * CLOSED_PICTURES
-        by_severity[finding["severity"]].append(
+        by_severity[finding.severity].append(
             Card(
                 finding,
                 repeats,
                 is_open,
                 _facts(finding, axes),
-                tuple(finding["exemplars"][:shown]),
-                tuple(finding["counter_exemplars"][: shown if is_open else 0]),
-                tuple(cell for cell in cells if cell["finding"] == finding["id"]),
+                finding.exemplars[:shown],
+                finding.counter_exemplars[: shown if is_open else 0],
+                tuple(cell for cell in cells if cell.finding == finding.id),
             )
         )
     return {level: some for level, some in by_severity.items() if some}
 
 
-def _facts(finding: Record, axes: Mapping[str, Scale]) -> tuple[Fact, ...]:
-    facts = []
+def _facts(finding: Finding, axes: Mapping[str, Scale]) -> tuple[Fact, ...]:
+    facts, measured = [], finding.evidence.kinds()
     for question, kind, title, reading in KINDS:
-        values = finding["evidence"][kind]
-        plot = None if values["value"] is None else dot_plot(kind, values, axes[kind])
+        values = measured[kind]
+        plot = dot_plot(kind, values, axes[kind])
         facts.append(Fact(question, kind, title, reading, values, plot))
     return tuple(facts)
 
@@ -133,12 +149,12 @@ class Mistake:
     share: float
 
 
-def mistakes(confusion: Record) -> list[Mistake]:
+def mistakes(confusion: Confusion) -> list[Mistake]:
     """The most frequent confusions of two classes, most frequent first."""
     found = []
-    for label, row in zip(confusion["classes"], confusion["counts"], strict=True):
+    for label, row in zip(confusion.classes, confusion.counts, strict=True):
         total = sum(row)
-        pairs = zip(confusion["classes"], row, strict=True)
+        pairs = zip(confusion.classes, row, strict=True)
         found += [Mistake(label, other, n, n / total) for other, n in pairs if n and other != label]
     return sorted(found, key=lambda mistake: -mistake.n)[:MISTAKES]
 
@@ -147,16 +163,16 @@ def mistakes(confusion: Record) -> list[Mistake]:
 class Place:
     """One cluster of attended regions with its pictures; ``boxes`` are the region's box in each, where known."""
 
-    cluster: Record
+    cluster: Cluster[str]
     exemplars: tuple[str, ...]
     boxes: Mapping[str, Box]
 
 
-def places(record: Record, folder: AuditFolder) -> list[Place]:
+def places(record: AuditRecord, folder: AuditFolder) -> list[Place]:
     """The largest clusters with their exemplars."""
-    shown = {c["cluster"]: tuple(c["exemplars"][:CLUSTER_PICTURES]) for c in record["clusters"][:CLUSTERS]}
+    shown = {c.cluster: c.exemplars[:CLUSTER_PICTURES] for c in record.clusters[:CLUSTERS]}
     boxes = _boxes(folder, shown)
-    return [Place(c, shown[c["cluster"]], boxes[c["cluster"]]) for c in record["clusters"][:CLUSTERS]]
+    return [Place(c, shown[c.cluster], boxes[c.cluster]) for c in record.clusters[:CLUSTERS]]
 
 
 def _boxes(folder: AuditFolder, shown: Mapping[int, Iterable[str]]) -> dict[int, dict[str, Box]]:

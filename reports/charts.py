@@ -1,17 +1,17 @@
 """Geometry of the report's small charts: positions only, which the templates draw as SVG."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
+from audit.evidence.figures import HasInterval, Leakage, Prevalence, Tested
+from audit.finding import Finding
 from reports.text import decimal, percent, points
 
 WIDTH = 240.0
 MARGIN = 9.0
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,15 @@ class DotPlot:
     words: str
 
 
-def scales(findings: Iterable[Row]) -> dict[str, Scale]:
+def scales(findings: Iterable[Finding]) -> dict[str, Scale]:
     """One axis per kind of evidence for the whole report, so that the cards can be compared with each other."""
     seen: dict[str, list[float]] = {"attention": [], "effect": [], "gap": [], "leakage": []}
     for finding in findings:
+        measured = finding.evidence.kinds()
         for kind, values in seen.items():
-            fact = finding["evidence"][kind]
-            values += [fact[key] for key in ("value", "low", "high", "rest") if fact.get(key) is not None]
+            fact = measured[kind]
+            shown = (fact.value, fact.low, fact.high, fact.rest if isinstance(fact, Leakage) else None)
+            values += [value for value in shown if value is not None]
     lifts = [value for value in seen["attention"] if value > 0]
     reach = min(64.0, 2 ** math.ceil(math.log2(max([2.0, *lifts, *(1 / value for value in lifts)]))))
     return {
@@ -70,22 +72,32 @@ def scales(findings: Iterable[Row]) -> dict[str, Scale]:
     }
 
 
-def dot_plot(kind: str, fact: Row, scale: Scale) -> DotPlot:
-    """The drawing of one measured fact (``value`` is not None)."""
-    dots = [_dot(scale, fact["value"], fact["low"], fact["high"])]
-    if kind == "prevalence":
-        dots.append(_dot(scale, fact["elsewhere"], fact["elsewhere_low"], fact["elsewhere_high"], hollow=True))
-    if kind == "leakage" and fact.get("rest") is not None:
-        dots.append(_dot(scale, fact["rest"], fact.get("rest_low"), fact.get("rest_high"), hollow=True))
+def dot_plot(kind: str, fact: Tested, scale: Scale) -> DotPlot | None:
+    """The drawing of one fact; None where it could not be measured."""
+    if fact.value is None:
+        return None
+    dots = [_dot(scale, fact.value, fact.low, fact.high)]
+    other, low, high = _beside(fact)
+    if other is not None:
+        dots.append(_dot(scale, other, low, high, hollow=True))
     null = None if kind == "prevalence" else scale.x(scale.null)
     return DotPlot(tuple(dots), _ticks(kind, scale), null, _words(kind, fact))
 
 
-def share_plot(fact: Row) -> DotPlot:
-    """A share in [0, 1] with its interval, on an axis from 0 to 100 %."""
+def share_plot(fact: HasInterval) -> DotPlot:
+    """A share in [0, 1] with its interval, on an axis from 0 to 100 %; no dot where it could not be measured."""
     scale = Scale(0, 1, 0)
-    dot = _dot(scale, fact["value"], fact["low"], fact["high"])
-    return DotPlot((dot,), _ticks("prevalence", scale), None, _words("share", fact))
+    dots = () if fact.value is None else (_dot(scale, fact.value, fact.low, fact.high),)
+    return DotPlot(dots, _ticks("prevalence", scale), None, _words("share", fact))
+
+
+def _beside(fact: HasInterval) -> tuple[float | None, float | None, float | None]:
+    """What a fact is compared with, with its interval: the other classes, or everything else in the picture."""
+    if isinstance(fact, Prevalence):
+        return fact.elsewhere, fact.elsewhere_low, fact.elsewhere_high
+    if isinstance(fact, Leakage):
+        return fact.rest, fact.rest_low, fact.rest_high
+    return None, None, None
 
 
 def _dot(scale: Scale, value: float, low: float | None, high: float | None, hollow: bool = False) -> Dot:
@@ -105,13 +117,13 @@ def _ticks(kind: str, scale: Scale) -> tuple[tuple[float, str], ...]:
     return tuple((scale.x(value), label) for value, label in labels)
 
 
-def _words(kind: str, fact: Row) -> str:
+def _words(kind: str, fact: HasInterval) -> str:
     """The chart in words, for those who do not see it."""
     write = {"prevalence": percent, "share": percent, "effect": points, "gap": points}.get(kind, decimal)
-    interval = f", 95 % interval {write(fact['low'])} to {write(fact['high'])}" if fact["low"] is not None else ""
-    other = {"prevalence": "elsewhere", "leakage": "rest"}.get(kind, "")
-    beside = f"; everything else {write(fact[other])}" if fact.get(other) is not None else ""
-    return f"{write(fact['value'])}{interval}{beside}"
+    interval = f", 95 % interval {write(fact.low)} to {write(fact.high)}" if fact.low is not None else ""
+    other, *_ = _beside(fact)
+    beside = f"; everything else {write(other)}" if other is not None else ""
+    return f"{write(fact.value)}{interval}{beside}"
 
 
 def _floor(values: list[float]) -> float:

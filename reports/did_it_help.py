@@ -1,19 +1,17 @@
 """Did it help? What the verifications in an audit folder found, and the pictures from before and after."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from audit.folder import SCHEMA_VERSION, AuditFolder, file_digest, read_json
+from audit.folder import AuditFolder, file_digest
+from audit.verification_json import Verification, read_verification, verification_path
 from reports.pictures import Heat, heat_of
 from reports.text import count, counted
-
-Record = Mapping[str, Any]
 
 TITLES = {
     "weight": "Rare combinations count more",
@@ -35,7 +33,7 @@ class Sight:
 class Verified:
     """One verified strategy: ``result`` is its verification.json, ``done`` says in a sentence what was changed."""
 
-    result: Record
+    result: Verification
     title: str
     done: str
     sights: tuple[Sight, ...]
@@ -46,25 +44,27 @@ def verified(folder: AuditFolder) -> list[Verified]:
     found = []
     for strategy, title in TITLES.items():
         place = folder / "verification" / strategy
-        result = read_json(place / "verification.json") if (place / "verification.json").exists() else {}
-        if result.get("schema_version") == SCHEMA_VERSION and result["findings_sha256"] == file_digest(folder.findings):
-            found.append(Verified(result, title, _done(result), _sights(place, result["pictures"])))
+        if not verification_path(folder, strategy).exists():
+            continue
+        result = read_verification(folder, strategy)
+        if result.findings_sha256 == file_digest(folder.findings):
+            found.append(Verified(result, title, _done(result), _sights(place, result.pictures)))
     return found
 
 
-def _done(result: Record) -> str:
-    images = result["images"]
-    if result["strategy"] == "weight":
+def _done(result: Verification) -> str:
+    images = result.images
+    if result.strategy == "weight":
         return (
             "Every photograph counted in the training as plan/weights.csv says: "
-            f"{count(images['n'])} weighted photographs are worth about {count(images['effective_n'])}."
+            f"{count(images.n)} weighted photographs are worth about {count(images.effective_n)}."
         )
-    if result["strategy"] == "drop":
-        return f"{count(images['dropped'])} of {count(images['n'])} photographs were left out, those in plan/drop.csv."
-    each = ", ".join(f"{count(number)} of “{name}”" for name, number in images["added"].items() if number)
-    refused = len(result["refused"])
+    if result.strategy == "drop":
+        return f"{count(images.dropped)} of {count(images.n)} photographs were left out, those in plan/drop.csv."
+    each = ", ".join(f"{count(number)} of “{name}”" for name, number in images.added.items() if number)
+    refused = len(result.refused)
     left = f" {counted(refused, 'file').capitalize()} could not be added." if refused else ""
-    return f"{count(sum(images['added'].values()))} new photographs joined the training: {each}.{left}"
+    return f"{count(sum(images.added.values()))} new photographs joined the training: {each}.{left}"
 
 
 def _sights(place: Path, paths: Sequence[str]) -> tuple[Sight, ...]:

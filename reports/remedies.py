@@ -1,10 +1,7 @@
 """What the report shows of the plan: the photographs to collect, with pictures, and how to train with the weights."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
-Record = Mapping[str, Any]
+from audit.audit_json import AuditRecord
+from audit.plan_json import Order
 
 # Rows with pictures; further ones are in the plan's files.
 ORDERS = 24
@@ -26,23 +23,8 @@ loader = DataLoader(photos, batch_size=32, sampler=sampler)
 """
 
 
-@dataclass(frozen=True)
-class Order:
-    """Photographs to collect: a sentence to be copied, and up to three ``examples`` (paths)."""
-
-    sentence: str
-    label: str
-    have: int
-    need: int
-    add: int
-    examples: tuple[str, ...]
-
-
-def orders(record: Record) -> list[Order]:
+def orders(record: AuditRecord) -> list[Order]:
     """What to collect for all findings together, the largest orders of each class first; none in an older audit."""
-    cells = record["plan"].get("ways", {}).get("collect", {}).get("cells", [])
-    wanted = sorted((cell for cell in cells if cell["add"]), key=lambda cell: (cell["class"], -cell["add"]))
-    return [
-        Order(cell["sentence"], cell["class"], cell["have"], cell["need"], cell["add"], tuple(cell["examples"]))
-        for cell in wanted[:ORDERS]
-    ]
+    ways = record.plan.ways
+    wanted = [order for order in ways.collect.cells if order.add] if ways else []
+    return sorted(wanted, key=lambda order: (order.label, -order.add))[:ORDERS]

@@ -2,17 +2,16 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from audit.audit_json import AuditRecord, read_audit
 from audit.config import Config, parse_config
-from audit.folder import AuditFolder, read_json, read_table, write_atomically
+from audit.folder import AuditFolder, read_table, write_atomically
 from reports.cards import FAILURES, MATRIX, cards, mistakes, places
 from reports.charts import scales, share_plot, training_curves
 from reports.did_it_help import verified
@@ -23,7 +22,6 @@ from reports.text import FILTERS, decimal, percent, points, visible
 from reports.verdict import SEVERITY_WORDS, verdict
 
 TEMPLATES = Path(__file__).parent / "templates"
-Record = Mapping[str, Any]
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
@@ -38,7 +36,7 @@ def render(folder: AuditFolder, config: Config | None = None) -> Path:
     that is no longer where the dataset had it becomes a placeholder. Raises AuditFolderError when audit.json or a
     table is missing or damaged.
     """
-    record = read_json(folder.record)
+    record = read_audit(folder)
     page = environment().get_template("report.html").render(_context(folder, record, config or _settings(record)))
     content = page.encode("utf-8", "replace")
     write_atomically(folder.report, lambda aside: _fill(aside, content))
@@ -60,12 +58,12 @@ def environment() -> Environment:
     return templates
 
 
-def _context(folder: AuditFolder, record: Record, config: Config) -> dict[str, Any]:
+def _context(folder: AuditFolder, record: AuditRecord, config: Config) -> dict[str, object]:
     """Everything the templates may name."""
-    by_severity = cards(record, scales(record["findings"]), config.report.exemplars)
+    by_severity = cards(record, scales(record.findings), config.report.exemplars)
     clusters = places(record, folder)
-    failures = record["failures"][:FAILURES]
-    failed = [failure["path"] for failure in failures]
+    failures = record.failures[:FAILURES]
+    failed = [failure.path for failure in failures]
     shown = [path for some in by_severity.values() for card in some for path in card.paths]
     shown += [path for place in clusters for path in place.exemplars] + failed
     found = spotlights(record, folder)
@@ -74,31 +72,31 @@ def _context(folder: AuditFolder, record: Record, config: Config) -> dict[str, A
     plain = [path for one in found for path in one.layers] + [path for one in sorted_looks for path in one.boxes]
     plain += [path for order in wanted for path in order.examples]
     plain += [sight.path for one in verifications for sight in one.sights]
-    root = Path(record["dataset"]["root"])
+    root = Path(record.dataset.root)
     return {
         "title": config.report.title,
         "record": record,
         "verdict": verdict(record),
         "severity_words": SEVERITY_WORDS,
         "cards": by_severity,
-        "hidden_findings": len(record["findings"]) - sum(map(len, by_severity.values())),
+        "hidden_findings": len(record.findings) - sum(map(len, by_severity.values())),
         "places": clusters,
-        "mistakes": mistakes(record["model"]["confusion"]),
-        "matrix": len(record["model"]["confusion"]["classes"]) <= MATRIX,
+        "mistakes": mistakes(record.model.confusion),
+        "matrix": len(record.model.confusion.classes) <= MATRIX,
         "failures": failures,
         "curves": training_curves(read_table(folder.training)),
         "labels": _labels(folder),
         "book": take_pictures(
             folder, root, shown, failed, plain, config.report.thumbnail, config.dataset.max_megapixels
         ),
-        "former": record.get("former"),
+        "former": record.former,
         "orders": wanted,
         "sampler": SAMPLER,
         "verifications": verifications,
         "found": found,
         "looks": sorted_looks,
-        "text_read": {cue["name"]: cue["text"] for cue in record["cues"]},
-        "settings": yaml.safe_dump(record["config"], sort_keys=False, allow_unicode=True),
+        "text_read": {cue.name: cue.text for cue in record.cues},
+        "settings": yaml.safe_dump(record.config, sort_keys=False, allow_unicode=True),
         **_assets(),
     }
 
@@ -120,8 +118,8 @@ def _assets() -> dict[str, str]:
     return {"style": Markup(style.read_text(encoding="utf-8")), "script": Markup(code), "policy": policy}
 
 
-def _settings(record: Record) -> Config:
-    return parse_config(record["config"])
+def _settings(record: AuditRecord) -> Config:
+    return parse_config(record.config)
 
 
 def _fill(path: Path, content: bytes) -> None:

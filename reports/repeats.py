@@ -1,20 +1,16 @@
 """Findings that say again what a graver one says: further looks of a part of which one look was reported already."""
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
 
-from audit.severity import FLAGGED
-
-Record = Mapping[str, Any]
+from audit.audit_json import AuditRecord
 
 
-def part_of_looks(record: Record) -> dict[str, str]:
+def part_of_looks(record: AuditRecord) -> dict[str, str]:
     """Every look, by the cue's name, with the name of the part that it is a look of."""
-    return {cue["name"]: cue["within"] for cue in record["cues"] if cue["kind"] == "appearance"}
+    return {cue.name: cue.within for cue in record.cues if cue.kind == "appearance"}
 
 
-def repeated(record: Record) -> dict[str, str]:
+def repeated(record: AuditRecord) -> dict[str, str]:
     """The findings (ids) about a look of a part of which another look comes first, each with the id of that one.
 
     Photographs are sorted by what the part looks like, so where one look leans to a class, the others must lean away.
@@ -22,19 +18,15 @@ def repeated(record: Record) -> dict[str, str]:
     part = part_of_looks(record)
     first: dict[str, str] = {}
     again = {}
-    for finding in record["findings"]:
-        if name := part.get(finding["cue"]):
-            first.setdefault(name, finding["id"])
-            if first[name] != finding["id"]:
-                again[finding["id"]] = first[name]
+    for finding in record.findings:
+        if name := part.get(finding.cue):
+            first.setdefault(name, finding.id)
+            if first[name] != finding.id:
+                again[finding.id] = first[name]
     return again
 
 
-def further(record: Record) -> Counter[str]:
+def further(record: AuditRecord) -> Counter[str]:
     """How many findings that are high or medium repeat another, by the id of that one."""
     again = repeated(record)
-    return Counter(
-        again[finding["id"]]
-        for finding in record["findings"]
-        if finding["id"] in again and finding["severity"] in FLAGGED
-    )
+    return Counter(again[finding.id] for finding in record.findings if finding.id in again and finding.is_flagged)

@@ -3,19 +3,18 @@
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from audit.attention import Region
+from audit.audit_json import AuditRecord
+from audit.cues.cue_json import CueEntry, LooksEntry
 from audit.cues.detect import Detections, load_detections
 from audit.folder import AuditFolder, read_table
 from reports.cards import Box
 from reports.pictures import data_uri
-
-Record = Mapping[str, Any]
 
 CUES = 40
 LOOKS = 6
@@ -27,7 +26,7 @@ _SHADE = (16, 16, 24, 165)
 class Found:
     """One cue, the photographs (paths) shown as examples of it, and for each the layer as a data URI."""
 
-    cue: Record
+    cue: CueEntry[str]
     layers: Mapping[str, str]
 
 
@@ -35,25 +34,25 @@ class Found:
 class FoundLooks:
     """The looks of one cue, the classes whose photographs are shown, and where the cue is in each photograph (path)."""
 
-    entry: Record
+    entry: LooksEntry[str]
     classes: tuple[str, ...]
     boxes: Mapping[str, Box]
 
 
-def spotlights(record: Record, folder: AuditFolder) -> list[Found]:
+def spotlights(record: AuditRecord, folder: AuditFolder) -> list[Found]:
     """Examples of every cue that detectors found somewhere, at most 40 cues, in the record's order."""
-    cues = [cue for cue in record["cues"] if cue["kind"] == "detector" and cue["examples"]][:CUES]
+    cues = [cue for cue in record.cues if cue.kind == "detector" and cue.examples][:CUES]
     if not cues:
         return []
     table = read_table(folder.images)
     numbers = dict(zip(table["path"], table["image"], strict=True))
     detections = load_detections(folder)
-    return [Found(cue, _layers(cue["name"], cue["examples"], detections, numbers)) for cue in cues]
+    return [Found(cue, _layers(cue.name, cue.examples, detections, numbers)) for cue in cues]
 
 
-def looks(record: Record, folder: AuditFolder) -> list[FoundLooks]:
+def looks(record: AuditRecord, folder: AuditFolder) -> list[FoundLooks]:
     """The looks of every cue that has some, at most six cues, in the record's order."""
-    entries = record["looks"][:LOOKS]
+    entries = record.looks[:LOOKS]
     if not entries:
         return []
     table = read_table(folder.images)
@@ -61,9 +60,9 @@ def looks(record: Record, folder: AuditFolder) -> list[FoundLooks]:
     detections = load_detections(folder)
     found = []
     for entry in entries:
-        classes = tuple(record["dataset"]["classes"])[:LOOK_CLASSES]
-        paths = [path for one in entry["groups"] for name in classes for path in one["classes"][name]["examples"]]
-        masks = _masks(entry["cue"], paths, detections, numbers)
+        classes = tuple(record.dataset.classes)[:LOOK_CLASSES]
+        paths = [path for one in entry.groups for name in classes for path in one.classes[name].examples]
+        masks = _masks(entry.cue, paths, detections, numbers)
         boxes = {path: Region(mask, 1.0).box for path, mask in zip(paths, masks, strict=True) if mask.any()}
         found.append(FoundLooks(entry, classes, boxes))
     return found

@@ -9,7 +9,6 @@ from markupsafe import Markup
 _SPACE = "\N{NO-BREAK SPACE}"
 _MINUS = "\N{MINUS SIGN}"
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-_ANSWERS = ("Yes", "A little", "No", "Not certain", "Cannot be told")
 # Control characters, overrides of the writing direction and lone surrogates can make a file name look like another.
 _UNSEEN = (*range(9), 11, 12, *range(14, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _VISIBLE = dict.fromkeys((*_UNSEEN, *range(0xD800, 0xE000)), "\N{REPLACEMENT CHARACTER}")
@@ -120,16 +119,6 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{word} {noun if number == 1 else plural or noun + 's'}"
 
 
-def explained(sentence: str) -> str:
-    """A sentence that opens with its answer, without it: the report prints the answer above.
-
-    >>> explained("A little: hair is in 60 % of the others."), explained("It is uneven.")
-    ('Hair is in 60 % of the others.', 'It is uneven.')
-    """
-    answer, colon, reason = sentence.partition(": ")
-    return capital(reason) if colon and answer in _ANSWERS else sentence
-
-
 def capital(sentence: str) -> str:
     """The sentence with its first letter raised, the rest untouched."""
     return sentence[:1].upper() + sentence[1:]
@@ -144,6 +133,5 @@ FILTERS = {
     "duration": duration,
     "day": day,
     "capital": capital,
-    "explained": explained,
     "counted": counted,
 }

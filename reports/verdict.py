@@ -3,13 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from audit.audit_json import AuditRecord
+from audit.finding import Finding
 from audit.severity import FLAGGED
 from reports.repeats import further, part_of_looks, repeated
 from reports.text import capital, counted, percent
-
-Record = Mapping[str, Any]
 
 # From the gravest to the most harmless; a cue that is judged for several classes is listed under its gravest.
 SEVERITIES = ("high", "medium", "low", "not_enough_data", "expected", "cleared")
@@ -45,34 +44,34 @@ class Verdict:
     severity: str
     headline: str
     lead: str
-    open: tuple[Record, ...]
+    open: tuple[Finding, ...]
     further: Mapping[str, int]
     groups: tuple[Group, ...]
     warnings: tuple[str, ...]
     alarm: str
 
 
-def verdict(record: Record) -> Verdict:
+def verdict(record: AuditRecord) -> Verdict:
     """Sum up audit.json. The strongest thing it ever says is that nothing was found among what was looked for."""
-    worst, again = cue_severities(record["findings"]), repeated(record)
-    first = [finding for finding in record["findings"] if finding["id"] not in again]
+    worst, again = cue_severities(record.findings), repeated(record)
+    first = [finding for finding in record.findings if finding.id not in again]
     severity, headline, lead = _headline(cue_severities(first), _looked_for(record))
-    reported = tuple(f for level in FLAGGED for f in first if f["severity"] == level)
+    reported = tuple(f for level in FLAGGED for f in first if f.severity == level)
     groups, warnings = _groups(record, worst), tuple(_warnings(record))
     return Verdict(severity, headline, lead, reported, further(record), groups, warnings, _alarm(record))
 
 
-def cue_severities(findings: Sequence[Record]) -> dict[str, str]:
+def cue_severities(findings: Sequence[Finding]) -> dict[str, str]:
     """The gravest severity of every cue over its classes, in the order of the findings."""
     worst: dict[str, str] = {}
     for finding in findings:
-        known = worst.get(finding["cue"], SEVERITIES[-1])
-        worst[finding["cue"]] = min(known, finding["severity"], key=SEVERITIES.index)
+        known = worst.get(finding.cue, SEVERITIES[-1])
+        worst[finding.cue] = min(known, finding.severity, key=SEVERITIES.index)
     return worst
 
 
-def _looked_for(record: Record) -> int:
-    return len({cue["name"] for cue in record["cues"]} | {finding["cue"] for finding in record["findings"]})
+def _looked_for(record: AuditRecord) -> int:
+    return len({cue.name for cue in record.cues} | {finding.cue for finding in record.findings})
 
 
 def _headline(worst: Mapping[str, str], looked_for: int) -> tuple[str, str, str]:
@@ -94,9 +93,9 @@ def _headline(worst: Mapping[str, str], looked_for: int) -> tuple[str, str, str]
     return "cleared", f"No shortcut found among the {kinds} that were looked for", lead
 
 
-def _groups(record: Record, worst: Mapping[str, str]) -> tuple[Group, ...]:
-    words = {cue["name"]: cue["words"] for cue in record["cues"]}
-    words |= {finding["cue"]: finding["words"] for finding in record["findings"]}
+def _groups(record: AuditRecord, worst: Mapping[str, str]) -> tuple[Group, ...]:
+    words = {cue.name: cue.words for cue in record.cues}
+    words |= {finding.cue: finding.words for finding in record.findings}
     titles = {
         "low": "Weak signs only",
         "cleared": "Cleared",
@@ -129,22 +128,22 @@ def _named(names: Sequence[str], words: Mapping[str, str], part: Mapping[str, st
     return tuple(dict.fromkeys(map(said, names)))
 
 
-def _alarm(record: Record) -> str:
-    if record["sanity"]["trusted"]:
+def _alarm(record: AuditRecord) -> str:
+    if record.sanity.trusted:
         return ""
-    return f"{record['sanity']['sentence']} Do not rely on them: every verdict below is one step lower for it."
+    return f"{record.sanity.sentence} Do not rely on them: every verdict below is one step lower for it."
 
 
-def _warnings(record: Record) -> list[str]:
-    accuracy, majority = record["model"]["accuracy"], record["model"]["majority_share"]
+def _warnings(record: AuditRecord) -> list[str]:
+    accuracy, majority = record.model.accuracy, record.model.majority_share
     warnings = []
-    if accuracy["value"] is not None and (accuracy["low"] or 0) <= majority:
+    if accuracy.low <= majority:
         warnings.append(
-            f"The model hardly learned the task: it is right for {percent(accuracy['value'])} of the photographs, and "
+            f"The model hardly learned the task: it is right for {percent(accuracy.value)} of the photographs, and "
             f"always naming the largest class would be right for {percent(majority)}. What it did not learn, it cannot "
             "be caught using, so read “the model does not use it” with caution."
         )
-    if record["model"]["empty_maps"]["share"] > 0.2:
-        share = percent(record["model"]["empty_maps"]["share"])
+    if record.model.empty_maps.share > 0.2:
+        share = percent(record.model.empty_maps.share)
         warnings.append(f"For {share} of the photographs the model's attention map is empty; they say nothing here.")
-    return warnings + list(record["dataset"]["warnings"])
+    return warnings + list(record.dataset.warnings)

@@ -151,7 +151,7 @@ def _write_detections(folder: AuditFolder, record: dict[str, Any], n: int, rng: 
             masks[image, place, y : y + 20, x : x + 20] = True
     ones = np.ones((n, len(cues)), np.float32)
     tensors = {"image": np.arange(n, dtype=np.int32), "present": ones.astype(np.uint8), "score": ones, "area": ones / 8}
-    write_json(folder.detections / "detectors.json", {"grid": GRID, "cues": cues, "versions": {}})
+    write_json(folder.detections / "detectors.json", {"grid": GRID, "cues": cues, "versions": {}, "not_looked_for": {}})
     for shard, start in enumerate(range(0, n, SHARD)):
         some = {
             name: tensor[start : start + SHARD] for name, tensor in (tensors | {"masks": pack_masks(masks)}).items()
@@ -186,7 +186,7 @@ def make_record(root: Path, images: pd.DataFrame, wish: Wish, rng: np.random.Gen
     config = Config().model_dump(mode="json")
     config["report"]["exemplars"] = wish.exemplars
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "audit_id": "20261123-2250-doctor-nurse",
         "created": "2026-11-23T22:50:00+00:00",
         "tool": {"name": "bias-audit", "version": "0.1.0"},
@@ -208,6 +208,7 @@ def make_record(root: Path, images: pd.DataFrame, wish: Wish, rng: np.random.Gen
             {"severity": "low", "rule": "Weak in at least one of the two."},
             {"severity": "cleared", "rule": "Measured, and neither in the data nor in the model."},
         ],
+        "strength_rules": ["Strong is what is far above chance."],
         "cues": [_cue(name, wish, paths) for name in CUES],
         "looks": [_looks(wish, paths)],
         "clusters": [_cluster(i, wish, paths) for i in range(wish.clusters)],
@@ -308,7 +309,7 @@ def _write_verification(folder: AuditFolder, strategy: str, record: dict[str, An
     changes = {"balanced": change, "worst_cell": change, "gap": change, "attention": change, "effect": None}
     names = list(record["dataset"]["classes"])
     verification = {
-        "schema_version": 1,
+        "schema_version": 2,
         "findings_sha256": file_digest(folder.findings),
         "strategy": strategy,
         "created": "2026-11-24T08:00:00+00:00",
@@ -416,6 +417,9 @@ def _evidence(strength: float, n: int, unmeasured: bool, rng: np.random.Generato
     def fact(value: float, reach: float, p: float | None, **extra: Any) -> dict[str, Any]:
         return {"value": value, "low": value - reach, "high": value + reach, "n": n, "p": p, **extra}
 
+    def under(value: float, reach: float, p: float) -> dict[str, Any]:
+        return {"value": value, "low": value - reach, "high": value + reach, "p": p}
+
     elsewhere = {"elsewhere": 0.4 - 0.18 * strength, "elsewhere_low": 0.15, "elsewhere_high": 0.5, "elsewhere_n": n}
     p = 0.0004 if strength else 0.31
     worst = {"words": "nurse, without the hair", "accuracy": 0.61, "n": 28}
@@ -425,7 +429,7 @@ def _evidence(strength: float, n: int, unmeasured: bool, rng: np.random.Generato
         "leakage": fact(0.52 + 0.35 * strength + wobble, 0.05, p, rest=0.71)
         | {"control": 0.66, "control_low": 0.6, "control_high": 0.72, "above_control": 0.2},
         "effect": fact(0.01 + 0.2 * strength + wobble, 0.03, p, flip_rate=0.18 * strength, control_flip_rate=0.02)
-        | {"filling": "mean", "blur": fact(0.34, 0.04, p), "mean": fact(0.01 + 0.2 * strength + wobble, 0.03, p)},
+        | {"filling": "mean", "blur": under(0.34, 0.04, p), "mean": under(0.01 + 0.2 * strength + wobble, 0.03, p)},
         "gap": fact(0.02 + 0.2 * strength, 0.09, None, together=0.93, apart=0.91 - 0.2 * strength, worst=worst)
         if strength != 0.6
         else none,

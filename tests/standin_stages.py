@@ -7,9 +7,11 @@ import time
 
 from audit import stages
 from audit.errors import DatasetError
-from audit.folder import write_json, write_text
+from audit.folder import write_json, write_record, write_text
 from audit.progress import track
+from audit.self_audit_json import SelfAudit
 from audit.stages import Stage
+from tests.bare_records import bare_finding, bare_record
 
 STAGES = (
     Stage("dataset", "standin_stages:dataset", (), ("dataset",)),
@@ -49,13 +51,14 @@ def work(folder, config):
 
 def self_audit(folder, config):
     settings = config.self_audit
-    write_json(folder.self_audit, {"sentence": f"{settings.permutations} deals, {settings.power_images} marked."})
+    sentence = f"{settings.permutations} deals, {settings.power_images} marked."
+    write_record(folder.self_audit, SelfAudit(status="done", sentence=sentence, null=None, power=None, left_out=()))
     return [folder.self_audit]
 
 
 def record(folder, config):
-    finding = {"severity": "medium", "class": "nurse", "words": "the hair", "sentence": "Looks at hair."}
-    write_json(folder.record, {"audit_id": folder.path.name, "created": CREATED, "findings": [finding]})
+    said = {"severity": "medium", "words": "the hair", "sentence": "Looks at hair."}
+    write_record(folder.record, bare_record(folder.path.name, CREATED, [bare_finding(label="nurse", **said)]))
     return [folder.record]
 
 

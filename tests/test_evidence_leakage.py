@@ -5,10 +5,12 @@ import pytest
 from scipy.stats import kstest, norm
 from sklearn.metrics import roc_auc_score
 
+from audit.cues.cue import Cue
 from audit.evidence.intervals import cluster_bootstrap_weights, percentile_interval, permuted_labels
 from audit.evidence.leakage import fold_auc, leakage, training_share, weighted_fold_auc
+from audit.evidence.limits import Evidence
 from audit.evidence.probes import Probes
-from audit.severity import Evidence, in_data
+from audit.severity import Measures, judge
 
 
 def drawn(seed, n=120, d=16, strength=0.0, share=0.4, copies=1):
@@ -267,12 +269,12 @@ def strengths(inside: float, control: float) -> Counter:
     for seed in range(30):
         measure = beside(seed, inside, control, n=300, resamples=200, permutations=100)
         above = (measure.extra[f"above_control{end}"] for end in ("", "_low", "_high"))
-        measures = {
-            "leakage": Evidence(measure.value, measure.low, measure.high, measure.p),
-            "difference": Evidence(0.0, -0.05, 0.05, 1.0),
-            "above_control": Evidence(*above, None),
-        }
-        found[in_data(measures, "part")] += 1
+        measures = Measures(
+            leakage=Evidence(measure.value, measure.low, measure.high, measure.p),
+            difference=Evidence(0.0, -0.05, 0.05, 1.0),
+            above_control=Evidence(*above, None),
+        )
+        found[judge(Cue("hair", "the hair", "part"), measures).data] += 1
     return found
 
 

@@ -7,13 +7,15 @@ the attribute says.
 import numpy as np
 import pytest
 
+from audit.cues.cue import Cue
 from audit.evidence.gap import gap
 from audit.evidence.intervals import benjamini_hochberg, wilson
+from audit.evidence.limits import Evidence
 from audit.evidence.prevalence import prevalence
-from audit.severity import Evidence, in_data, in_model, severity
+from audit.severity import Measures, judge
 
 IMAGES, LARGER, SEEDS = 300, 0.9, 200
-NOTHING = Evidence(None, None, None, None)
+ATTRIBUTE = Cue("coin", "coin = heads", "attribute", "attribute")
 
 
 def verdict(rng: np.random.Generator, share: float, in_class: np.ndarray, present: np.ndarray) -> str:
@@ -24,15 +26,8 @@ def verdict(rng: np.random.Generator, share: float, in_class: np.ndarray, presen
     shown, apart = prevalence(present, in_class, groups, rng), gap(correct, in_class, present, groups)
     p = float(benjamini_hochberg([shown.p])[0])
     difference = Evidence(*(shown.extra[f"difference{end}"] for end in ("", "_low", "_high")), p)
-    measures = {
-        "difference": difference,
-        "leakage": NOTHING,
-        "effect": NOTHING,
-        "attention": NOTHING,
-        "gap": Evidence(apart.value, apart.low, apart.high, None),
-    }
-    data = in_data(measures, "attribute")
-    return severity(data, in_model(measures, data), expected=False)
+    measures = Measures(difference, gap=Evidence(apart.value, apart.low, apart.high, None))
+    return judge(ATTRIBUTE, measures).severity
 
 
 @pytest.mark.parametrize("share", [LARGER, 1 - LARGER])

@@ -49,7 +49,7 @@ def test_an_audit_ends_with_a_report_and_a_manifest_of_every_file(audit):
     folder = audit()
     manifest = read_json(folder.manifest)
     assert folder.report.read_text() == "<p>report</p>"
-    assert (manifest["schema_version"], manifest["audit_id"], manifest["created"]) == (1, folder.path.name, CREATED)
+    assert (manifest["schema_version"], manifest["audit_id"], manifest["created"]) == (2, folder.path.name, CREATED)
     assert manifest["config_digest"] == file_digest(folder.config)
     assert [stage["name"] for stage in manifest["stages"]] == ["dataset", "work", "self-audit", "record", "report"]
     for stage in manifest["stages"]:

@@ -5,14 +5,18 @@ import shutil
 
 import pytest
 
+from audit.audit_json import read_audit
 from audit.cues.table import load_cues
-from audit.folder import AuditFolder, read_json, write_json
+from audit.dataset_json import DatasetSummary
+from audit.finding import Finding
+from audit.folder import AuditFolder, read_json, write_json, write_record
 from audit.history import _counterparts, _kind, _pairs, changes, find_former
+from tests.bare_records import bare_finding
 from tests.planted import draw_dataset, run_audit, tiny_config
 
 
-def finding(cue: str, label: str, severity: str, kind: str = "detector") -> dict:
-    return {"cue": cue, "class": label, "severity": severity, "words": f"the {cue}", "cue_kind": kind}
+def finding(cue: str, label: str, severity: str, kind: str = "detector") -> Finding:
+    return bare_finding(cue=cue, label=label, severity=severity, words=f"the {cue}", cue_kind=kind)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +57,17 @@ def test_numbered_cues_are_never_compared_by_their_number():
 
 def neighbour(parent, name: str, dataset: str, created: str | None) -> AuditFolder:
     folder = AuditFolder(parent / name)
-    write_json(folder.dataset, {"name": dataset})
+    summary = {
+        "name": dataset,
+        "root": "",
+        "classes": (),
+        "attributes": (),
+        "n_images": 0,
+        "n_rejected": 0,
+        "digest": "",
+    }
+    record = DatasetSummary(**summary, cross_class_duplicates=(), n_duplicates=0, warnings=())
+    write_record(folder.dataset, record)
     if created:
         write_json(folder.manifest, {"created": created})
     return folder
@@ -112,4 +126,4 @@ def test_a_former_audit_that_cannot_be_read_is_none(audits, tmp_path):
     for folder, copy in zip(audits, copies, strict=True):
         shutil.copytree(folder.path, copy.path)
     copies[0].record.unlink()
-    assert changes(copies[1], read_json(copies[1].record)) is None
+    assert changes(copies[1], read_audit(copies[1])) is None

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from audit.activations import ActivationStore
-from audit.clusters import Cluster
 from audit.config import parse_config
 from audit.cues.cue import GRID, Cue
 from audit.cues.look_alikes import LookAlike, _around_peak, _Finder, is_own_cue
+from audit.explain_json import Cluster
 from audit.folder import AuditFolder
 from audit.models import Backbone, Origin
 from audit.runtime import Runtime
@@ -27,10 +27,10 @@ def test_a_peak_below_zero_has_an_area_as_well():
     assert np.argwhere(_around_peak(likeness)).tolist() == [[0, 0], [0, 1]]
 
 
-def cluster(**changes: object) -> Cluster:
+def cluster(**changes: object) -> Cluster[int]:
     plain = {"cluster": 0, "n": 40, "name": None, "words": "unnamed", "name_share": None, "stability": 0.9}
-    rest = {"fixed_position": False, "on_subject": False, "per_class": {}, "exemplars": [], "box": [0, 0, 1, 1]}
-    return Cluster(**{**plain, **rest, **changes})
+    rest = {"fixed_position": False, "on_subject": False, "per_class": {}, "exemplars": (), "box": (0.0, 0.0, 1.0, 1.0)}
+    return Cluster[int](**{**plain, **rest, **changes})
 
 
 @pytest.mark.parametrize(

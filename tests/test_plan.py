@@ -12,7 +12,8 @@ from audit.dataset import Dataset
 from audit.folder import AuditFolder, read_json
 from audit.inventory import Flagged, Inventory
 from audit.plan import safe_cell, safe_path, write_plan
-from audit.ways import JointCell, PlanCell, cells, collect, drop, mask, together, weight
+from audit.plan_json import PlanCell
+from audit.ways import JointCell, cells, collect, drop, mask, together, weight
 
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx")
 
@@ -134,7 +135,7 @@ def test_the_shopping_list_says_what_the_cells_say(skewed, tmp_path):
 
 
 def test_sentences_say_what_to_collect():
-    cell = PlanCell("F1", "hair", "the hair", "nurse", False, 3, 9, 6)
+    cell = PlanCell(finding="F1", cue="hair", words="the hair", label="nurse", present=False, have=3, need=9, add=6)
     assert cell.sentence() == "Collect 6 more “nurse” photographs without the hair (there are 3)."
 
 
@@ -175,10 +176,10 @@ def test_dropping_leaves_the_cue_equally_common(skewed):
     labels, hair, gender = skewed
     way, left_out = drop(make_inventory(labels), [flag(hair), flag(gender, name="gender")])
     kept = np.setdiff1d(np.arange(80), [image for image, _ in left_out])
-    assert way["possible"] and way["images"] == len(left_out) == 80 - way["left_images"] == 80 - len(kept)
+    assert way.possible and way.images == len(left_out) == 80 - way.left_images == 80 - len(kept)
     for present in (hair, gender):
         assert same_shares(np.array([np.bincount(present[kept][labels[kept] == c], minlength=2) for c in (0, 1)]))
-    assert way["classes"] == {"doctor": (labels[kept] == 0).sum(), "nurse": (labels[kept] == 1).sum()}
+    assert way.classes == {"doctor": (labels[kept] == 0).sum(), "nurse": (labels[kept] == 1).sum()}
 
 
 def test_copies_go_first_then_what_the_model_is_surest_of(skewed):
@@ -213,12 +214,12 @@ def test_a_class_without_the_cue_is_said_in_words():
     labels, present = np.repeat([0, 1], 20), np.arange(40) < 20
     inventory, flagged = make_inventory(labels), flag(present)
     dropping, left_out = drop(inventory, [flagged])
-    assert not dropping["possible"] and left_out == [] and dropping["images"] == 0
-    assert "every “doctor” photograph shows the hair" in dropping["sentence"]
+    assert not dropping.possible and left_out == [] and dropping.images == 0
+    assert "every “doctor” photograph shows the hair" in dropping.sentence
     weighting, _ = weight(inventory, [flagged])
-    assert not weighting["possible"] and "every “doctor” photograph shows the hair" in weighting["sentence"]
+    assert not weighting.possible and "every “doctor” photograph shows the hair" in weighting.sentence
     collecting, _ = collect(inventory, [flagged])
-    assert collecting["possible"] and collecting["images"] == 40
+    assert collecting.possible and collecting.images == 40
 
 
 def test_findings_that_contradict_each_other_are_said_to():
@@ -227,16 +228,16 @@ def test_findings_that_contradict_each_other_are_said_to():
     first = np.arange(40) % 20 < np.where(labels == 0, 15, 5)
     second = np.where(labels == 0, first, ~first)
     flagged = [flag(first), flag(second, name="scrubs")]
-    assert all(weight(make_inventory(labels), [one])[0]["possible"] for one in flagged)
+    assert all(weight(make_inventory(labels), [one])[0].possible for one in flagged)
     way, _ = weight(make_inventory(labels), flagged)
-    assert not way["possible"] and "contradict each other" in way["sentence"]
+    assert not way.possible and "contradict each other" in way.sentence
 
 
 def test_collecting_for_several_findings_says_what_is_wanted(skewed):
     labels, hair, gender = skewed
     inventory = make_inventory(labels)
     way, wanted = collect(inventory, [flag(hair), flag(gender, name="gender")])
-    assert way["images"] == sum(cell.add for cell in wanted) and way["unknown"] == 0
+    assert way.images == sum(cell.add for cell in wanted) and way.unknown == 0
     final = {(cell.label, *(present for _, present in cell.states)): cell.need for cell in wanted}
     for cue in (0, 1):
         counts = np.zeros((2, 2), int)
@@ -270,10 +271,10 @@ def test_only_what_can_be_masked_is_offered(skewed):
     _, hair, gender = skewed
     known = np.ones(80, bool)
     text = Flagged("F2", "text", "text", gender, known, "inpaint")
-    assert not mask([flag(hair)])["possible"] and "irrelevant_cues" in mask([flag(hair)])["sentence"]
+    assert not mask([flag(hair)]).possible and "irrelevant_cues" in mask([flag(hair)]).sentence
     way = mask([flag(hair), text, Flagged("F3", "face", "the face", hair, known, "blur")])
-    assert way["possible"] and way["images"] == (hair | gender).sum()
-    assert [(cue["finding"], cue["how"], cue["images"]) for cue in way["cues"]] == [
+    assert way.possible and way.images == (hair | gender).sum()
+    assert [(cue.finding, cue.how, cue.images) for cue in way.cues] == [
         ("F2", "inpaint", 40),
         ("F3", "blur", 40),
     ]

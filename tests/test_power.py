@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from audit.marked import MARKS, spread
-from audit.power import WORDS, Attempt, Power, agreement, measure_power, noticed, power_sentence
+from audit.power import WORDS, Power, agreement, measure_power, noticed, power_sentence
+from audit.self_audit_json import Attempt
 from audit.trials import Outcome
+from tests.bare_records import bare_finding
 
 LABELS = np.repeat([0, 1], 20)
 SAME = spread(LABELS, 0.8, 0.2, seed=0)
@@ -15,10 +17,18 @@ ALWAYS = np.ones(40, bool)
 
 
 def outcome(cue, severity, present):
-    return Outcome([{"cue": cue, "words": f"the {cue}", "severity": severity}], {cue: present})
+    return Outcome((bare_finding(cue=cue, words=f"the {cue}", severity=severity),), {cue: present})
 
 
-NOTHING = Outcome([], {})
+def hit_at(share, elsewhere):
+    return Attempt(share=share, elsewhere=elsewhere, found=True, cue="x", severity="high")
+
+
+def miss_at(share, elsewhere):
+    return Attempt(share=share, elsewhere=elsewhere, found=False, cue=None, severity=None)
+
+
+NOTHING = Outcome((), {})
 
 
 @pytest.mark.parametrize(
@@ -87,7 +97,7 @@ def test_the_search_finds_the_weakest_that_is_noticed_in_at_most_three_trials(le
     shares = [attempt.share for attempt in power.attempts]
     assert shares == sorted(shares, reverse=True)
     assert all(attempt.found == (attempt.share >= least) for attempt in power.attempts)
-    assert power.weakest is None or power.as_json()["weakest"]["cue"] == "the border"
+    assert power.weakest is None or power.record().weakest.cue == "the border"
 
 
 def test_every_kind_of_mark_has_words():
@@ -95,8 +105,8 @@ def test_every_kind_of_mark_has_words():
 
 
 def test_the_sentence_tells_what_was_noticed_and_what_was_not():
-    hit, miss = Attempt(0.7, 0.3, True, "x", "high"), Attempt(0.95, 0.05, False)
-    plainer = Attempt(0.95, 0.05, True, "x", "high")
+    hit, miss = hit_at(0.7, 0.3), miss_at(0.95, 0.05)
+    plainer = hit_at(0.95, 0.05)
     seen = [Power("text", (plainer, hit)), Power("border", (plainer, hit)), Power("sticker", (plainer,))]
     blind = Power("tint", (miss,))
     assert power_sentence([*seen, blind], 40, 40) == (
@@ -110,7 +120,7 @@ def test_the_sentence_tells_what_was_noticed_and_what_was_not():
 
 
 def test_the_sentence_says_when_only_some_photographs_were_tried():
-    sentence = power_sentence([Power("text", (Attempt(0.95, 0.05, True, "x", "high"),))], 40, 300)
+    sentence = power_sentence([Power("text", (hit_at(0.95, 0.05),))], 40, 300)
     assert sentence == (
         "On 40 of these 300 photographs we would have noticed words in a corner present in 95 % of one class and 5 % "
         "of the other; weaker ones could escape us. How much more is noticed with all of them was not tried."

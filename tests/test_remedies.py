@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from audit.audit_json import read_audit
 from audit.folder import read_json, write_json
 from reports.remedies import ORDERS, SAMPLER, orders
 from reports.render import render
@@ -24,14 +25,16 @@ def text_of(page: str) -> str:
 
 
 def test_orders_are_what_is_to_be_collected(audit):
-    record = read_json(audit.record)
-    found = orders(record)
+    tree = read_json(audit.record)
+    found = orders(read_audit(audit))
     assert [(order.label, order.add) for order in found] == [("nurse", 118)] * 2
     assert all(order.need == order.have + order.add and len(order.examples) == 3 for order in found)
-    record["plan"]["ways"]["collect"]["cells"] *= 40
-    assert len(orders(record)) == ORDERS
-    del record["plan"]["ways"]
-    assert orders(record) == []
+    tree["plan"]["ways"]["collect"]["cells"] *= 40
+    write_json(audit.record, tree)
+    assert len(orders(read_audit(audit))) == ORDERS
+    del tree["plan"]["ways"]
+    write_json(audit.record, tree | {"schema_version": 1})
+    assert orders(read_audit(audit)) == []
 
 
 def test_the_ways_stand_side_by_side_with_their_costs(audit):
@@ -58,7 +61,7 @@ def test_an_older_audit_has_neither_ways_nor_a_former_one(audit):
     """`bias-audit report` renders again what an earlier version wrote."""
     record = read_json(audit.record)
     del record["plan"]["ways"], record["former"]
-    write_json(audit.record, record)
+    write_json(audit.record, record | {"schema_version": 1})
     page = render(audit).read_text(encoding="utf-8")
     assert 'id="former"' not in page and 'class="ways"' not in page and "37 unweighted" in text_of(page)
 

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from jinja2 import UndefinedError
 from PIL import Image
 
+from audit.audit_json import read_audit
 from audit.config import parse_config
+from audit.errors import AuditFolderError
 from audit.folder import AuditFolder, file_digest, read_json, read_table, write_json, write_table
 from audit.progress import reporting_to
 from reports.charts import Scale, dot_plot, scales
@@ -25,6 +26,7 @@ from reports.render import build, environment, render
 from reports.repeats import further, repeated
 from reports.spotlights import shade
 from reports.verdict import verdict
+from tests.bare_records import bare_figures, bare_finding
 from tests.notes import Notes
 from tests.report_folder import READ, REASON, Wish, make_audit
 
@@ -224,6 +226,7 @@ def test_the_self_audit_shows_what_was_noticed_missed_and_not_tried(page):
 
 def test_an_audit_without_a_self_audit_says_so(small):
     nothing = {"status": "not_run", "sentence": "This audit did not measure its own rate of false alarms."}
+    nothing |= {"null": None, "power": None, "left_out": []}
     text = page_of(changed(small, lambda record: record.update(self_audit=nothing))).text
     assert nothing["sentence"] in text and "cry wolf" not in text
 
@@ -262,10 +265,10 @@ def test_headline(tmp_path, severities, headline):
 
 
 def test_a_cue_judged_for_two_classes_counts_once(audit):
-    record = read_json(audit.record)
-    high = next(finding for finding in record["findings"] if finding["severity"] == "high")
-    record["findings"] = [high, high | {"id": "F2", "class": "doctor"}]
-    found = verdict(record)
+    record = read_audit(audit)
+    high = next(finding for finding in record.findings if finding.severity == "high")
+    twice = (high, high.model_copy(update={"id": "F2", "label": "doctor"}))
+    found = verdict(record.model_copy(update={"findings": twice}))
     assert found.headline.startswith("One shortcut")
     assert len(found.open) == 2
 
@@ -288,15 +291,21 @@ def test_a_further_look_of_the_same_part_is_told_once(small):
 
 
 def test_only_looks_of_one_part_repeat_each_other(small):
-    record = read_json(small.record)
-    assert repeated(record) == {} and not further(record)
-    as_looks(record)
-    assert repeated(record) == {"F2": "F1"} and further(record) == {"F1": 1}
-    record["findings"][1]["severity"] = "low"
-    assert repeated(record) == {"F2": "F1"} and not further(record)
-    record["cues"][-1] |= {"name": "skin look 1", "kind": "appearance", "within": "skin"}
-    record["findings"][1]["cue"] = "skin look 1"
-    assert repeated(record) == {}
+    def said(change=lambda record: None):
+        record = read_audit(changed(small, change))
+        return repeated(record), further(record)
+
+    def lower(record):
+        record["findings"][1]["severity"] = "low"
+
+    def part_ways(record):
+        record["cues"][-1] |= {"name": "skin look 1", "kind": "appearance", "within": "skin"}
+        record["findings"][1]["cue"] = "skin look 1"
+
+    assert said() == ({}, {})
+    assert said(as_looks) == ({"F2": "F1"}, {"F1": 1})
+    assert said(lower) == ({"F2": "F1"}, {})
+    assert said(part_ways)[0] == {}
 
 
 @pytest.mark.parametrize(
@@ -309,27 +318,26 @@ def test_only_looks_of_one_part_repeat_each_other(small):
     ],
 )
 def test_looks_of_a_part_with_one_verdict_are_named_in_one_number(audit, severities, told):
-    record = read_json(audit.record)
-    levels = {"L": "low", "C": "cleared"}
-    record["cues"] = [{"name": "hair", "words": "the hair", "kind": "detector", "within": ""}] + [
-        {"name": f"hair look {n}", "words": f"look {n}", "kind": "appearance", "within": "hair"}
+    record = read_audit(audit)
+    levels, hair = {"L": "low", "C": "cleared"}, record.cues[0]
+    assert hair.name == "hair"
+    looks = [
+        hair.model_copy(update={"name": f"hair look {n}", "words": f"look {n}", "kind": "appearance", "within": "hair"})
         for n in range(1, 1 + len(severities))
     ]
-    record["findings"] = [
-        {"id": "F0", "cue": "hair", "words": "the hair", "class": "nurse", "severity": "expected"}
-    ] + [
-        {"id": f"F{n}", "cue": f"hair look {n}", "words": f"look {n}", "class": "nurse", "severity": levels[letter]}
+    findings = [bare_finding(id="F0", severity="expected")] + [
+        bare_finding(id=f"F{n}", cue=f"hair look {n}", words=f"look {n}", severity=levels[letter])
         for n, letter in enumerate(severities, 1)
         if letter in levels
     ]
+    record = record.model_copy(update={"cues": (hair, *looks), "findings": tuple(findings)})
     found = {group.severity: group.words for group in verdict(record).groups}
     assert found == {"expected": ("the hair",), **told}
 
 
 def test_what_was_not_judged_is_said(audit):
-    record = read_json(audit.record)
-    record["findings"] = record["findings"][:1]
-    (group,) = verdict(record).groups
+    record = read_audit(audit)
+    (group,) = verdict(record.model_copy(update={"findings": record.findings[:1]})).groups
     assert group.title == "Looked for, but not judged"
     assert len(group.words) == 8
 
@@ -465,7 +473,7 @@ def test_no_text_changes_the_structure(small, structure, words, label):
 
 
 def test_a_missing_key_is_an_error(small):
-    with pytest.raises(UndefinedError, match="sentence"):
+    with pytest.raises(AuditFolderError, match=r"audit\.json: damaged.*findings\.0\.sentence"):
         render(changed(small, lambda record: record["findings"][0].pop("sentence")))
 
 
@@ -522,7 +530,7 @@ def test_where(row, column, words):
 
 
 def test_axes_are_shared_and_hold_their_null(audit):
-    axes = scales(read_json(audit.record)["findings"])
+    axes = scales(read_audit(audit).findings)
     for kind, null in (("attention", 1), ("leakage", 0.5), ("effect", 0), ("gap", 0)):
         assert axes[kind].low < null < axes[kind].high
     lift = axes["attention"]
@@ -531,6 +539,7 @@ def test_axes_are_shared_and_hold_their_null(audit):
 
 def test_dots_stand_where_their_values_are():
     fact = {"value": 0.25, "low": 0.0, "high": 0.5, "elsewhere": 1.0, "elsewhere_low": 0.75, "elsewhere_high": 1.0}
+    fact = bare_figures(prevalence=fact).prevalence
     ours, other = dot_plot("prevalence", fact, Scale(0, 1, 0)).dots
     assert (ours.low, ours.x, ours.high) == (9.0, 64.5, 120.0)
     assert (other.low, other.x, other.hollow) == (175.5, 231.0, True)

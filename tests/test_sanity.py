@@ -15,7 +15,7 @@ from torchvision.transforms.functional import gaussian_blur
 from audit import sanity
 from audit.activations import ActivationStore
 from audit.dataset import load_dataset
-from audit.findings import LOWERED, Verdict, lower
+from audit.findings import Verdict, lowered
 from audit.folder import AuditFolder, read_json, read_table, write_json
 from audit.maps import read_maps, shard_paths
 from audit.models import Network, load_backbone
@@ -23,6 +23,7 @@ from audit.pixels import read_pixels
 from audit.runtime import Runtime, choose_runtime
 from audit.sanity import cascade, judge_empty, judge_occlusion, judge_randomisation, likeness_by_step, summary
 from audit.sentences import LOWERED as REASON
+from audit.severity import LOWERED
 from audit.stages import STAGES
 from audit.training import load_fold
 from tests.planted import draw_dataset, run_audit, tiny_config
@@ -178,9 +179,9 @@ def test_empty_maps_are_judged_by_their_share():
 def test_the_summary_is_plain_json_and_names_what_failed():
     failing, nothing = judge_empty(np.ones(50, bool), np.arange(50)), judge_occlusion(np.zeros((0, 2)))
     record = summary([nothing, failing])
-    assert record["trusted"] is False
-    assert failing.sentence in record["sentence"] and nothing.sentence not in record["sentence"]
-    json.dumps(record, allow_nan=False)
+    assert record.trusted is False
+    assert failing.sentence in record.sentence and nothing.sentence not in record.sentence
+    json.dumps(record.tree(), allow_nan=False)
 
 
 def test_untrusted_maps_lower_every_verdict_and_say_why(copied, manifest):
@@ -197,4 +198,4 @@ def test_untrusted_maps_lower_every_verdict_and_say_why(copied, manifest):
 
 def test_nothing_is_lowered_below_not_knowing():
     verdict = Verdict(None, "disc", "unknown", "unknown", "not_enough_data", {})
-    assert lower(verdict) is verdict
+    assert lowered(verdict) is verdict

@@ -11,10 +11,12 @@ from audit.cues.table import load_cues
 from audit.dataset import load_dataset
 from audit.errors import ConfigError
 from audit.evidence.intervals import permuted_order, wilson
-from audit.folder import AuditFolder, read_json, read_table
+from audit.finding import Finding
+from audit.folder import AuditFolder, read_json, read_record, read_records, read_table
 from audit.marked import mark_photographs, spread
 from audit.power import noticed
 from audit.schemas import schema_text
+from audit.self_audit_json import SelfAudit
 from audit.selfaudit import NOT_RUN, SelfAuditor, build, false_alarms, left_out, null_sentence
 from audit.stages import STAGES, run_stage
 from audit.stock import Stock
@@ -66,11 +68,11 @@ def test_a_mark_is_in_the_data_at_95_to_5_and_not_at_50_to_50(audit, config, tmp
         planted = spread(marked.labels, share, 1 - share, seed=0)
         outcome = run_trial(marked.stock, marked.trial("border", planted), True, tmp_path / f"{share}")
         np.testing.assert_array_equal(outcome.present["border"], planted)
-        border = next(finding for finding in outcome.findings if finding["cue"] == "border")
-        difference = border["evidence"]["prevalence"]["difference"]
+        border = next(finding for finding in outcome.findings if finding.cue == "border")
+        difference = border.evidence.prevalence.difference
         assert abs(difference) == pytest.approx(abs(2 * share - 1), abs=0.05)
-        assert (border["evidence"]["prevalence"]["p_adjusted"] < 0.05) == is_strong
-        assert not is_strong or noticed(outcome, plain, "border", planted, marked.labels)["in_data"] == "strong"
+        assert (border.evidence.prevalence.p_adjusted < 0.05) == is_strong
+        assert not is_strong or noticed(outcome, plain, "border", planted, marked.labels).in_data == "strong"
 
 
 def test_nothing_of_the_trials_is_left(audit):
@@ -93,8 +95,8 @@ def test_a_trial_of_the_true_labels_is_the_audit_itself(audit, config, tmp_path)
     for row in read_table(trial.evidence).itertuples():
         if not row.cue.startswith("cluster") and np.isfinite(row.value):
             assert row.value == pytest.approx(figures[row.cue, row.kind], abs=0.02)
-    for findings in (outcome.findings, read_json(audit.findings)):
-        assert next(one["severity"] for one in findings if one["cue"] == "sticker") in ("high", "medium")
+    for findings in (outcome.findings, read_records(audit.findings, Finding)):
+        assert next(one.severity for one in findings if one.cue == "sticker") in ("high", "medium")
 
 
 def test_labels_are_dealt_out_over_whole_groups_inside_folds():
@@ -129,7 +131,7 @@ def test_an_interrupted_run_does_not_repeat_finished_trials(audit, config, monke
         auditor.null(lambda count: None)
     null = auditor.null(lambda count: None)
     assert ran == ["null-1"]
-    assert null == read_json(audit.self_audit)["null"]
+    assert null == read_record(audit.self_audit, SelfAudit).null
 
 
 def test_other_settings_are_another_key(audit, config, manifest):
@@ -148,7 +150,7 @@ def test_switched_off_it_says_so(manifest, tmp_path):
     folder = AuditFolder(tmp_path)
     off = tiny_config(manifest, self_audit={"permutations": 0, "power_images": 0})
     assert build(folder, off) == [folder.self_audit]
-    assert read_json(folder.self_audit) == NOT_RUN
+    assert read_record(folder.self_audit, SelfAudit) == NOT_RUN
 
 
 def test_too_few_photographs_have_no_power_and_the_record_says_so(audit, manifest, tmp_path):

@@ -5,8 +5,10 @@ from itertools import product
 
 import pytest
 
-from audit.sentences import data_sentence, headline, model_sentence, percent, recommendations
+from audit.evidence.figures import Figures
+from audit.sentences import data_answer, headline, model_answer, percent, recommendations
 from audit.severity import ORDER
+from tests.bare_records import KINDS, bare_figures
 
 STRENGTHS = ("strong", "weak", "none", "unknown")
 SHOWN = {"value": 0.934, "elsewhere": 0.221, "difference": 0.713, "n": 40, "elsewhere_n": 60}
@@ -15,13 +17,16 @@ LEAK, EFFECT = {"value": 0.876, "n": 41}, {"value": 0.124}
 GAP, LOOKS = {"value": 0.3, "together": 0.951, "apart": 0.648}, {"value": 2.345}
 
 
-def missing(reason: str) -> dict:
-    return {"value": None, "low": None, "high": None, "p": None, "n": 3, "reason": reason}
+def figures(**given: dict) -> Figures:
+    return bare_figures(**{kind: given.get(kind, {"n": 3, "reason": f"Only 3 images for {kind}."}) for kind in KINDS})
 
 
-def figures(**given: dict) -> dict:
-    kinds = ("prevalence", "leakage", "attention", "effect", "gap")
-    return {kind: given.get(kind, missing(f"Only 3 images for {kind}.")) for kind in kinds}
+def data_sentence(*about: object) -> str:
+    return data_answer(*about).sentence
+
+
+def model_sentence(*about: object) -> str:
+    return model_answer(*about).sentence
 
 
 def is_readable(sentence: str) -> bool:
@@ -95,19 +100,19 @@ def test_any_mixture_of_measured_and_not_is_readable(known):
 
 def test_recommendations():
     adds = ["Collect 12 more."]
-    first, last = recommendations("the hair", "nurse", figures(), "high", adds)
+    first, last = recommendations("the hair", "nurse", "high", adds)
     assert first == adds[0] and "plan/weights.csv" in last
-    (compare,) = recommendations("the hair", "nurse", figures(), "low", [])
+    (compare,) = recommendations("the hair", "nurse", "low", [])
     assert is_readable(compare) and "the hair" in compare and "“nurse”" in compare
     for severity in ("cleared", "expected", "not_enough_data"):
-        assert recommendations("the hair", "nurse", figures(), severity, adds, "border") == []
+        assert recommendations("the hair", "nurse", severity, adds, "border") == []
 
 
 @pytest.mark.parametrize("adds", [[], ["Collect 12 more."]])
 def test_what_can_be_masked_is_to_be_masked_first(adds):
-    first, *others = recommendations("a border", "nurse", figures(), "medium", adds, "border")
+    first, *others = recommendations("a border", "nurse", "medium", adds, "border")
     assert "“bias-audit mask”" in first and "--cue “border”" in first
-    assert others == recommendations("a border", "nurse", figures(), "medium", adds)
+    assert others == recommendations("a border", "nurse", "medium", adds)
 
 
 @pytest.mark.parametrize(("share", "text"), [(0, "0 %"), (1, "100 %"), (0.996, "100 %"), (0.424, "42 %")])

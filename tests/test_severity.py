@@ -6,24 +6,20 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from audit.severity import (
+from audit.cues.cue import Cue
+from audit.evidence.limits import (
     DIFFERENCE,
     EFFECT,
     GAP,
     LEAKAGE,
     LIFT,
-    ORDER,
-    RULES,
-    STRENGTH_RULES,
     Evidence,
     Strength,
-    first_told,
-    in_data,
-    in_model,
+    combine_strength,
     over_all_pairs,
-    severity,
     strength,
 )
+from audit.severity import ORDER, RULES, STRENGTH_RULES, Measures, judge
 
 NOTHING = Evidence(None, None, None, None)
 LEVELS = ("strong", "weak", "none", "unknown")
@@ -40,12 +36,27 @@ VERDICTS = {
     ("unknown", "unknown"): "not_enough_data",
 }
 
+OF_DATA = {
+    "strong": Evidence(0.6, 0.5, 0.7, 0.001),
+    "weak": Evidence(0.2, 0.1, 0.3, 0.01),
+    "none": Evidence(0.0, -0.05, 0.05, 0.9),
+    "unknown": NOTHING,
+}
+OF_MODEL = {
+    "strong": Evidence(0.3, 0.2, 0.4, 0.001),
+    "weak": Evidence(0.04, 0.01, 0.07, 0.01),
+    "none": Evidence(0.0, -0.02, 0.02, 0.9),
+    "unknown": NOTHING,
+}
+
 
 @pytest.mark.parametrize(("data", "model"), list(product(LEVELS, LEVELS)))
 def test_the_table(data, model):
     expected = VERDICTS.get((data, model)) or VERDICTS[model, data]
-    assert severity(data, model, False) == expected
-    assert severity(data, model, True) == "expected"
+    measures = Measures(difference=OF_DATA[data], effect=OF_MODEL[model])
+    found = judge(Cue("hair", "the hair", "part"), measures)
+    assert (found.data, found.model, found.severity) == (data, model, expected)
+    assert judge(Cue("hair", "the hair", "part"), measures, ["face", "hair"]).severity == "expected"
 
 
 def test_every_verdict_has_its_rule_and_its_place():
@@ -108,14 +119,18 @@ def test_what_was_not_measured_is_neither_none_nor_unknown():
 
 
 @pytest.mark.parametrize(("direct", "indirect"), list(product((*LEVELS, None), repeat=2)))
-def test_first_told(direct, indirect):
-    told = first_told(direct, indirect)
+def test_combine_strength(direct, indirect):
+    told = combine_strength(direct, indirect)
     if "strong" in (direct, indirect):
         assert told == "strong"
     elif "weak" in (direct, indirect):
         assert told == "weak"
     else:
         assert told == (direct or indirect or "unknown")
+
+
+def in_data(measures: dict, role: str, **more: object) -> Strength:
+    return judge(Cue("hair", "the hair", role), Measures(**measures, **more)).data
 
 
 STRONG_LEAK, NO_LEAK = measure(0.95, 0.9), measure(0.5, 0.45, 0.55)
@@ -190,7 +205,8 @@ def test_an_auc_over_all_pairs_is_that_of_scores_which_only_those_have_that_show
 def model(
     effect: Evidence = NOTHING, gap: Evidence = NOTHING, attention: Evidence = NOTHING, data: Strength = "weak"
 ) -> str:
-    return in_model({"effect": effect, "gap": gap, "attention": attention}, data)
+    measures = Measures(OF_DATA[data], effect=effect, gap=gap, attention=attention)
+    return judge(Cue("hair", "the hair", "part"), measures).model
 
 
 def test_in_model():

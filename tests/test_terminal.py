@@ -10,6 +10,7 @@ from rich.console import Console
 from audit.progress import reporting_to, track
 from flows import terminal
 from flows.terminal import Bars, Lines, clean, facts_table, findings_table, reporter, say_error
+from tests.bare_records import bare_finding
 
 HOSTILE = "[bold red]cat[/] \x1b[2J\x07\r\nnext \u202eevil\ud800[link=file:///x]y[/link]"
 
@@ -31,7 +32,7 @@ def test_clean_text_has_no_control_characters(text):
 
 
 def test_a_findings_table_shows_hostile_names_as_text():
-    finding = {"severity": "not_enough_data", "class": HOSTILE, "words": "[/]", "sentence": "50 % [of] them"}
+    finding = bare_finding(severity="not_enough_data", label=HOSTILE, words="[/]", sentence="50 % [of] them")
     out = console()
     out.print(findings_table([finding]))
     assert "[bold red]cat[/]" in printed(out)

@@ -6,7 +6,6 @@ shows only when the photographs are sorted by what the hair looks like, and the 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -16,6 +15,7 @@ from scipy.stats import mannwhitneyu
 from audit.clusters import group, unit_components
 from audit.config import Config
 from audit.cues.cue import GRID, Cue
+from audit.cues.cue_json import LookCell, LookGroup, LooksEntry
 from audit.cues.detect import Detections
 from audit.cues.summary import examples
 from audit.dataset import Dataset
@@ -40,15 +40,17 @@ class Looks:
     assigned: NDArray[np.int64]
     stability: float
 
-    def entry(self, dataset: Dataset, seed: int) -> dict[str, Any]:
+    def entry(self, dataset: Dataset, seed: int) -> LooksEntry[int]:
         """One entry of ``looks.json``: each look's share of each class, of the images that show the cue, with a few
         drawn at random."""
-        groups = [
-            {"name": cue.name, "words": cue.words, "classes": _by_class(self.assigned == look, self, dataset, seed)}
+        groups = tuple(
+            LookGroup[int](
+                name=cue.name, words=cue.words, classes=_by_class(self.assigned == look, self, dataset, seed)
+            )
             for look, cue in enumerate(self.cues)
-        ]
-        named = {"cue": self.parent.name, "words": self.parent.words}
-        return {**named, "stability": round(self.stability, 3), "groups": groups}
+        )
+        stability = round(self.stability, 3)
+        return LooksEntry[int](cue=self.parent.name, words=self.parent.words, stability=stability, groups=groups)
 
 
 def find_looks(
@@ -71,7 +73,7 @@ def find_looks(
             assigned[present] = grouped[0]
             words = _words(cue, assigned, detections.area[:, place], _lightness(dataset, config, detections, cue))
             cues = tuple(
-                Cue(f"{cue.name} look {look + 1}", text, cue.role, "appearance", cue.name)
+                Cue(f"{cue.name} look {look + 1}", text, cue.role, "appearance", cue.name, look)
                 for look, text in enumerate(words)
             )
             found.append(Looks(cue, cues, assigned, grouped[1]))
@@ -132,11 +134,12 @@ def compare(here: NDArray[np.floating], others: NDArray[np.floating], words: Seq
     return words[1] if share >= _MARKED else words[0] if share <= 1 - _MARKED else ""
 
 
-def _by_class(members: NDArray[np.bool_], looks: Looks, dataset: Dataset, seed: int) -> dict[str, Any]:
+def _by_class(members: NDArray[np.bool_], looks: Looks, dataset: Dataset, seed: int) -> dict[str, LookCell[int]]:
     cells = {}
     for label, name in enumerate(dataset.classes):
         inside = members & (dataset.labels == label)
         shown = int(((looks.assigned >= 0) & (dataset.labels == label)).sum())
         chosen = examples(inside, dataset.groups, seed)
-        cells[name] = {"n": int(inside.sum()), "share": inside.sum() / shown if shown else None, "examples": chosen}
+        share = float(inside.sum() / shown) if shown else None
+        cells[name] = LookCell[int](n=int(inside.sum()), share=share, examples=chosen)
     return cells

@@ -30,7 +30,8 @@ class Cue:
 
     ``words`` name it inside a sentence ("the face"). ``role``: a part of the subject, the subject itself, the
     scene around it, a mark that somebody put on the picture, or something that the picture does not show. ``within`` is
-    the cue that this one is a part of: the eyes are within the face.
+    the cue that this one is a part of: the eyes are within the face. ``number``: which of the clusters, or of the looks
+    of ``within``, counted from 0; None for what is neither.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Cue:
     role: Role
     kind: Kind = "detector"
     within: str = ""
+    number: int | None = None
 
 
 @dataclass(frozen=True)

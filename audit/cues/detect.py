@@ -1,7 +1,7 @@
 """The stage that looks for every cue in every photograph, once, in files of 256 photographs each."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from audit.checkpoints import load_arrays, load_header
 from audit.config import Config, model_folder
 from audit.cues.answers import Answer, KeptAnswers, detector_key, kept_answers
 from audit.cues.cue import ABSENT, GRID, Cue, Detector, Mask
+from audit.cues.detectors_json import DetectedCue, DetectorList
 from audit.cues.grid import unpack_masks
 from audit.cues.looking import Answers, Job, looking, read_shrunk
 from audit.cues.overlay import OVERLAY, overlay_cues, small_shape
@@ -20,7 +21,7 @@ from audit.cues.overlay_search import find_overlays
 from audit.cues.own import OwnCueDetector
 from audit.cues.registry import choose_cues, choose_detectors, missing_cues
 from audit.dataset import Dataset, load_dataset
-from audit.folder import AuditFolder, file_digest, read_json, value_digest, write_json
+from audit.folder import AuditFolder, file_digest, read_record, value_digest, write_record
 from audit.modelfiles import require
 from audit.progress import note, track
 from audit.shards import SUFFIX, Shard, ShardStore, divide
@@ -98,14 +99,16 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
         cues = (*cues, *_add_overlays(folder, kept, config, dataset, cues))
     summary = folder.detections / "detectors.json"
     versions = {detector.name: detector.version for detector in detectors}
-    listed = {"grid": GRID, "cues": [asdict(cue) for cue in cues], "versions": versions}
-    write_json(summary, {**listed, "not_looked_for": left_out})
+    listed = tuple(
+        DetectedCue(name=cue.name, words=cue.words, role=cue.role, kind=cue.kind, within=cue.within) for cue in cues
+    )
+    write_record(summary, DetectorList(grid=GRID, cues=listed, versions=versions, not_looked_for=left_out))
     return [summary, *map(kept.path, shards)]
 
 
 def load_detections(folder: AuditFolder) -> Detections:
     """Read what the stage wrote, masks and text excepted. Raises AuditFolderError when a file is missing or damaged."""
-    return _load(folder, tuple(Cue(**cue) for cue in read_json(folder.detections / "detectors.json")["cues"]))
+    return _load(folder, tuple(cue.cue for cue in _listed(folder).cues))
 
 
 def _load(folder: AuditFolder, cues: tuple[Cue, ...]) -> Detections:
@@ -117,8 +120,11 @@ def _load(folder: AuditFolder, cues: tuple[Cue, ...]) -> Detections:
 
 def not_looked_for(folder: AuditFolder) -> dict[str, str]:
     """Cues of the settings that the stage had to leave out, each with the reason, the end of a sentence."""
-    left_out: dict[str, str] = read_json(folder.detections / "detectors.json")["not_looked_for"]
-    return left_out
+    return _listed(folder).not_looked_for
+
+
+def _listed(folder: AuditFolder) -> DetectorList:
+    return read_record(folder.detections / "detectors.json", DetectorList)
 
 
 def detections_digest(folder: AuditFolder) -> str:

@@ -16,9 +16,9 @@ from torch.nn.functional import avg_pool2d, cosine_similarity, interpolate
 from audit.activations import ActivationStore
 from audit.attention import cover
 from audit.checkpoints import load_arrays
-from audit.clusters import Cluster
 from audit.cues.cue import GRID, Cue, Role
 from audit.cues.grid import pack_masks
+from audit.explain_json import Cluster
 from audit.features import read_pooled
 from audit.folder import value_digest
 from audit.hiding import controls_of
@@ -43,7 +43,7 @@ class LookAlike:
     place: NDArray[np.bool_] | None
 
 
-def is_own_cue(cluster: Cluster) -> bool:
+def is_own_cue(cluster: Cluster[int]) -> bool:
     """Whether a cluster becomes a cue: no detector but the background explains it, or it sits in a fixed place.
 
     A cluster that is tiny, or that half of the regions do not reproduce, is a shape in the noise.
@@ -54,7 +54,7 @@ def is_own_cue(cluster: Cluster) -> bool:
 
 def look_alikes(
     store: ActivationStore,
-    clusters: Sequence[Cluster],
+    clusters: Sequence[Cluster[int]],
     regions: pd.DataFrame,
     assigned: NDArray[np.integer],
     shape: tuple[int, int],
@@ -69,7 +69,7 @@ def look_alikes(
         members = np.flatnonzero(assigned == cluster.cluster)
         words = cluster.words if cluster.name is None else f"a kind of background (cluster {cluster.cluster + 1})"
         role: Role = "subject" if cluster.on_subject else "scene"
-        cue = Cue(f"cluster {cluster.cluster + 1}", words, role, "cluster")
+        cue = Cue(f"cluster {cluster.cluster + 1}", words, role, "cluster", number=cluster.cluster)
         masks = unpack_masks(regions.iloc[members], shape)
         place = masks.mean(0) >= min(0.5, float(masks.mean(0).max())) if cluster.fixed_position else None
         found.append(LookAlike(cue, cluster.cluster, descriptors[members].mean(0), place))

@@ -25,7 +25,7 @@ class Networks:
     """
 
     folder: Path
-    _loaded: dict[str, Any] = field(default_factory=dict, repr=False)
+    _loaded: dict[str, cv2.dnn.Net] = field(default_factory=dict, repr=False)
 
     def run(
         self, model: ModelFile, pixels: Pixels, low: float = 0.0, high: float = 1.0
@@ -37,7 +37,7 @@ class Networks:
         names = net.getUnconnectedOutLayersNames()
         net.setInput(cv2.dnn.blobFromImage(pixels) * np.float32((high - low) / 255) + np.float32(low))
         # The network's own buffers would be overwritten by its next run.
-        return {name: output.copy() for name, output in zip(names, net.forward(names), strict=True)}
+        return {name: np.array(output, np.float32) for name, output in zip(names, net.forward(names), strict=True)}
 
 
 @dataclass(frozen=True)

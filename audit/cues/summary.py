@@ -2,8 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,91 +9,77 @@ from numpy.typing import NDArray
 
 from audit.config import Config
 from audit.cues.cue import Cue
+from audit.cues.cue_json import CueSummary, ReadText
 from audit.dataset import Dataset
 from audit.evidence.attention import attention
+from audit.evidence.figures import AttentionInClass
 
 _EXAMPLES = 3
 _LINES = 8
 
 
-@dataclass(frozen=True)
-class Summary:
-    """One entry of ``cues.json``, one per cue.
+def summarise(cue: Cue, rows: pd.DataFrame, lines: pd.DataFrame, dataset: Dataset, config: Config) -> CueSummary:
+    """The entry of a cue in ``cues.json``.
 
-    ``within`` is the cue that this one is a part or a look of, or empty; ``present_share`` by class; ``attention`` by
-    class as ``Measure.as_json`` gives it (null for an attribute); ``examples`` are images that show the cue, drawn at
-    random, for a reader to judge the detector by; ``text`` are the lines most often read there, each with the number
-    of images.
+    ``rows`` are the cue's part of ``cues.parquet``, ``lines`` what was read in it, columns image and text. An attribute
+    has neither attention nor examples.
     """
-
-    name: str
-    kind: str
-    role: str
-    within: str
-    words: str
-    n_present: int
-    present_share: dict[str, float]
-    attention: dict[str, Any] | None
-    examples: list[int]
-    text: list[dict[str, Any]]
-
-
-def summarise(cue: Cue, rows: pd.DataFrame, lines: pd.DataFrame, dataset: Dataset, config: Config) -> Summary:
-    """``rows``: the cue's part of ``cues.parquet``; ``lines``: what was read in it, columns image and text."""
     rows = rows.sort_values("image")
     present = rows["present"].fillna(False).to_numpy(bool)
     shares = {name: float(present[dataset.labels == label].mean()) for label, name in enumerate(dataset.classes)}
-    return Summary(
+    return CueSummary(
         name=cue.name,
         kind=cue.kind,
         role=cue.role,
         within=cue.within,
         words=cue.words,
+        number=cue.number,
         n_present=int(present.sum()),
         present_share=shares,
         attention=None if cue.kind == "attribute" else _attention_by_class(rows, present, dataset, config),
-        examples=[] if cue.kind == "attribute" else examples(present, dataset.groups, config.seed),
+        examples=() if cue.kind == "attribute" else examples(present, dataset.groups, config.seed),
         text=most_read(lines["text"].tolist(), lines["image"].tolist()),
     )
 
 
-def examples(present: NDArray[np.bool_], groups: NDArray[np.int64], seed: int) -> list[int]:
+def examples(present: NDArray[np.bool_], groups: NDArray[np.int64], seed: int) -> tuple[int, ...]:
     """Up to three images that show a cue, drawn at random from different duplicate groups.
 
     >>> examples(np.array([True, False, True, True]), np.array([0, 1, 2, 2]), seed=0)
-    [0, 3]
+    (0, 3)
     """
     images = np.random.default_rng(seed).permutation(np.flatnonzero(present))
     first = np.sort(np.unique(groups[images], return_index=True)[1])[:_EXAMPLES]
-    return sorted(int(image) for image in images[first])
+    return tuple(sorted(int(image) for image in images[first]))
 
 
-def most_read(lines: Sequence[str], images: Sequence[int]) -> list[dict[str, Any]]:
+def most_read(lines: Sequence[str], images: Sequence[int]) -> tuple[ReadText, ...]:
     """The lines read in most images, whatever their capitals, with the number of images.
 
     >>> most_read(["Alamy", "alamy", "ALAMY", "a stock photo"], [1, 1, 2, 2])
-    [{'text': 'Alamy', 'n': 2}, {'text': 'a stock photo', 'n': 1}]
+    (ReadText(text='Alamy', n=2), ReadText(text='a stock photo', n=1))
     """
     spelling: dict[str, str] = {}
     for line in lines:
         spelling.setdefault(line.casefold(), line)
     counts = Counter(line for line, _ in dict.fromkeys(zip((one.casefold() for one in lines), images, strict=True)))
-    return [{"text": spelling[line], "n": n} for line, n in counts.most_common(_LINES)]
+    return tuple(ReadText(text=spelling[line], n=n) for line, n in counts.most_common(_LINES))
 
 
 def _attention_by_class(
     rows: pd.DataFrame, present: NDArray[np.bool_], dataset: Dataset, config: Config
-) -> dict[str, Any]:
+) -> dict[str, AttentionInClass]:
     share, area = (rows[name].to_numpy(np.float64) for name in ("attention", "area"))
     settings, measured = config.evidence, {}
     for label, name in enumerate(dataset.classes):
         chosen = present & (dataset.labels == label)
-        measured[name] = attention(
+        measure = attention(
             share[chosen],
             area[chosen],
             dataset.groups[chosen],
             np.random.default_rng((config.seed, label)),
             settings.resamples,
             settings.min_images,
-        ).as_json()
+        )
+        measured[name] = AttentionInClass.model_validate(measure.as_json())
     return measured

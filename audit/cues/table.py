@@ -1,7 +1,7 @@
 """All cues side by side: found by detectors, their looks, named by attributes, or met as clusters of attention."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -16,12 +16,13 @@ from audit.config import Config
 from audit.cues.appearance import Looks, find_looks
 from audit.cues.attributes import attribute_cues
 from audit.cues.cue import GRID, Cue
+from audit.cues.cue_json import CueSummary
 from audit.cues.detect import Detections, load_detections
 from audit.cues.look_alikes import look_alikes, read_look_alikes, write_look_alikes
 from audit.cues.summary import summarise
 from audit.dataset import Dataset
 from audit.explain import read_shards
-from audit.folder import AuditFolder, read_json, read_table, write_json, write_table
+from audit.folder import AuditFolder, read_records, read_table, write_records, write_table
 from audit.maps import read_maps
 from audit.pixels import Images
 from audit.thresholds import split_scores
@@ -48,7 +49,7 @@ def looks_of(store: ActivationStore) -> list[Looks]:
 def tabulate(store: ActivationStore, looks: Sequence[Looks]) -> list[Path]:
     """As ``build``, from a store that is open and its looks."""
     folder, config, dataset = store.folder, store.config, store.dataset
-    write_json(folder.looks, [one.entry(dataset, config.seed) for one in looks])
+    write_records(folder.looks, [one.entry(dataset, config.seed) for one in looks])
     seen = _detected(folder)
     tables = [seen, _look_alikes(store), _looks(looks, seen[1])]
     tables.append(_attributes(dataset, [cue.name for found, _ in tables for cue in found]))
@@ -60,7 +61,7 @@ def tabulate(store: ActivationStore, looks: Sequence[Looks]) -> list[Path]:
         summarise(cue, table[table["cue"] == cue.name], lines[lines["cue"] == cue.name], dataset, config)
         for cue in cues
     ]
-    write_json(folder.cue_list, [asdict(summary) for summary in summaries])
+    write_records(folder.cue_list, summaries)
     return [folder.cues, folder.cue_list, folder.looks, *sorted((folder / "look-alikes").glob("*.safetensors"))]
 
 
@@ -122,7 +123,7 @@ class CueTable:
 
 def load_cues(folder: AuditFolder) -> CueTable:
     """Open the cues of an audit."""
-    cues = tuple(Cue(e["name"], e["words"], e["role"], e["kind"], e["within"]) for e in read_json(folder.cue_list))
+    cues = tuple(entry.cue for entry in read_records(folder.cue_list, CueSummary))
     rows = read_table(folder.cues).set_index(["cue", "image"]).sort_index()
     return CueTable(folder, cues, rows, load_detections(folder))
 

@@ -33,7 +33,7 @@ class Measure:
     reason: str = ""
     extra: Extra = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Plain | Mapping[str, Plain]]:
         """Plain JSON types, ``extra`` beside the rest; NaN and infinities become null; ``reason`` only if there is one.
 
         >>> Measure(0.5, 0.25, 0.75, 8, extra={"share": np.float32(0.5)}).as_json()
@@ -41,7 +41,7 @@ class Measure:
         """
         named = {"value": self.value, "low": self.low, "high": self.high, "n": self.n, "p": self.p}
         reason = {"reason": self.reason} if self.reason else {}
-        return {key: _plain(value) for key, value in (named | reason | dict(self.extra)).items()}
+        return {key: _plain(value) for key, value in {**named, **reason, **self.extra}.items()}
 
 
 def unmeasured(reason: str, n: int) -> Measure:

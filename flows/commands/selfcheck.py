@@ -69,6 +69,7 @@ def _refuse_settings(*given: object) -> None:
 
 
 def _self_audit_of(folder: "AuditFolder") -> str:
-    from audit.folder import read_json
+    from audit.folder import read_record
+    from audit.self_audit_json import SelfAudit
 
-    return str(read_json(folder.self_audit)["sentence"])
+    return read_record(folder.self_audit, SelfAudit).sentence

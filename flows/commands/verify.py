@@ -62,13 +62,13 @@ def verify(
     bias-audit verify audits/photos-20260102-030405 --with new-photos/
     """
     with interruptible(), told_errors():
-        from audit.folder import read_json
         from audit.progress import reporting_to
+        from audit.verification_json import read_verification
         from flows.run import verify_audit
         from flows.terminal import reporter, say, short
 
         remedy = strategy or (Remedy.WEIGHT if source is None else Remedy.COLLECT)
         with reporter(quiet) as listener, reporting_to(listener):
             folder = verify_audit(audit, remedy.value, source, seeds)
-        say(read_json(folder / "verification" / remedy / "verification.json")["sentence"])
+        say(read_verification(folder, remedy.value).sentence)
         say(short(folder.report))

@@ -17,9 +17,9 @@ from audit.evidence.effect import Answers, effect, may_show_more, weaker
 from audit.evidence.gap import CELLS, gap
 from audit.evidence.intervals import wilson
 from audit.evidence.leakage import leakage
+from audit.evidence.limits import EFFECT
 from audit.evidence.measure import Floats, Ints, Measure
 from audit.evidence.prevalence import prevalence
-from audit.severity import EFFECT
 
 LOWEST, HIGHEST = 0.93, 0.97
 Rng = np.random.Generator

@@ -19,12 +19,12 @@ from audit.cues.detect import Detections, load_detections
 from audit.cues.grid import to_grid
 from audit.dataset import Dataset
 from audit.evidence.intervals import benjamini_hochberg
+from audit.evidence.limits import DIFFERENCE, Evidence, strength
 from audit.evidence.prevalence import prevalence
 from audit.folder import AuditFolder
 from audit.pixels import Images
 from audit.planting import Watermark
 from audit.pooling import pool_strong_under
-from audit.severity import DIFFERENCE, Evidence, strength
 from audit.stages import STAGES, run_stage
 from audit.weighting import rake, shopping_list
 

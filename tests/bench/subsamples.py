@@ -44,7 +44,7 @@ def run_case(stock: Stock, case: Case, data: Path, place: Path) -> dict[str, Any
     images = np.array(sorted(rows))
     shutil.rmtree(place, ignore_errors=True)
     found = run_trial(stock, Trial(images, np.array([rows[image] for image in images])), True, place).findings
-    return {"findings": [{"cue": one["cue"], "severity": one["severity"]} for one in found]}
+    return {"findings": [{"cue": one.cue, "severity": one.severity} for one in found]}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,82 @@
+"""From which measured values on something is strong, weak, ruled out or unknown."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Strength = Literal["strong", "weak", "none", "unknown"]
+STRENGTHS: tuple[Strength, ...] = get_args(Strength)
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A measured value is strong or weak from here on, if its 95 % interval starts above ``floor``.
+
+    What is neither is ruled out if its interval ends below ``ruled_out``.
+    """
+
+    strong: float
+    strong_floor: float
+    weak: float
+    weak_floor: float
+    ruled_out: float
+
+
+DIFFERENCE = Limit(strong=0.30, strong_floor=0.10, weak=0.10, weak_floor=0.0, ruled_out=0.20)
+LEAKAGE = Limit(strong=0.70, strong_floor=0.60, weak=0.60, weak_floor=0.5, ruled_out=0.65)
+EFFECT = Limit(strong=0.10, strong_floor=0.03, weak=0.03, weak_floor=0.0, ruled_out=0.10)
+GAP = Limit(strong=0.10, strong_floor=0.0, weak=0.05, weak_floor=0.0, ruled_out=0.10)
+LIFT = Limit(strong=2.0, strong_floor=1.5, weak=1.5, weak_floor=1.2, ruled_out=2.0)
+# By how much a leak must exceed that of a place of the same size elsewhere to be the cue's own, as value and floor.
+OWN_LEAK, OWN_LEAK_FLOOR = 0.05, -0.05
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One measure as the evidence table holds it; ``p`` is corrected, None where nothing is tested."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+
+
+def strength(measure: Evidence, limit: Limit, tested: bool) -> Strength | None:
+    """How strong one measure is; None if it was not measured.
+
+    Unknown if it would be weak were it certain, or if its interval does not rule it out.
+
+    >>> strength(Evidence(0.8, 0.7, 0.9, 0.001), LEAKAGE, True)
+    'strong'
+    """
+    if measure.value is None or measure.low is None or measure.high is None:
+        return None
+    significant = not tested or (measure.p is not None and measure.p < ALPHA)
+    if significant and measure.value >= limit.strong and measure.low > limit.strong_floor:
+        return "strong"
+    if significant and measure.value >= limit.weak and measure.low > limit.weak_floor:
+        return "weak"
+    return "unknown" if measure.value >= limit.weak or measure.high >= limit.ruled_out else "none"
+
+
+def combine_strength(direct: Strength | None, indirect: Strength | None) -> Strength:
+    """Strong or weak if either measure is; otherwise what the direct one says, or the indirect one without it.
+
+    >>> combine_strength("none", "weak"), combine_strength("none", "unknown"), combine_strength(None, None)
+    ('weak', 'none', 'unknown')
+    """
+    for level in ("strong", "weak"):
+        if level in (direct, indirect):
+            return level
+    return direct or indirect or "unknown"
+
+
+def over_all_pairs(auc: float, shown: float, elsewhere: float) -> float:
+    """An AUC among images that show a cue, spread over all: the cue is in these shares of the class and of the others.
+
+    Where one image of a pair shows it, the pair counts as one in which both do; where neither does, as a coin toss.
+
+    >>> over_all_pairs(0.9, 1.0, 0.2), over_all_pairs(0.9, 0.5, 0.5)
+    (0.9, 0.8)
+    """
+    return 0.5 + (auc - 0.5) * (1 - (1 - shown) * (1 - elsewhere))

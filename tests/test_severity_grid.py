@@ -1,0 +1,245 @@
+"""Every combination of what can be measured and of kinds of cues: by the code, by the published text, and as before."""
+
+import re
+from collections.abc import Iterator
+from itertools import product
+from typing import get_args
+
+import pytest
+
+from audit import severity
+from audit.cues.cue import Cue, Kind, Role
+from audit.evidence.limits import Evidence
+from audit.severity import LOWERED, ORDER, RULES, STRENGTH_RULES, Measures, judge, lower
+from tests import former_verdicts as former
+
+NOTHING = Evidence(None, None, None, None)
+# One of each strength, and what lies on the limits: value, low, high, p.
+DIFFERENCES = [
+    *(Evidence(0.6, 0.5, 0.7, 0.001), Evidence(0.2, 0.1, 0.3, 0.01), Evidence(0.0, -0.05, 0.05, 0.9), NOTHING),
+    *(Evidence(0.2, -0.1, 0.5, 0.3), Evidence(0.3, 0.1, 0.5, 0.01), Evidence(0.3, 0.101, 0.5, 0.01)),
+    *(Evidence(0.1, 0.0, 0.19, 0.01), Evidence(0.09, 0.001, 0.2, 0.01), Evidence(0.6, 0.5, 0.7, 0.05)),
+]
+LEAKS = [
+    *(Evidence(0.9, 0.8, 0.95, 0.001), Evidence(0.65, 0.55, 0.75, 0.01), Evidence(0.5, 0.4, 0.6, 0.9), NOTHING),
+    *(Evidence(0.65, 0.45, 0.8, 0.3), Evidence(0.7, 0.6, 0.8, 0.01), Evidence(0.7, 0.601, 0.8, 0.01)),
+    *(Evidence(0.6, 0.5, 0.64, 0.01), Evidence(0.59, 0.5, 0.65, 0.01), Evidence(0.9, 0.8, 0.95, None)),
+]
+ABOVE = [Evidence(0.2, 0.1, 0.3, None), Evidence(0.0, -0.1, 0.1, None), NOTHING, Evidence(0.05, -0.05, 0.2, None)]
+SHARES = [None, (1.0, 1.0), (0.1, 0.05), (0.9, 0.0)]
+EFFECTS = [
+    *(Evidence(0.3, 0.2, 0.4, 0.001), Evidence(0.05, 0.01, 0.09, 0.01), Evidence(0.02, 0.01, 0.03, 0.001)),
+    *(Evidence(0.0, -0.02, 0.02, 0.9), Evidence(0.05, -0.1, 0.2, 0.4), NOTHING, Evidence(0.1, 0.03, 0.2, 0.01)),
+]
+GAPS = [
+    *(Evidence(0.3, 0.2, 0.4, None), Evidence(0.07, 0.01, 0.13, None), Evidence(0.0, -0.05, 0.05, None), NOTHING),
+    *(Evidence(0.1, -0.1, 0.3, None), Evidence(0.1, 0.0, 0.2, None), Evidence(0.05, 0.001, 0.09, None)),
+]
+LIFTS = [
+    *(Evidence(3.0, 2.0, 4.0, None), Evidence(1.7, 1.3, 2.1, None), Evidence(1.0, 0.9, 1.1, None), NOTHING),
+    *(Evidence(1.6, 1.0, 2.5, None), Evidence(2.0, 1.5, 3.0, None), Evidence(1.5, 1.2, 1.9, None)),
+]
+CUES = [
+    Cue("one", "one", role, kind, within, number=0 if kind in ("cluster", "appearance") else None)
+    for role, kind in product(get_args(Role), get_args(Kind))
+    for within in ("whole",)
+]
+DECLARED = ([], ["one"], ["whole"], ["other"])
+SOME_DATA = [DIFFERENCES[0], DIFFERENCES[1], DIFFERENCES[2], NOTHING]
+SOME_MODEL = [(EFFECTS[0], NOTHING), (EFFECTS[3], GAPS[2]), (NOTHING, GAPS[0])]
+Question = tuple[Cue, Measures, list[str], bool]
+
+
+def questions() -> Iterator[Question]:
+    """All that is measured of the data with a few models, and all that is measured of the model with a few data."""
+    for cue, difference, leak, above, shares in product(CUES, DIFFERENCES, LEAKS, ABOVE, SHARES):
+        effect, gap = SOME_MODEL[(len(cue.role) + DIFFERENCES.index(difference)) % len(SOME_MODEL)]
+        yield cue, Measures(difference, leak, above, NOTHING, effect, gap, shares), [], True
+    for cue, difference, effect, gap, lift in product(CUES, SOME_DATA, EFFECTS, GAPS, LIFTS):
+        yield cue, Measures(difference, NOTHING, NOTHING, lift, effect, gap, (0.5, 0.5)), [], True
+    for cue, difference, (effect, gap), declared, learned in product(
+        CUES, SOME_DATA, SOME_MODEL, DECLARED, (True, False)
+    ):
+        yield cue, Measures(difference, effect=effect, gap=gap), declared, learned
+
+
+GRID = list(questions())
+
+
+def by_code(question: Question) -> tuple[str, str, str]:
+    found = judge(*question)
+    return found.data, found.model, found.severity
+
+
+def as_before(question: Question) -> tuple[str, str, str]:
+    cue, measures, declared, learned = question
+    names = ("difference", "leakage", "above_control", "attention", "effect", "gap")
+    measured = {name: getattr(measures, name) for name in names}
+    return former.verdict(cue, measured, measures.shares or (None, None), declared, learned)
+
+
+def figures(pattern: str, text: str) -> list[float]:
+    """The figures of a sentence of the published text; per cent as shares."""
+    found = re.search(pattern.replace("#", r"(-?[\d.]+%?)"), text)
+    assert found, pattern
+    return [float(number[:-1]) / 100 if number.endswith("%") else float(number) for number in found.groups()]
+
+
+class Reader:
+    """Judges by the published text alone: every limit and every exception is what its sentences say."""
+
+    def __init__(self, rules: tuple[str, ...]) -> None:
+        self.data, self.model = rules[0], rules[1]
+        limits = figures(
+            r"differ by # or more \(interval above #\), or .* AUC of # or more \(interval above #\); weak from # "
+            r"\(above #\) or # \(above #\)\. Both need a corrected p below #; .* interval below # and #\.",
+            self.data,
+        )
+        shown, shown_floor, leak, leak_floor, weak, weak_floor, weak_leak, weak_leak_floor, self.alpha, *out = limits
+        self.difference = (shown, shown_floor, weak, weak_floor, out[0])
+        self.leak = (leak, leak_floor, weak_leak, weak_leak_floor, out[1])
+        effect, effect_floor, _ = figures(r"costs # of .*? \(interval above #, corrected p below #\)", self.model)
+        gap, gap_floor = figures(r"accuracy is # higher .*? \(interval above #; ", self.model)
+        lift, lift_floor = figures(r"gets # times .*? \(interval above #\)", self.model)
+        weak_effect, effect_start, weak_gap, gap_start, weak_lift, lift_start = figures(
+            r"Weak from # \(above #\), # \(above #\), or # times \(above #\); ruled out by an interval below the",
+            self.model,
+        )
+        self.effect = (effect, effect_floor, weak_effect, effect_start, effect)
+        self.gap = (gap, gap_floor, weak_gap, gap_start, gap)
+        self.lift = (lift, lift_floor, weak_lift, lift_start, lift)
+
+    def graded(self, one: Evidence, limit: tuple[float, ...], tested: bool) -> str:
+        if one.value is None:
+            return ""
+        strong, strong_floor, weak, weak_floor, out = limit
+        certain = not tested or (one.p is not None and one.p < self.alpha)
+        if certain and one.value >= strong and one.low > strong_floor:
+            return "strong"
+        if certain and one.value >= weak and one.low > weak_floor:
+            return "weak"
+        return "unknown" if one.value >= weak or one.high >= out else "none"
+
+    def in_data(self, cue: Cue, of: Measures) -> str:
+        shown, leak = self.graded(of.difference, self.difference, True), self.graded(of.leakage, self.leak, True)
+        if (
+            "the photographed thing itself looks like is what the classes differ in: its leak does not count"
+            in self.data
+        ):
+            leak = "" if cue.role == "subject" else leak
+        if leak == "strong" and "A strong leak of anything but the background counts as weak unless" in self.data:
+            own, own_floor = figures(r"unless its AUC is # above .*? \(interval above #\)", self.data)
+            above, background = of.above_control, cue.role == "scene" and cue.kind == "detector"
+            if not background and above.value is not None and not (above.value >= own and above.low > own_floor):
+                leak = "weak"
+        if (
+            leak == "strong"
+            and of.shares
+            and "strong leak counts as weak where few photographs show the cue" in self.data
+        ):
+            (least,) = figures(r"below # over all pairs of photographs", self.data)
+            neither = (1 - of.shares[0]) * (1 - of.shares[1])
+            unnamed = cue.kind == "cluster" and "an unnamed place is there in all" in self.data
+            if not unnamed and of.leakage.value * (1 - neither) + 0.5 * neither < least:
+                leak = "weak"
+        best = next((level for level in ("strong", "weak", "unknown", "none") if level in (shown, leak)), "unknown")
+        capped = "An unnamed place on the photographed thing itself counts as weak at most" in self.data
+        return "weak" if capped and best == "strong" and (cue.role, cue.kind) == ("subject", "cluster") else best
+
+    def in_model(self, cue: Cue, of: Measures, data: str, learned: bool) -> str:
+        effect, gap = self.graded(of.effect, self.effect, True), self.graded(of.gap, self.gap, False)
+        lift = self.graded(of.attention, self.lift, False)
+        if "no better than by guessing nothing is said" in self.model and not learned:
+            return "unknown"
+        if "it counts where the data lean at least weakly" in self.model and data not in ("strong", "weak"):
+            gap = "unknown" if gap in ("strong", "weak") else gap
+        if "The attention on places that were found by it does not count" in self.model and cue.kind == "cluster":
+            lift = ""
+        if "hiding it costs something (interval above 0, corrected p below" in self.model and lift == "strong":
+            costs = of.effect.low is not None and of.effect.low > 0 and (of.effect.p or 1) < self.alpha
+            lift = "strong" if costs else "weak"
+        for level in ("strong", "weak"):
+            if level in (effect, gap, lift):
+                return level
+        return effect or gap or "unknown"
+
+    def verdict(self, question: Question) -> tuple[str, str, str]:
+        cue, measures, declared, learned = question
+        data = self.in_data(cue, measures)
+        model = self.in_model(cue, measures, data, learned)
+        return data, model, self.severity(cue, data, model, declared)
+
+    def severity(self, cue: Cue, data: str, model: str, declared: list[str]) -> str:
+        said = dict(RULES)
+        assert "declared the cue, or what it is a look of, relevant" in said["expected"]
+        assert (
+            "a detector sees the photographed subject itself, and the data show neither strong nor weak"
+            in (said["expected"])
+        )
+        subject = (cue.role, cue.kind) == ("subject", "detector") and data not in ("strong", "weak")
+        look = cue.kind == "appearance" and cue.within in declared
+        if subject or look or cue.name in declared:
+            return "expected"
+        found = {data, model}
+        if said["high"].startswith("Both are strong") and found == {"strong"}:
+            return "high"
+        if said["medium"].startswith("One of the two is strong") and "strong" in found:
+            return "medium"
+        if said["low"].startswith("Neither is strong, at least one is weak") and "weak" in found:
+            return "low"
+        if said["not_enough_data"].startswith("Nothing is certain, but a value would be weak if it were"):
+            return "not_enough_data" if "unknown" in found else "cleared"
+        raise AssertionError(said)
+
+
+def test_the_grid_reaches_every_verdict_for_every_kind_of_cue():
+    found = {(question[0].role, question[0].kind, by_code(question)[2]) for question in GRID}
+    assert found >= {(role, kind, level) for role, kind, level in product(get_args(Role), get_args(Kind), ORDER)} - {
+        ("subject", "detector", "cleared"),
+        ("subject", "detector", "not_enough_data"),
+        ("subject", "cluster", "high"),
+    }
+    assert {(data, model) for data, model, _ in map(by_code, GRID)} == set(
+        product(("strong", "weak", "none", "unknown"), repeat=2)
+    )
+
+
+def test_the_verdicts_are_those_of_before():
+    differing = [question for question in GRID if by_code(question) != as_before(question)]
+    assert not differing, (len(differing), differing[0], by_code(differing[0]), as_before(differing[0]))
+
+
+def test_the_published_text_says_what_the_code_does():
+    reader = Reader(STRENGTH_RULES)
+    differing = [question for question in GRID if by_code(question) != reader.verdict(question)]
+    assert not differing, (len(differing), differing[0], by_code(differing[0]), reader.verdict(differing[0]))
+
+
+CAVEATS = [
+    (name, caveat.name)
+    for name in ("LEAK_CAVEATS", "DATA_CAVEATS", "GAP_CAVEATS", "ATTENTION_CAVEATS", "MODEL_CAVEATS")
+    for caveat in getattr(severity, name)
+]
+
+
+@pytest.mark.parametrize(("group", "caveat"), CAVEATS)
+def test_no_exception_is_idle(group, caveat, monkeypatch):
+    """Left out of the code, verdicts change; left out of the text as well, both agree again."""
+    (dropped,) = (one for one in getattr(severity, group) if one.name == caveat)
+    monkeypatch.setattr(severity, group, tuple(one for one in getattr(severity, group) if one.name != caveat))
+    text = tuple(rule.replace(dropped.words, "") for rule in STRENGTH_RULES)
+    assert text != STRENGTH_RULES
+    whole, less = Reader(STRENGTH_RULES), Reader(text)
+    some = GRID[::11]
+    assert any(by_code(question) != whole.verdict(question) for question in some)
+    assert all(by_code(question) == less.verdict(question) for question in some)
+
+
+def test_one_step_lower_is_what_the_text_says():
+    (said,) = (rule for rule in STRENGTH_RULES if "failed their own checks" in rule)
+    steps = dict(re.findall(r"(high|medium)(?: counts)? as (medium|low)", said))
+    assert "neither low nor cleared can be told" in said
+    assert steps | dict.fromkeys(("low", "cleared"), "not_enough_data") == dict(LOWERED)
+    assert [lower(level) for level in ORDER if level not in LOWERED] == [
+        level for level in ORDER if level not in LOWERED
+    ]
