@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from audit.errors import AuditFolderError
 from audit.private import USER_ONLY, make_private, open_own, private_files
-from audit.records import Record
+from audit.records import JsonObject, Record
 
 SCHEMA_VERSION: Literal[2] = 2
 # What these held was called and meant the same, so that their files can still be read.
@@ -144,7 +144,12 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON atomically; refuses NaN and infinities, which are not JSON."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """JSON as every file has it; refuses NaN and infinities, which are not JSON."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_json(path: Path) -> Any:
@@ -165,6 +170,13 @@ def write_record(path: Path, record: Record) -> None:
 def write_records(path: Path, records: Iterable[Record]) -> None:
     """Write several as a JSON list, atomically."""
     write_json(path, [record.tree() for record in records])
+
+
+def write_schema(file: Path, schema: JsonObject) -> Path:
+    """Lay the JSON Schema of a file, which has the file's name, beside it; return its path."""
+    place = file.with_suffix(".schema.json")
+    write_json(place, schema)
+    return place
 
 
 def read_record(path: Path, kind: type[Kept]) -> Kept:

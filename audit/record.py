@@ -23,6 +23,7 @@ from audit.audit_json import (
     ModelFacts,
     SeverityRule,
     Tool,
+    audit_schema,
 )
 from audit.clusters import load_clusters
 from audit.config import Config
@@ -37,12 +38,11 @@ from audit.evidence.intervals import share_interval
 from audit.explain_json import Sanity
 from audit.finding import Finding
 from audit.findings import has_learned
-from audit.folder import SCHEMA_VERSION, AuditFolder, read_record, read_records, read_table, write_record
+from audit.folder import SCHEMA_VERSION, AuditFolder, read_record, read_records, read_table, write_record, write_schema
 from audit.history import changes
 from audit.model_json import ModelDescription
 from audit.plan_json import Plan
 from audit.remedy import flagged
-from audit.schemas import write_schema
 from audit.self_audit_json import SelfAudit
 from audit.severity import RULES, STRENGTH_RULES
 from audit.stages import STAGES, finished_record
@@ -105,7 +105,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     """Stage: gather every table into ``audit.json`` and put ``audit.schema.json`` beside it."""
     record = describe(folder, config, load_dataset(folder))
     write_record(folder.record, record.model_copy(update={"former": changes(folder, record)}))
-    return [folder.record, write_schema(folder.record)]
+    return [folder.record, write_schema(folder.record, audit_schema())]
 
 
 def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> AuditRecord:

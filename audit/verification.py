@@ -12,12 +12,11 @@ from audit.config import Config
 from audit.dataset import load_dataset
 from audit.dataset_json import RefusedFile
 from audit.evidence.paired import Change
-from audit.folder import SCHEMA_VERSION, AuditFolder, file_digest, read_record, write_record
+from audit.folder import SCHEMA_VERSION, AuditFolder, file_digest, read_record, write_record, write_schema
 from audit.remedy import BASELINE, Strategy, require_verifiable, weights_under
 from audit.retraining import Retraining
-from audit.schemas import write_schema
 from audit.sentences import percent
-from audit.verification_json import Outcome, Overall, Setup, Verification
+from audit.verification_json import Outcome, Overall, Setup, Verification, verification_schema
 
 
 def folder_of(audit: AuditFolder, condition: str) -> Path:
@@ -73,7 +72,7 @@ def conclude(audit: AuditFolder, work: AuditFolder, config: Config, strategy: St
         pictures=tuple(paths),
     )
     result = place / "verification.json"
-    write_schema(result)
+    write_schema(result, verification_schema())
     write_record(result, found)
     return result
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from audit.audit_json import AuditRecord, Confusion
-from audit.evidence.figures import Tested
+from audit.evidence.figures import EvidenceFigure
 from audit.explain_json import Cluster
 from audit.finding import Finding
 from audit.folder import AuditFolder, read_table
@@ -68,7 +68,7 @@ class Fact:
     kind: str
     title: str
     reading: str
-    values: Tested
+    values: EvidenceFigure
     plot: DotPlot | None
 
 

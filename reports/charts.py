@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from audit.evidence.figures import HasInterval, Leakage, Prevalence, Tested
+from audit.evidence.figures import EvidenceFigure, HasInterval, Leakage, Prevalence
 from audit.finding import Finding
 from reports.text import decimal, percent, points
 
@@ -72,7 +72,7 @@ def scales(findings: Iterable[Finding]) -> dict[str, Scale]:
     }
 
 
-def dot_plot(kind: str, fact: Tested, scale: Scale) -> DotPlot | None:
+def dot_plot(kind: str, fact: EvidenceFigure, scale: Scale) -> DotPlot | None:
     """The drawing of one fact; None where it could not be measured."""
     if fact.value is None:
         return None

@@ -30,6 +30,8 @@ DELIBERATE = {
     # Its type is said beside the value.
     ("audit", "schema_version", "types"),
     ("verification", "schema_version", "types"),
+    # Photographs of a single colour are listed since version 2.
+    ("audit", "dataset", "required"),
     # The interval was always written and is promised now.
     ("audit", "model.balanced[]", "required"),
 }

@@ -17,7 +17,7 @@ from audit.marked import mark_photographs, spread
 from audit.power import noticed
 from audit.schemas import schema_text
 from audit.self_audit_json import SelfAudit
-from audit.selfaudit import NOT_RUN, SelfAuditor, build, false_alarms, left_out, null_sentence
+from audit.selfaudit import NOT_RUN, SelfAuditor, build, false_alarms, left_out
 from audit.stages import STAGES, run_stage
 from audit.stock import Stock
 from audit.trials import Trial, run_trial
@@ -175,17 +175,17 @@ def test_null_labels_keep_the_classes_as_large_as_they_are(audit, config):
 
 def test_false_alarms_are_counted_over_verdicts_and_over_audits():
     counted = false_alarms([["high", "low", "expected"], ["cleared", "medium"], ["low", "low"]], images=50)
-    assert counted["counts"] == {"high": 1, "low": 3, "cleared": 1, "medium": 1}
-    figures = {name: (counted[name]["count"], counted[name]["n"]) for name in ("high", "flagged", "audits_flagged")}
-    assert figures == {"high": (1, 6), "flagged": (2, 6), "audits_flagged": (2, 3)}
-    assert (counted["high"]["low"], counted["high"]["high"]) == wilson(1, 6)
-    assert counted["audits_with_high"]["count"] == 1
-    assert false_alarms([["expected"]], images=50)["high"]["n"] == 0
+    assert counted.counts == {"high": 1, "low": 3, "cleared": 1, "medium": 1}
+    figures = [(share.count, share.n) for share in (counted.high, counted.flagged, counted.audits_flagged)]
+    assert figures == [(1, 6), (2, 6), (2, 3)]
+    assert (counted.high.low, counted.high.high) == wilson(1, 6)
+    assert counted.audits_with_high.count == 1
+    assert false_alarms([["expected"]], images=50).high.n == 0
 
 
 def test_the_null_sentence_counts_in_words():
     counted = false_alarms([["high", "low"], ["cleared", "medium"]], images=50)
-    assert null_sentence(counted) == (
+    assert counted.sentence == (
         "With the labels of 50 photographs dealt out at random 2 times, so that there was nothing to find, 1 of 4 "
         "verdicts came out high and 1 medium (95 % interval of both: 15 to 85 %)."
     )

@@ -12,6 +12,7 @@ from audit.cues.cue import Cue, Kind, Role
 from audit.evidence.limits import Evidence
 from audit.severity import LOWERED, ORDER, RULES, STRENGTH_RULES, Measures, judge, lower
 from tests import former_verdicts as former
+from tests.bare_records import bare_figures
 
 NOTHING = Evidence(None, None, None, None)
 # One of each strength, and what lies on the limits: value, low, high, p.
@@ -233,6 +234,27 @@ def test_no_exception_is_idle(group, caveat, monkeypatch):
     some = GRID[::11]
     assert any(by_code(question) != whole.verdict(question) for question in some)
     assert all(by_code(question) == less.verdict(question) for question in some)
+
+
+def test_measures_are_those_of_the_figures():
+    names = ("prevalence", "leakage", "attention", "effect", "gap")
+    numbers = {
+        name: {"value": place / 10, "low": -place, "high": place, "p_adjusted": place / 100}
+        for place, name in (enumerate(names, 1))
+    }
+    numbers["prevalence"] |= {"elsewhere": 0.05, "difference": 0.7, "difference_low": 0.6, "difference_high": 0.8}
+    numbers["leakage"] |= {"above_control": 0.3, "above_control_low": 0.2, "above_control_high": 0.4}
+    floats = {name: {key: float(value) for key, value in one.items()} for name, one in numbers.items()}
+    assert Measures.of(bare_figures(**floats)) == Measures(
+        Evidence(0.7, 0.6, 0.8, 0.01),
+        Evidence(0.2, -2, 2, 0.02),
+        Evidence(0.3, 0.2, 0.4, None),
+        Evidence(0.3, -3, 3, 0.03),
+        Evidence(0.4, -4, 4, 0.04),
+        Evidence(0.5, -5, 5, 0.05),
+        (0.1, 0.05),
+    )
+    assert Measures.of(bare_figures()) == Measures()
 
 
 def test_one_step_lower_is_what_the_text_says():

@@ -63,7 +63,7 @@ def test_a_verification_follows_its_schema_which_lies_beside_it(audit, weighted)
     jsonschema.validate(weighted, schema)
     assert read_json(audit / "verification" / "weight" / "verification.schema.json") == schema
     assert set(weighted) == set(schema["properties"])
-    assert set(weighted["findings"][0]) == set(schema["$defs"]["finding"]["properties"])
+    assert set(weighted["findings"][0]) == set(schema["$defs"]["ChangedFinding"]["properties"])
 
 
 def test_a_verification_that_is_done_needs_no_network(audit, manifest, weighted, monkeypatch):

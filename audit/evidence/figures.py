@@ -68,7 +68,7 @@ class AttentionInClass(Measured):
     empty: Count | None = absent()
 
 
-class Tested(Interval):
+class EvidenceFigure(Interval):
     """A measured value with its 95 % interval; value is null where nothing could be measured, and reason says why."""
 
     p: float | None
@@ -82,7 +82,7 @@ class Tested(Interval):
         return self.p_adjusted if "p_adjusted" in self.model_fields_set else self.p
 
 
-class Prevalence(Tested):
+class Prevalence(EvidenceFigure):
     """Share of the class that shows the cue; elsewhere: of the other classes; difference: the one minus the other."""
 
     elsewhere: float | None = absent()
@@ -95,7 +95,7 @@ class Prevalence(Tested):
     cramers_v: float | None = absent()
 
 
-class Attention(Tested):
+class Attention(EvidenceFigure):
     """How many times the attention that its area explains the cue gets; share and area are the means of both."""
 
     share: float | None = absent()
@@ -103,7 +103,7 @@ class Attention(Tested):
     empty: Count | None = absent()
 
 
-class Leakage(Tested):
+class Leakage(EvidenceFigure):
     """rest: everything else in the picture; control: a region of the same size and shape elsewhere; above_control: the
     cue's AUC minus the control's."""
 
@@ -124,7 +124,7 @@ class UnderFilling(Interval):
     p: float | None
 
 
-class Effect(Tested):
+class Effect(EvidenceFigure):
     """The smaller of the effects of hiding the cue under a blur and under the dataset's mean colour."""
 
     drop: float | None = absent()
@@ -147,7 +147,7 @@ class WorstCell(Record):
     n: Count
 
 
-class Gap(Tested):
+class Gap(EvidenceFigure):
     """Accuracy where cue and class go together minus accuracy where they do not."""
 
     together: float | None = absent()
@@ -165,6 +165,6 @@ class Figures(Record):
     effect: Effect
     gap: Gap
 
-    def kinds(self) -> Mapping[str, Tested]:
+    def kinds(self) -> Mapping[str, EvidenceFigure]:
         """The five by their names."""
         return {name: getattr(self, name) for name in type(self).model_fields}
