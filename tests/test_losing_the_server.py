@@ -45,8 +45,10 @@ def server_of(done: subprocess.CompletedProcess) -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("loss", ["SIGKILL", "SIGSTOP"])
-@pytest.mark.parametrize("when", ["work", "end", "delivery"])
+@pytest.mark.parametrize(
+    ("when", "loss"),
+    [("work", "SIGKILL"), ("work", "SIGSTOP"), ("end", "SIGSTOP"), ("delivery", "SIGKILL"), ("delivery", "SIGSTOP")],
+)
 def test_the_audit_is_complete_without_its_record(lose, tmp_path, when, loss):
     done, told = lose(when, loss, "--fail-on", "medium")
     assert done.returncode == 3
