@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import csr_array, vstack
 
-from audit.evidence.measure import Floats, Ints
+from audit.measures.measure import Floats, Ints
 from audit.weighting import shopping_list
 
 # Where the lower bound of the convex programme ends below the plan that it bounds, in images.

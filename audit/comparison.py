@@ -12,11 +12,11 @@ from audit.adding import added
 from audit.attention import cover, mass_on
 from audit.cues.cue import Cue
 from audit.dataset import Dataset
-from audit.evidence.gap import CELLS, TOWARDS, cell_words
-from audit.evidence.measure import distinct
-from audit.evidence.paired import Change, Draws, compare
 from audit.finding import Finding
 from audit.hidden_views import filling_of
+from audit.measures.gap import CELLS, TOWARDS, cell_words
+from audit.measures.measure import distinct
+from audit.measures.paired_bootstrap import Change, Draws, compare
 from audit.remedy import Strategy, flagged, weights_under
 from audit.retraining import Retraining, SeedAnswers
 from audit.verification_json import ChangedFinding, ChangeFigures, Sizes, WorstGroup, WorstGroups

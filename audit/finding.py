@@ -1,8 +1,8 @@
 """findings.json: one verdict per cue and class, in words, with its evidence."""
 
 from audit.cues.cue import Kind
-from audit.evidence.figures import Figures
-from audit.evidence.limits import Strength
+from audit.measures.figures import Figures
+from audit.measures.limits import Strength
 from audit.records import Record, named
 from audit.severity import FLAGGED, Severity
 

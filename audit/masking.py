@@ -17,13 +17,13 @@ from audit.checkpoints import load_arrays
 from audit.config import Config
 from audit.cues.detect import detections_digest
 from audit.cues.table import CueTable, load_cues
-from audit.evidence.effect import may_show_more
-from audit.evidence.figures import Filling
-from audit.evidence.limits import EFFECT
-from audit.evidence.measure import Floats
 from audit.folder import AuditFolder, file_digest, read_table, value_digest, write_table
 from audit.hiding import both_views, controls_of, mean_colour
-from audit.leaning import leaning_classes
+from audit.measures.association import leaning_classes
+from audit.measures.effect import may_show_more
+from audit.measures.figures import Filling
+from audit.measures.limits import EFFECT
+from audit.measures.measure import Floats
 from audit.models import Network
 from audit.progress import track
 from audit.shards import SUFFIX, Arrays, ShardStore, divide

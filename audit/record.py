@@ -32,14 +32,14 @@ from audit.cues.detect import not_looked_for
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
 from audit.dataset_json import DatasetSummary, RefusedFile
-from audit.evidence.balanced import balanced_accuracy
-from audit.evidence.figures import Share
-from audit.evidence.intervals import share_interval
 from audit.explain_json import Sanity
 from audit.finding import Finding
 from audit.findings import has_learned
 from audit.folder import SCHEMA_VERSION, AuditFolder, read_record, read_records, read_table, write_record, write_schema
 from audit.history import changes
+from audit.measures.balanced_accuracy import balanced_accuracy
+from audit.measures.figures import Share
+from audit.measures.intervals import share_interval
 from audit.model_json import ModelDescription
 from audit.plan_json import Plan
 from audit.remedy import flagged

@@ -24,13 +24,13 @@ from torchvision.transforms.functional import gaussian_blur
 from audit.activations import ActivationStore
 from audit.config import Config
 from audit.dataset import Dataset
-from audit.evidence.intervals import LEVEL, share_interval
 from audit.explain_json import Check, CheckName, Sanity
 from audit.faithfulness import occlusion_maps, rank_correlation
 from audit.folder import AuditFolder, read_record, read_table, write_record
 from audit.gradcam import grad_cam
 from audit.incremental import Leading, changed_box
 from audit.maps import read_maps
+from audit.measures.intervals import LEVEL, share_interval
 from audit.models import Network
 from audit.pixels import Images, read_pixels
 from audit.progress import track

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from audit.config import MarkKind
-from audit.evidence.figures import CountedShare
+from audit.measures.figures import CountedShare
 from audit.records import Count, Positive, Record
 
 

@@ -12,11 +12,11 @@ from audit.activations import ActivationStore
 from audit.checkpoints import load_header
 from audit.config import Config
 from audit.cues.detect import not_looked_for
-from audit.evidence.figures import CountedShare
-from audit.evidence.intervals import permuted_order, wilson
 from audit.finding import Finding
 from audit.folder import AuditFolder, value_digest, write_record
 from audit.marked import mark_photographs
+from audit.measures.figures import CountedShare
+from audit.measures.intervals import permuted_order, wilson
 from audit.pixels import Images
 from audit.power import measure_power, power_sentence
 from audit.progress import track

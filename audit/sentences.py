@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from audit.evidence.figures import Figures
-from audit.evidence.limits import Strength
+from audit.measures.figures import Figures
+from audit.measures.limits import Strength
 from audit.severity import Severity
 
 LOWERED = "Rated one step lower than the figures say, since the attention maps failed their own test."

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from audit.cues.cue import Cue
-from audit.evidence.figures import Figures
-from audit.evidence.limits import (
+from audit.measures.figures import Figures
+from audit.measures.limits import (
     ALPHA,
     DIFFERENCE,
     EFFECT,

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.attention import cover, mass_on
-from audit.evidence.intervals import cluster_bootstrap_totals, percentile_interval
-from audit.evidence.measure import Random
+from audit.measures.intervals import cluster_bootstrap_totals, percentile_interval
+from audit.measures.measure import Random
 
 Maps = NDArray[np.floating]
 Bools = NDArray[np.bool_]

@@ -11,8 +11,8 @@ from audit.comparison import Comparison, figures_of
 from audit.config import Config
 from audit.dataset import load_dataset
 from audit.dataset_json import RefusedFile
-from audit.evidence.paired import Change
 from audit.folder import SCHEMA_VERSION, AuditFolder, file_digest, read_record, write_record, write_schema
+from audit.measures.paired_bootstrap import Change
 from audit.remedy import BASELINE, Strategy, require_verifiable, weights_under
 from audit.retraining import Retraining
 from audit.sentences import percent

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.evidence.measure import Floats, Ints
+from audit.measures.measure import Floats, Ints
 
 CLIP = 10.0
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from audit.evidence.figures import EvidenceFigure, HasInterval, Leakage, Prevalence
 from audit.finding import Finding
+from audit.measures.figures import EvidenceFigure, HasInterval, Leakage, Prevalence
 from reports.text import decimal, percent, points
 
 WIDTH = 240.0

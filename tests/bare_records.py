@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from audit.audit_json import AuditRecord
-from audit.evidence.figures import Figures
 from audit.finding import Finding
+from audit.measures.figures import Figures
 
 NOTHING = {"value": None, "low": None, "high": None, "p": None, "p_adjusted": None, "n": 0, "reason": "Not measured."}
 KINDS = ("prevalence", "attention", "leakage", "effect", "gap")

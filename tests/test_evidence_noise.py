@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from audit.cues.cue import Cue
-from audit.evidence.gap import gap
-from audit.evidence.intervals import benjamini_hochberg, wilson
-from audit.evidence.limits import Evidence
-from audit.evidence.prevalence import prevalence
+from audit.measures.gap import gap
+from audit.measures.intervals import benjamini_hochberg, wilson
+from audit.measures.limits import Evidence
+from audit.measures.prevalence import prevalence
 from audit.severity import Measures, judge
 
 IMAGES, LARGER, SEEDS = 300, 0.9, 200

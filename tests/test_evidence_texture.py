@@ -10,9 +10,9 @@ from audit.config import parse_config
 from audit.cues.cue import GRID, Cue
 from audit.cues.detect import Detections
 from audit.evidence import table
-from audit.evidence.leakage import leakage
 from audit.evidence.texture import DIMENSIONS, Surface
 from audit.folder import AuditFolder
+from audit.measures.leakage import leakage
 
 EVERYWHERE = np.ones((56, 56), bool)
 

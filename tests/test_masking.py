@@ -12,10 +12,10 @@ from audit.activations import ActivationStore
 from audit.config import Config
 from audit.cues.table import load_cues
 from audit.dataset import load_dataset
-from audit.evidence.limits import EFFECT
 from audit.folder import AuditFolder, read_table
 from audit.hiding import control_masks, hide, mean_colour
 from audit.masking import FILLINGS, choose_images, read_masked
+from audit.measures.limits import EFFECT
 from audit.models import load_backbone
 from audit.pixels import read_pixels
 from audit.runtime import choose_runtime

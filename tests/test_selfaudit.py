@@ -10,10 +10,10 @@ import pytest
 from audit.cues.table import load_cues
 from audit.dataset import load_dataset
 from audit.errors import ConfigError
-from audit.evidence.intervals import permuted_order, wilson
 from audit.finding import Finding
 from audit.folder import AuditFolder, read_json, read_record, read_records, read_table
 from audit.marked import mark_photographs, spread
+from audit.measures.intervals import permuted_order, wilson
 from audit.power import noticed
 from audit.schemas import schema_text
 from audit.self_audit_json import SelfAudit

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from audit.evidence.figures import Figures
+from audit.measures.figures import Figures
 from audit.sentences import data_answer, headline, model_answer, percent, recommendations
 from audit.severity import ORDER
 from tests.bare_records import KINDS, bare_figures

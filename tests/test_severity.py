@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from audit.cues.cue import Cue
-from audit.evidence.limits import (
+from audit.measures.limits import (
     DIFFERENCE,
     EFFECT,
     GAP,

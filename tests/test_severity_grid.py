@@ -9,7 +9,7 @@ import pytest
 
 from audit import severity
 from audit.cues.cue import Cue, Kind, Role
-from audit.evidence.limits import Evidence
+from audit.measures.limits import Evidence
 from audit.severity import LOWERED, ORDER, RULES, STRENGTH_RULES, Measures, judge, lower
 from tests import former_verdicts as former
 from tests.bare_records import bare_figures

@@ -16,8 +16,8 @@ from audit import checkpoints
 from audit.activations import ActivationStore, drop_activations
 from audit.dataset import load_dataset
 from audit.errors import AuditFolderError, ConfigError, DatasetError
-from audit.evidence.paired import Change
 from audit.folder import AuditFolder, file_digest, read_json, read_table
+from audit.measures.paired_bootstrap import Change
 from audit.progress import reporting_to
 from audit.remedy import BASELINE, require_verifiable, weights_under
 from audit.retraining import Retraining, answers_path

@@ -6,7 +6,7 @@ from typing import Annotated, Generic
 from pydantic import ConfigDict, Field
 
 from audit.cues.cue import Cue, Kind, Role
-from audit.evidence.figures import AttentionInClass
+from audit.measures.figures import AttentionInClass
 from audit.records import CLOSED, Count, Photo, Positive, Record, named_photos
 
 PresentShare = Annotated[float, Field(ge=0, le=1)]

@@ -18,8 +18,8 @@ from scipy import ndimage
 from audit.cues.cue import Mask
 from audit.cues.overlay import PLACES, SHORTER, WINDOW, Floats, Overlay, normalised_gradients, window
 from audit.cues.photo import Pixels
+from audit.measures.otsu import separation, split_scores
 from audit.progress import track
-from audit.thresholds import separation, split_scores
 
 # Chosen on cats and dogs, raccoons and kangaroos, doctors and nurses, plain and with planted emblems, and on aligned
 # faces (LFW): what merely lies alike reached a z of 8 there, in few pixels, and parted no photographs.

@@ -11,8 +11,8 @@ from audit.config import Config
 from audit.cues.cue import Cue
 from audit.cues.cue_json import CueSummary, ReadText
 from audit.dataset import Dataset
-from audit.evidence.attention import attention
-from audit.evidence.figures import AttentionInClass
+from audit.measures.attention import attention
+from audit.measures.figures import AttentionInClass
 
 _EXAMPLES = 3
 _LINES = 8

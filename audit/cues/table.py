@@ -24,8 +24,8 @@ from audit.dataset import Dataset
 from audit.explain import read_shards
 from audit.folder import AuditFolder, read_records, read_table, write_records, write_table
 from audit.maps import read_maps
+from audit.measures.otsu import split_scores
 from audit.pixels import Images
-from audit.thresholds import split_scores
 
 _PART = 512
 

@@ -16,18 +16,18 @@ from audit.cues.cue import Cue
 from audit.cues.detect import Detections
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
-from audit.evidence.attention import attention
-from audit.evidence.effect import Answers, effect, weaker
-from audit.evidence.gap import gap
-from audit.evidence.intervals import benjamini_hochberg
-from audit.evidence.leakage import leakage
-from audit.evidence.measure import Measure, distinct, too_few, unmeasured
-from audit.evidence.prevalence import prevalence
 from audit.evidence.texture import DIMENSIONS, Surface
 from audit.folder import AuditFolder, read_table, write_table
 from audit.hiding import control_masks
-from audit.leaning import leaning_classes
 from audit.masking import FILLINGS
+from audit.measures.association import leaning_classes
+from audit.measures.attention import attention
+from audit.measures.effect import Answers, effect, weaker
+from audit.measures.gap import gap
+from audit.measures.intervals import benjamini_hochberg
+from audit.measures.leakage import leakage
+from audit.measures.measure import Measure, distinct, too_few, unmeasured
+from audit.measures.prevalence import prevalence
 from audit.pixels import Images, read_pixels
 from audit.progress import track
 

@@ -12,14 +12,14 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from scipy.stats import norm
 
-from audit.evidence.attention import attention
-from audit.evidence.effect import Answers, effect, may_show_more, weaker
-from audit.evidence.gap import CELLS, gap
-from audit.evidence.intervals import wilson
-from audit.evidence.leakage import leakage
-from audit.evidence.limits import EFFECT
-from audit.evidence.measure import Floats, Ints, Measure
-from audit.evidence.prevalence import prevalence
+from audit.measures.attention import attention
+from audit.measures.effect import Answers, effect, may_show_more, weaker
+from audit.measures.gap import CELLS, gap
+from audit.measures.intervals import wilson
+from audit.measures.leakage import leakage
+from audit.measures.limits import EFFECT
+from audit.measures.measure import Floats, Ints, Measure
+from audit.measures.prevalence import prevalence
 
 LOWEST, HIGHEST = 0.93, 0.97
 Rng = np.random.Generator

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from audit.cues.overlay_search import find_overlays
 from audit.cues.photo import LONGEST, Pixels
-from audit.evidence.intervals import wilson
 from audit.images import open_photo
+from audit.measures.intervals import wilson
 from audit.planting import Logo
 
 SETS = ("cats-dogs", "raccoon-kangaroo", "doctor-nurse")

@@ -22,10 +22,10 @@ from torch import Tensor
 
 from audit.activations import ActivationStore
 from audit.config import Config, parse_config
-from audit.evidence.intervals import wilson
 from audit.folder import AuditFolder, read_table
 from audit.localisation import Box, box_overlap, find_box, pointing_game
 from audit.maps import read_maps
+from audit.measures.intervals import wilson
 from audit.pixels import read_batches
 from audit.stages import STAGES, run_stage
 from audit.training import load_fold

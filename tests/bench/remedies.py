@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 
 from audit.attention import mass_on
 from audit.config import Config
-from audit.evidence.balanced import balanced_accuracy
-from audit.evidence.paired import Change, Draws, compare
 from audit.features import read_pooled
 from audit.fitting import Fitting, Inputs, PooledInputs
 from audit.folder import write_json
 from audit.folds import assign_folds
 from audit.held_out import Sight, ask
 from audit.localisation import pointing_game
+from audit.measures.balanced_accuracy import balanced_accuracy
+from audit.measures.paired_bootstrap import Change, Draws, compare
 from audit.models import Network
 from audit.pixels import Images
 from audit.training import divide

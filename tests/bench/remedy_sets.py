@@ -18,10 +18,10 @@ from audit.cues.cue import GRID, Mask
 from audit.cues.detect import Detections, load_detections
 from audit.cues.grid import to_grid
 from audit.dataset import Dataset
-from audit.evidence.intervals import benjamini_hochberg
-from audit.evidence.limits import DIFFERENCE, Evidence, strength
-from audit.evidence.prevalence import prevalence
 from audit.folder import AuditFolder
+from audit.measures.intervals import benjamini_hochberg
+from audit.measures.limits import DIFFERENCE, Evidence, strength
+from audit.measures.prevalence import prevalence
 from audit.pixels import Images
 from audit.planting import Watermark
 from audit.pooling import pool_strong_under

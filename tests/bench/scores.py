@@ -11,7 +11,7 @@ from audit.attention import cover, find_regions, mass_on
 from audit.config import AttentionConfig
 from audit.cues.cue import Mask
 from audit.cues.grid import to_grid
-from audit.evidence.intervals import wilson
+from audit.measures.intervals import wilson
 from audit.naming import vote
 
 Floats = NDArray[np.floating]

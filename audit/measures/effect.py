@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import norm
 
-from audit.evidence.intervals import CHUNK, LEVEL, mean_bounds, ratio_interval, refined_p
-from audit.evidence.measure import Floats, Ints, Measure, Random, distinct, too_few, unmeasured
+from audit.measures.intervals import CHUNK, LEVEL, mean_bounds, ratio_interval, refined_p
+from audit.measures.measure import Floats, Ints, Measure, Random, distinct, too_few, unmeasured
 
 _MISSED_BEYOND = (1 - LEVEL) / 10
 

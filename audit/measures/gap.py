@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from audit.evidence.intervals import contrast_interval, share_interval
-from audit.evidence.measure import Bools, Ints, Measure, Plain, distinct, too_few, unmeasured
+from audit.measures.intervals import contrast_interval, share_interval
+from audit.measures.measure import Bools, Ints, Measure, Plain, distinct, too_few, unmeasured
 
 # (in the class?, shows the cue?), in the order of the coefficients.
 CELLS = ((True, True), (True, False), (False, True), (False, False))

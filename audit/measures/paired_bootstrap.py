@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.evidence.intervals import CHUNK, cluster_bootstrap_weights, percentile_interval
-from audit.evidence.measure import Floats, Ints, Random
+from audit.measures.intervals import CHUNK, cluster_bootstrap_weights, percentile_interval
+from audit.measures.measure import Floats, Ints, Random
 
 # From weighted means (..., k) to the figure that is compared (...).
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]

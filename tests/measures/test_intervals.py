@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, chisquare, false_discovery_control, kstest
 
-from audit.evidence.intervals import (
+from audit.measures.intervals import (
     benjamini_hochberg,
     cluster_bootstrap_totals,
     cluster_bootstrap_weights,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 
-from audit.evidence.intervals import (
+from audit.measures.intervals import (
     LEVEL,
     cluster_bootstrap_weights,
     percentile_interval,
@@ -14,8 +14,8 @@ from audit.evidence.intervals import (
     refined_p,
     wilson,
 )
-from audit.evidence.measure import Bools, Floats, Ints, Measure, Random, distinct, too_few, unmeasured
-from audit.evidence.probes import Probes
+from audit.measures.measure import Bools, Floats, Ints, Measure, Random, distinct, too_few, unmeasured
+from audit.measures.ridge_probe import Probes
 
 # Enough to tell how much training adds to the variance of the AUC of everything else, which gets no p-value.
 REST_PERMUTATIONS = 100

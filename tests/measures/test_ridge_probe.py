@@ -3,7 +3,7 @@ import pytest
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
-from audit.evidence.probes import RIDGE, Probes
+from audit.measures.ridge_probe import RIDGE, Probes
 
 
 def drawn(seed, d=16):

@@ -6,10 +6,10 @@ from scipy.stats import kstest, norm
 from sklearn.metrics import roc_auc_score
 
 from audit.cues.cue import Cue
-from audit.evidence.intervals import cluster_bootstrap_weights, percentile_interval, permuted_labels
-from audit.evidence.leakage import fold_auc, leakage, training_share, weighted_fold_auc
-from audit.evidence.limits import Evidence
-from audit.evidence.probes import Probes
+from audit.measures.intervals import cluster_bootstrap_weights, percentile_interval, permuted_labels
+from audit.measures.leakage import fold_auc, leakage, training_share, weighted_fold_auc
+from audit.measures.limits import Evidence
+from audit.measures.ridge_probe import Probes
 from audit.severity import Measures, judge
 
 

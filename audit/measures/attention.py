@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from audit.evidence.intervals import ratio_interval
-from audit.evidence.measure import Floats, Ints, Measure, Random, distinct, too_few, unmeasured
+from audit.measures.intervals import ratio_interval
+from audit.measures.measure import Floats, Ints, Measure, Random, distinct, too_few, unmeasured
 
 
 def attention(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.thresholds import separation, split_scores
+from audit.measures.otsu import separation, split_scores
 
 
 def within(scores: np.ndarray, threshold: float) -> float:

@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest, norm, permutation_test
 
-from audit.evidence.effect import Answers, effect, may_show_more, weaker
-from audit.evidence.intervals import ratio_interval
-from audit.evidence.measure import Measure, unmeasured
+from audit.measures.effect import Answers, effect, may_show_more, weaker
+from audit.measures.intervals import ratio_interval
+from audit.measures.measure import Measure, unmeasured
 
 
 def measured(difference, groups=None, rng=0, **others):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from audit.evidence.intervals import contrast_interval, effective_count, share_interval
-from audit.evidence.measure import Bools, Ints, Measure, distinct, too_few, unmeasured
+from audit.measures.intervals import contrast_interval, effective_count, share_interval
+from audit.measures.measure import Bools, Ints, Measure, distinct, too_few, unmeasured
 
 
 def balanced_accuracy(correct: Bools, labels: Ints, state: Ints | Bools, groups: Ints, min_images: int = 5) -> Measure:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from audit.evidence.gap import CELLS, gap
+from audit.measures.gap import CELLS, gap
 
 
 def drawn(rng, accuracy, sizes, exact=False):

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 
-from audit.evidence.measure import Measure, distinct, too_few, unmeasured
+from audit.measures.measure import Measure, distinct, too_few, unmeasured
 
 
 def test_json_has_no_nan_and_no_numpy_types():

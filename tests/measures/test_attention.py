@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from audit.evidence.attention import attention
+from audit.measures.attention import attention
 
 
 def test_lift_is_a_ratio_of_means_and_leaves_empty_maps_out():

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
-from audit.evidence.measure import Bools, Floats, Ints, Random
+from audit.measures.measure import Bools, Floats, Ints, Random
 
 LEVEL = 0.95
 # A p-value from fewer permuted statistics that reach the observed one is made more precise, by so many times as many.

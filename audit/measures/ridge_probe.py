@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve
 
-from audit.evidence.measure import Bools, Floats, Ints
+from audit.measures.measure import Bools, Floats, Ints
 
 RIDGE = 1.0
 

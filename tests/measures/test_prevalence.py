@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency, fisher_exact, kstest
 
-from audit.evidence.prevalence import cramers_v, prevalence
+from audit.measures.prevalence import cramers_v, prevalence
 
 
 def drawn(rng, n, share, elsewhere):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from audit.evidence.intervals import contrast_interval, permuted_labels, refined_p, share_interval
-from audit.evidence.measure import Bools, Floats, Ints, Measure, Random, distinct, too_few, unmeasured
+from audit.measures.intervals import contrast_interval, permuted_labels, refined_p, share_interval
+from audit.measures.measure import Bools, Floats, Ints, Measure, Random, distinct, too_few, unmeasured
 
 
 def prevalence(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from audit.evidence.balanced import balanced_accuracy
+from audit.measures.balanced_accuracy import balanced_accuracy
 from audit.weighting import reweigh
 
 ACCURACY = np.array([[0.95, 0.55], [0.5, 0.9]])

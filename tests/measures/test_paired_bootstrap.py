@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from audit.evidence.gap import TOWARDS
-from audit.evidence.paired import Draws, compare
+from audit.measures.gap import TOWARDS
+from audit.measures.paired_bootstrap import Draws, compare
 
 
 def answers(shares: np.ndarray, seeds: int, rng: np.random.Generator, spread: float = 0.0) -> np.ndarray:
