@@ -11,15 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from audit.checkpoints import map_array
 from audit.config import Config
-from audit.contents import by_content
 from audit.dataset import Dataset, load_dataset
-from audit.folder import AuditFolder, value_digest
 from audit.models import Backbone, load_backbone
 from audit.pixels import Images, read_batches
 from audit.runtime import Runtime, choose_runtime, in_halves
-from audit.shards import Shard, ShardStore, divide
+from audit.store.audit_folder import AuditFolder, value_digest
+from audit.store.contents import by_content
+from audit.store.shards import Shard, ShardStore, divide
+from audit.store.tensors import map_array
 
 SHARD = 128
 TRUNK = "trunk"

@@ -12,10 +12,10 @@ from audit.dataset import Dataset, read_files
 from audit.dataset_json import DatasetSummary, RefusedFile
 from audit.duplicates import duplicate_groups, fingerprint
 from audit.errors import DatasetError
-from audit.folder import AuditFolder, read_record, read_table, write_record, write_table
 from audit.folds import ADDED
 from audit.listing import at_most_ten, printable
 from audit.photofile import PhotoFile
+from audit.store.audit_folder import AuditFolder, read_record, read_table, write_record, write_table
 
 
 def add_images(audit: AuditFolder, config: Config, source: Path, place: AuditFolder) -> list[RefusedFile]:

@@ -18,7 +18,6 @@ from audit.config import Config, model_folder
 from audit.cues.detect import Detections, load_detections
 from audit.dataset import Dataset, load_dataset
 from audit.explain_json import Cluster
-from audit.folder import AuditFolder, read_records, read_table, write_records, write_table
 from audit.imagenet import SIDE as CROP_SIDE
 from audit.imagenet import Resemblance, can_find_words, resemblances
 from audit.maps import read_maps
@@ -26,6 +25,7 @@ from audit.naming import colour_words, name_cluster, place_words, size_words, vo
 from audit.pixels import read_pixels
 from audit.progress import track
 from audit.regions import read_descriptors, unpack_masks
+from audit.store.audit_folder import AuditFolder, read_records, read_table, write_records, write_table
 
 _COMPONENTS = 24
 # Descriptors are kept in half precision, of which this is the relative error.

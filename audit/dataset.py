@@ -14,11 +14,11 @@ from audit.config import Config
 from audit.dataset_json import DatasetSummary
 from audit.duplicates import Fingerprint, duplicate_groups, fingerprint
 from audit.errors import DatasetError
-from audit.folder import AuditFolder, read_record, read_table, value_digest, write_record, write_table
 from audit.folds import assign_folds
 from audit.listing import Listing, at_most_ten, list_files, printable
 from audit.photofile import PhotoFile
 from audit.progress import track
+from audit.store.audit_folder import AuditFolder, read_record, read_table, value_digest, write_record, write_table
 from audit.uniform import uniform_files, uniform_warnings
 
 MAX_IMBALANCE = 10

@@ -13,10 +13,8 @@ from torch import Tensor
 
 from audit.activations import ActivationStore, to_half
 from audit.attention import cover, find_regions
-from audit.checkpoints import load_arrays
 from audit.config import Config
 from audit.cues.detect import Detections, detections_digest, load_detections
-from audit.folder import AuditFolder, file_digest, value_digest, write_table
 from audit.held_out import look
 from audit.hiding import controls_of
 from audit.maps import shard_paths
@@ -24,7 +22,9 @@ from audit.models import Network
 from audit.pixels import Images
 from audit.pooling import pool_under, pool_views
 from audit.progress import track
-from audit.shards import Arrays, ShardStore, divide
+from audit.store.audit_folder import AuditFolder, file_digest, value_digest, write_table
+from audit.store.shards import Arrays, ShardStore, divide
+from audit.store.tensors import load_arrays
 from audit.training import fold_path, load_fold
 
 PooledCues = Callable[[Images, Tensor], Mapping[str, Tensor]]

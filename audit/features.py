@@ -8,12 +8,12 @@ import torch
 from numpy.typing import NDArray
 
 from audit.activations import TRUNK, ActivationStore, to_half
-from audit.checkpoints import load_arrays
 from audit.config import Config
-from audit.folder import AuditFolder, value_digest, write_json
 from audit.pixels import read_batches
 from audit.progress import note, track
-from audit.shards import Arrays, Shard
+from audit.store.audit_folder import AuditFolder, value_digest, write_json
+from audit.store.shards import Arrays, Shard
+from audit.store.tensors import load_arrays
 
 POOLED = "pooled"
 

@@ -17,7 +17,6 @@ from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
 from audit.evidence.table import read_evidence
 from audit.finding import Finding
-from audit.folder import AuditFolder, read_table, write_records
 from audit.inventory import Flagged, Inventory
 from audit.measures.balanced_accuracy import beats_guessing
 from audit.measures.figures import Figures
@@ -30,6 +29,7 @@ from audit.records import JsonObject
 from audit.retouch import way_to_mask
 from audit.sanity import maps_are_trusted
 from audit.severity import FLAGGED, ORDER, Measures, Severity, judge, lower
+from audit.store.audit_folder import AuditFolder, read_table, write_records
 from audit.ways import cells
 
 _COMPLAINTS: tuple[Severity, ...] = ("high", "medium", "low")

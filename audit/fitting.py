@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from audit import checkpoints
 from audit.config import Config
 from audit.errors import StageError
 from audit.models import Network
 from audit.pixels import Images
 from audit.runtime import Runtime
-from audit.shards import Shard, ShardStore
+from audit.store.shards import Shard, ShardStore
+from audit.store.tensors import load_tensors, only_prefix, optimizer_tensors, restore_optimizer
 
 _DIVERGED = (
     "The training diverged: its loss is no longer a finite number; "
@@ -92,10 +92,8 @@ class Checkpoint:
         """What ``save`` kept; None where there is nothing of this fitting."""
         if not self.kept.holds(self.shard):
             return None
-        tensors, header = checkpoints.load_tensors(self.kept.path(self.shard))
-        network, best, optimizer = (
-            checkpoints.only_prefix(prefix, tensors) for prefix in ("network.", "best.", "optimizer.")
-        )
+        tensors, header = load_tensors(self.kept.path(self.shard))
+        network, best, optimizer = (only_prefix(prefix, tensors) for prefix in ("network.", "best.", "optimizer."))
         return network, best, optimizer, [Epoch(**epoch) for epoch in header["history"]]
 
 
@@ -219,7 +217,7 @@ class Fitting:
 
     def _save(self) -> None:
         if self.checkpoint is not None:
-            optimizer = checkpoints.optimizer_tensors(self.optimizer)
+            optimizer = optimizer_tensors(self.optimizer)
             self.checkpoint.save(self.network.trained_state(), self.best, optimizer, self.history)
 
     def _resume(self) -> None:
@@ -227,7 +225,7 @@ class Fitting:
             return
         network, self.best, optimizer, self.history = kept
         self.network.load_trained_state(network)
-        checkpoints.restore_optimizer(self.optimizer, optimizer)
+        restore_optimizer(self.optimizer, optimizer)
 
 
 def draw(images: Images, weights: NDArray[np.floating], rng: np.random.Generator) -> Images:

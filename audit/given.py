@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from audit.architectures import build, split
 from audit.config import Config
 from audit.errors import ConfigError, ModelFileError
-from audit.folder import file_digest
 from audit.listing import at_most_ten, printable
 from audit.runtime import IMAGENET_MEAN, IMAGENET_STD
+from audit.store.audit_folder import file_digest
 from audit.weights import plain_state, read_untrusted
 
 # Wide enough for every architecture; larger pictures only take longer.

@@ -14,13 +14,13 @@ from audit.cues.detect import detections_digest
 from audit.cues.table import CueTable
 from audit.dataset import load_dataset
 from audit.finding import Finding
-from audit.folder import AuditFolder, read_table, value_digest
 from audit.hiding import both_views, controls_of, mean_colour
 from audit.masking import FILLINGS, masks_of
 from audit.measures.figures import Filling
 from audit.models import Network
 from audit.progress import track
-from audit.shards import ShardStore, divide
+from audit.store.audit_folder import AuditFolder, read_table, value_digest
+from audit.store.shards import ShardStore, divide
 
 # Pairs of views in a shard.
 _PART = 64

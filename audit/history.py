@@ -12,10 +12,10 @@ from audit.cues.table import load_cues
 from audit.dataset_json import DatasetSummary
 from audit.errors import AuditFolderError
 from audit.finding import Finding
-from audit.folder import AuditFolder, read_json, read_record, read_table
 from audit.measures.figures import Share
 from audit.records import Count
 from audit.severity import ORDER
+from audit.store.audit_folder import AuditFolder, read_json, read_record, read_table
 
 Pair = tuple[Finding | None, Finding | None]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from audit.errors import AuditFolderError
-from audit.folder import AuditFolder
+from audit.store.audit_folder import AuditFolder
 
 Which = Literal["label", "predicted"]
 

@@ -13,11 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from audit.activations import ActivationStore, to_half
-from audit.checkpoints import load_arrays
 from audit.config import Config
 from audit.cues.detect import detections_digest
 from audit.cues.table import CueTable, load_cues
-from audit.folder import AuditFolder, file_digest, read_table, value_digest, write_table
 from audit.hiding import both_views, controls_of, mean_colour
 from audit.measures.association import leaning_classes
 from audit.measures.effect import may_show_more
@@ -26,7 +24,9 @@ from audit.measures.limits import EFFECT
 from audit.measures.measure import Floats
 from audit.models import Network
 from audit.progress import track
-from audit.shards import SUFFIX, Arrays, ShardStore, divide
+from audit.store.audit_folder import AuditFolder, file_digest, read_table, value_digest, write_table
+from audit.store.shards import SUFFIX, Arrays, ShardStore, divide
+from audit.store.tensors import load_arrays
 from audit.training import fold_path, load_fold
 
 FILLINGS: tuple[Filling, ...] = get_args(Filling)

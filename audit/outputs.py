@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 from audit.config import Config, load_config
 from audit.dataset import Dataset, load_dataset
 from audit.errors import OutputError
-from audit.folder import AuditFolder, write_atomically
+from audit.store.audit_folder import AuditFolder, write_atomically
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MARK = ("Software", "bias-audit explain")

@@ -5,9 +5,9 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from audit.folder import AuditFolder, write_record, write_text
 from audit.inventory import EXAMPLES, Flagged, Inventory
 from audit.plan_json import Plan, PlanCell, Ways
+from audit.store.audit_folder import AuditFolder, write_record, write_text
 from audit.ways import JointCell, collect, drop, mask, weight
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from audit.config import Config, model_folder
 from audit.cues.registry import choose_detectors
-from audit.modelfiles import TORCHVISION_NAME, VGG16, is_intact, require
 from audit.progress import track
+from audit.store.model_files import TORCHVISION_NAME, VGG16, is_intact, require
 
 
 def require_ready(config: Config, classes: Sequence[str] | None = None) -> None:

@@ -35,7 +35,6 @@ from audit.dataset_json import DatasetSummary, RefusedFile
 from audit.explain_json import Sanity
 from audit.finding import Finding
 from audit.findings import has_learned
-from audit.folder import SCHEMA_VERSION, AuditFolder, read_record, read_records, read_table, write_record, write_schema
 from audit.history import changes
 from audit.measures.balanced_accuracy import balanced_accuracy
 from audit.measures.figures import Share
@@ -46,6 +45,15 @@ from audit.remedy import flagged
 from audit.self_audit_json import SelfAudit
 from audit.severity import RULES, STRENGTH_RULES
 from audit.stages import STAGES, finished_record
+from audit.store.audit_folder import (
+    SCHEMA_VERSION,
+    AuditFolder,
+    read_record,
+    read_records,
+    read_table,
+    write_record,
+    write_schema,
+)
 
 _PACKAGES = (
     "torch",

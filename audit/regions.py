@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from audit.attention import Region, find_regions
 from audit.config import Config
 from audit.explain import read_shards
-from audit.folder import AuditFolder, read_table, write_table
 from audit.progress import track
+from audit.store.audit_folder import AuditFolder, read_table, write_table
 
 COLUMNS = ("image", "rank", "x0", "y0", "x1", "y1", "cx", "cy", "area", "mass", "mask")
 

@@ -12,8 +12,8 @@ from audit.config import load_config
 from audit.dataset import Dataset
 from audit.errors import AuditFolderError, ConfigError
 from audit.finding import Finding
-from audit.folder import AuditFolder, read_records
 from audit.plan import safe_path
+from audit.store.audit_folder import AuditFolder, read_records
 
 Strategy = Literal["weight", "drop", "collect"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)

@@ -18,13 +18,13 @@ from audit.cues.registry import choose_detectors
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
 from audit.errors import AuditFolderError, ConfigError, OutputError, RejectedImage, StageError
-from audit.folder import AuditFolder
 from audit.images import open_photo
-from audit.modelfiles import require
 from audit.outputs import Inputs, new_folder, require_new_folder
 from audit.photofile import PhotoFile
 from audit.progress import track
 from audit.retouch import retouch, way_to_mask
+from audit.store.audit_folder import AuditFolder
+from audit.store.model_files import require
 
 _QUALITY = 95
 

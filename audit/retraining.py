@@ -9,17 +9,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.activations import ActivationStore
-from audit.checkpoints import load_arrays
 from audit.config import Config
-from audit.contents import by_content
 from audit.cues.table import CueTable, load_cues
 from audit.features import fill
-from audit.folder import AuditFolder, value_digest
 from audit.held_out import ask
 from audit.hidden_views import ask_hidden, choose_pairs, view_activations
 from audit.progress import track
 from audit.remedy import flagged, weights_under
-from audit.shards import SUFFIX, Arrays, Shard, ShardStore
+from audit.store.audit_folder import AuditFolder, value_digest
+from audit.store.contents import by_content
+from audit.store.shards import SUFFIX, Arrays, Shard, ShardStore
+from audit.store.tensors import load_arrays
 from audit.training import Recipe, fit_fold
 
 _ANSWERS = ("probabilities", "maps", "hidden")

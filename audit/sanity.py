@@ -26,7 +26,6 @@ from audit.config import Config
 from audit.dataset import Dataset
 from audit.explain_json import Check, CheckName, Sanity
 from audit.faithfulness import occlusion_maps, rank_correlation
-from audit.folder import AuditFolder, read_record, read_table, write_record
 from audit.gradcam import grad_cam
 from audit.incremental import Leading, changed_box
 from audit.maps import read_maps
@@ -35,6 +34,7 @@ from audit.models import Network
 from audit.pixels import Images, read_pixels
 from audit.progress import track
 from audit.runtime import Runtime
+from audit.store.audit_folder import AuditFolder, read_record, read_table, write_record
 from audit.training import load_fold
 
 # Likeness to the trained maps at which randomised ones count as unchanged. Measured on 300 cats and dogs: 0.22 to 0.33

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from audit.audit_json import audit_schema
-from audit.folder import json_text, write_schema
 from audit.records import JsonObject
+from audit.store.audit_folder import json_text, write_schema
 from audit.verification_json import verification_schema
 
 SCHEMAS: Mapping[str, Callable[[], JsonObject]] = {"audit": audit_schema, "verification": verification_schema}

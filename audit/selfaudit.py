@@ -9,11 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from audit.activations import ActivationStore
-from audit.checkpoints import load_header
 from audit.config import Config
 from audit.cues.detect import not_looked_for
 from audit.finding import Finding
-from audit.folder import AuditFolder, value_digest, write_record
 from audit.marked import mark_photographs
 from audit.measures.figures import CountedShare
 from audit.measures.intervals import permuted_order, wilson
@@ -23,9 +21,11 @@ from audit.progress import track
 from audit.sanity import maps_are_trusted
 from audit.self_audit_json import FalseAlarms, PowerFigures, SelfAudit
 from audit.severity import FLAGGED
-from audit.shards import Shard, ShardStore
 from audit.stages import STAGES, stage_key
 from audit.stock import Stock
+from audit.store.audit_folder import AuditFolder, value_digest, write_record
+from audit.store.shards import Shard, ShardStore
+from audit.store.tensors import load_header
 from audit.trials import Outcome, Trial, run_trial
 
 NOT_RUN = SelfAudit(

@@ -13,7 +13,6 @@ from audit.activations import ActivationStore
 from audit.config import Config, load_config
 from audit.dataset import Dataset, load_dataset
 from audit.errors import AuditFolderError, ChangedImage, ConfigError, RejectedImage
-from audit.folder import AuditFolder, file_digest
 from audit.gradcam import GradCAM, counterfactual
 from audit.guided import guided_backprop, guided_grad_cam
 from audit.heat import lay_heat, relief
@@ -24,6 +23,7 @@ from audit.outputs import Inputs, require_picture
 from audit.photofile import CHANGED, PhotoFile, content_digest, read_content
 from audit.runtime import choose_runtime
 from audit.stages import finished_record_of
+from audit.store.audit_folder import AuditFolder, file_digest
 from audit.training import fold_path, load_fold
 
 Method = Literal["gradcam", "guided", "guided-gradcam", "counterfactual"]

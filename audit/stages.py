@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from audit.config import Config
-from audit.contents import by_content
 from audit.errors import BiasAuditError, StageError
-from audit.folder import AuditFolder, digests, read_json, value_digest, write_json
+from audit.store.audit_folder import AuditFolder, digests, read_json, value_digest, write_json
+from audit.store.contents import by_content
 
 Work = Callable[[AuditFolder, Config], Iterable[Path]]
 

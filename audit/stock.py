@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from audit.activations import ActivationStore, to_half
-from audit.checkpoints import load_arrays
 from audit.cues.detect import SHARD, load_detections, shard_path
 from audit.evidence.table import Views, is_seen_as_pixels, pixel_views
-from audit.folder import read_table
 from audit.masking import read_masked
 from audit.pixels import Images
 from audit.progress import track
+from audit.store.audit_folder import read_table
+from audit.store.tensors import load_arrays
 
 T = TypeVar("T")
 Explained = tuple[NDArray[np.float16], NDArray[np.float32]]

@@ -9,22 +9,22 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from audit import checkpoints
 from audit.activations import ActivationStore
 from audit.config import Config
-from audit.contents import by_content
 from audit.dataset import Dataset
 from audit.errors import DatasetError
 from audit.features import read_pooled
 from audit.fitting import Checkpoint, Epoch, Fitting, Inputs, PooledInputs, Split
-from audit.folder import AuditFolder, read_json, value_digest, write_record, write_table
 from audit.folds import ADDED
 from audit.given import GivenHead
 from audit.model_json import ModelDescription
 from audit.models import GapHead, Network
 from audit.pixels import Images
 from audit.progress import track
-from audit.shards import SUFFIX, Shard, ShardStore
+from audit.store.audit_folder import AuditFolder, read_json, value_digest, write_record, write_table
+from audit.store.contents import by_content
+from audit.store.shards import SUFFIX, Shard, ShardStore
+from audit.store.tensors import load_header, load_tensors
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _shard(fold: int) -> Shard:
 def load_fold(store: ActivationStore, fold: int) -> Network:
     """A fold's trained network, in evaluation mode, on the store's device."""
     network = store.backbone.network(store.config, len(store.dataset.classes), store.runtime)
-    tensors, _ = checkpoints.load_tensors(fold_path(store.folder, fold))
+    tensors, _ = load_tensors(fold_path(store.folder, fold))
     network.load_trained_state(tensors)
     return network.eval().requires_grad_(False)
 
@@ -136,7 +136,7 @@ def _train_fold(store: ActivationStore, fold: int, advance: Callable[[int], None
     key = training_key(store, fold, recipe)
     trained, unfinished = ShardStore(store.folder.model, key), ShardStore(store.folder.cache, key)
     if trained.holds(shard):
-        history = [Epoch(**epoch) for epoch in checkpoints.load_header(trained.path(shard))["history"]]
+        history = [Epoch(**epoch) for epoch in load_header(trained.path(shard))["history"]]
         advance(len(history))
         return history
     network, history = _given_network(store), list[Epoch]()

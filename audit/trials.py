@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from audit import checkpoints, clusters, findings, regions
+from audit import clusters, findings, regions
 from audit.activations import ActivationStore
 from audit.config import Config, parse_config
 from audit.cues.detect import SHARD, load_detections, shard_path
@@ -28,7 +28,12 @@ from audit.explain import explain, pool_cues
 from audit.explain_json import Sanity
 from audit.features import POOLED
 from audit.finding import Finding
-from audit.folder import (
+from audit.masking import no_answers
+from audit.models import Backbone, GapHead, Origin
+from audit.pixels import Images
+from audit.progress import Silence, reporting_to
+from audit.stock import Stock
+from audit.store.audit_folder import (
     AuditFolder,
     read_record,
     read_records,
@@ -38,12 +43,8 @@ from audit.folder import (
     write_record,
     write_table,
 )
-from audit.masking import no_answers
-from audit.models import Backbone, GapHead, Origin
-from audit.pixels import Images
-from audit.progress import Silence, reporting_to
-from audit.shards import SUFFIX
-from audit.stock import Stock
+from audit.store.shards import SUFFIX
+from audit.store.tensors import load_tensors, only_prefix, save_tensors
 from audit.training import fold_path, train
 
 
@@ -146,13 +147,13 @@ def _fill_detections(stock: Stock, trial: Trial, folder: AuditFolder) -> None:
     for part in _parts(len(trial.images), SHARD):
         tensors = {name: values[part] for name, values in rows.items()}
         # The lines that were read are for the report alone.
-        checkpoints.save_tensors(shard_path(folder, part.start // SHARD), tensors, {"text": []})
+        save_tensors(shard_path(folder, part.start // SHARD), tensors, {"text": []})
 
 
 def _fill_features(stock: Stock, trial: Trial, folder: AuditFolder) -> NDArray[np.float16]:
     """The cache as the features stage leaves it, but for the explained layer, which is returned instead."""
     layer, averages = stock.explained(trial.images)
-    checkpoints.save_tensors(folder.cache / f"{POOLED}-00000{SUFFIX}", {POOLED: averages}, {})
+    save_tensors(folder.cache / f"{POOLED}-00000{SUFFIX}", {POOLED: averages}, {})
     write_json(folder.cache / "features.json", {"key": value_digest(trial.images.tolist(), trial.labels.tolist())})
     return layer
 
@@ -187,8 +188,8 @@ def _answers(pooled: NDArray[np.floating], images: Images, store: ActivationStor
     probabilities = np.zeros((len(images), classes), np.float32)
     for fold in range(store.config.training.folds):
         head = GapHead(pooled.shape[1], classes)
-        tensors, _ = checkpoints.load_tensors(fold_path(store.folder, fold))
-        head.load_state_dict(checkpoints.only_prefix("head.", tensors))
+        tensors, _ = load_tensors(fold_path(store.folder, fold))
+        head.load_state_dict(only_prefix("head.", tensors))
         rows = store.dataset.folds[images] == fold
         with torch.no_grad():
             scores = head(torch.from_numpy(pooled[rows].astype(np.float32))[:, :, None, None])

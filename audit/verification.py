@@ -5,17 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
-from audit import checkpoints
 from audit.adding import add_images
 from audit.comparison import Comparison, figures_of
 from audit.config import Config
 from audit.dataset import load_dataset
 from audit.dataset_json import RefusedFile
-from audit.folder import SCHEMA_VERSION, AuditFolder, file_digest, read_record, write_record, write_schema
 from audit.measures.paired_bootstrap import Change
 from audit.remedy import BASELINE, Strategy, require_verifiable, weights_under
 from audit.retraining import Retraining
 from audit.sentences import percent
+from audit.store import tensors
+from audit.store.audit_folder import SCHEMA_VERSION, AuditFolder, file_digest, read_record, write_record, write_schema
 from audit.verification_json import Outcome, Overall, Setup, Verification, verification_schema
 
 
@@ -50,7 +50,7 @@ def conclude(audit: AuditFolder, work: AuditFolder, config: Config, strategy: St
     comparison = Comparison(retraining, load_dataset(audit), *answers)
     place = folder_of(audit, strategy)
     paths, before, after = comparison.pictures()
-    checkpoints.save_tensors(place / "maps.safetensors", {"before": before, "after": after}, {"paths": paths})
+    tensors.save_tensors(place / "maps.safetensors", {"before": before, "after": after}, {"paths": paths})
     overall = comparison.overall()
     verdict, sentence = judge(overall["balanced"])
     setup = read_record(place / "setup.json", Setup)

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from audit.dataset_json import RefusedFile
-from audit.folder import AuditFolder, read_published
 from audit.records import CLOSED, Count, JsonObject, Record, absent, named, schema_of
+from audit.store.audit_folder import AuditFolder, read_published
 
 Outcome = Literal["helped", "harmed", "unclear"]
 Several = Annotated[int, Field(ge=2)]

@@ -14,8 +14,8 @@ from torchvision.models import vgg16
 
 from audit.config import Config, model_folder
 from audit.errors import MissingModelFile, ModelFileError
-from audit.modelfiles import TORCHVISION_NAME, TORCHVISION_SHA256, VGG16, fetch_command, require, require_intact
-from audit.once import digest_once
+from audit.store.digest_memory import digest_once
+from audit.store.model_files import TORCHVISION_NAME, TORCHVISION_SHA256, VGG16, fetch_command, require, require_intact
 
 _FEATURES, _CLASSIFIER = "features.", "classifier."
 

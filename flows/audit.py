@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 
 from audit.activations import drop_activations
 from audit.config import load_config
-from audit.folder import AuditFolder
+from audit.store.audit_folder import AuditFolder
 from flows.manifest import write_manifest
 from flows.stages import all_stages, do_stage
 

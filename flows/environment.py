@@ -8,7 +8,7 @@ from collections.abc import MutableMapping
 from contextlib import suppress
 from pathlib import Path
 
-from audit.private import USER_ONLY, claim, outsiders
+from audit.store.private import USER_ONLY, claim, outsiders
 
 SETTINGS = {
     # No child process finds modules in its working folder.

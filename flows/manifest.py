@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from audit import __version__
 from audit.audit_json import read_audit
-from audit.folder import SCHEMA_VERSION, AuditFolder, file_digest, write_json
 from audit.stages import Stage, finished_record
+from audit.store.audit_folder import SCHEMA_VERSION, AuditFolder, file_digest, write_json
 
 
 def write_manifest(folder: AuditFolder, stages: Iterable[Stage]) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from audit.config import Config, dump_config
 from audit.errors import ConfigError, OutputError
-from audit.folder import AuditFolder, write_text
 from audit.outputs import Inputs, require_audits_folder
-from audit.private import USER_ONLY
+from audit.store.audit_folder import AuditFolder, write_text
+from audit.store.private import USER_ONLY
 from flows.standing import starting_folder
 
 MAX_NAME = 60

@@ -27,9 +27,9 @@ from typing import IO, Any, Self
 from urllib.parse import urlsplit
 
 from audit.errors import BiasAuditError
-from audit.private import USER_ONLY, open_own
 from audit.processes import NEUTRAL_FOLDER, child_environment
 from audit.progress import note
+from audit.store.private import USER_ONLY, open_own
 from flows.environment import prefect_home, warning_about
 from flows.interrupt import at_hard_exit
 

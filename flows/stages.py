@@ -2,9 +2,9 @@
 
 from audit import stages
 from audit.config import Config, load_config
-from audit.folder import AuditFolder
 from audit.progress import track
 from audit.stages import Stage, StageRecord, done_already, finished_record, run_stage
+from audit.store.audit_folder import AuditFolder
 
 REPORT = Stage("report", "reports.render:build", ("dataset", "explain", "record"), ("report",))
 

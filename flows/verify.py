@@ -10,9 +10,9 @@ from prefect.cache_policies import NO_CACHE
 
 from audit.activations import drop_activations
 from audit.config import load_config
-from audit.folder import AuditFolder
 from audit.remedy import BASELINE, Strategy
 from audit.retraining import Retraining
+from audit.store.audit_folder import AuditFolder
 from audit.verification import conclude, prepare
 from flows.run import render_again
 

@@ -8,10 +8,10 @@ import pandas as pd
 from audit.audit_json import AuditRecord, Confusion
 from audit.explain_json import Cluster
 from audit.finding import Finding
-from audit.folder import AuditFolder, read_table
 from audit.measures.figures import EvidenceFigure
 from audit.plan_json import PlanCell
 from audit.sentences import data_answer, model_answer
+from audit.store.audit_folder import AuditFolder, read_table
 from reports.charts import DotPlot, Scale, dot_plot
 from reports.repeats import repeated
 from reports.text import capital

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from audit.errors import AuditFolderError, ChangedImage, RejectedImage
-from audit.folder import AuditFolder, read_table
 from audit.heat import heat_colours
 from audit.images import open_photo
 from audit.listing import printable
 from audit.maps import Which, read_maps
 from audit.photofile import PhotoFile
 from audit.progress import note
+from audit.store.audit_folder import AuditFolder, read_table
 
 QUALITY = 72
 # Of the 5 MB that a report may have; text, charts and heat maps take the rest.

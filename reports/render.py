@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from audit.audit_json import AuditRecord, read_audit
 from audit.config import Config, parse_config
-from audit.folder import AuditFolder, read_table, write_atomically
+from audit.store.audit_folder import AuditFolder, read_table, write_atomically
 from reports.cards import FAILURES, MATRIX, cards, mistakes, places
 from reports.charts import scales, share_plot, training_curves
 from reports.did_it_help import verified

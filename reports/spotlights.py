@@ -12,7 +12,7 @@ from audit.attention import Region
 from audit.audit_json import AuditRecord
 from audit.cues.cue_json import CueEntry, LooksEntry
 from audit.cues.detect import Detections, load_detections
-from audit.folder import AuditFolder, read_table
+from audit.store.audit_folder import AuditFolder, read_table
 from reports.cards import Box
 from reports.pictures import data_uri
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from audit import once
 from audit.cues import answers
+from audit.store import digest_memory
 from flows.server import EmbeddedServer
 
 # Doctests are looked for in every module, and this one imports packages that only the extra `bench` brings.
@@ -30,7 +30,7 @@ def own_answers(tmp_path, monkeypatch) -> Path:
 def own_digests(tmp_path, monkeypatch) -> Path:
     """Which files were hashed is remembered for the test alone."""
     path = tmp_path / "answers" / "digests.json"
-    monkeypatch.setattr(once, "memory_path", lambda: path)
+    monkeypatch.setattr(digest_memory, "memory_path", lambda: path)
     return path
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from audit.config import Config, dump_config, parse_config
-from audit.folder import AuditFolder, write_text
 from audit.stages import STAGES, run_stage
+from audit.store.audit_folder import AuditFolder, write_text
 from flows.manifest import write_manifest
 
 SIDE = 64

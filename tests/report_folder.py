@@ -10,12 +10,12 @@ import pandas as pd
 from PIL import Image, ImageDraw
 from safetensors.numpy import save_file
 
-from audit.checkpoints import save_tensors
 from audit.config import Config
 from audit.cues.cue import GRID
 from audit.cues.detect import SHARD, shard_path
 from audit.cues.grid import pack_masks
-from audit.folder import AuditFolder, file_digest, write_json, write_table
+from audit.store.audit_folder import AuditFolder, file_digest, write_json, write_table
+from audit.store.tensors import save_tensors
 
 CUES = {
     "hair": ("the hair", "part", "detector"),

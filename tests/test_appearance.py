@@ -11,7 +11,7 @@ from PIL import Image
 
 from audit.cues.appearance import compare, find_looks, sort_looks
 from audit.cues.cue import GRID, Cue
-from audit.folder import AuditFolder, read_json, read_table
+from audit.store.audit_folder import AuditFolder, read_json, read_table
 from tests.planted import draw_picture, run_audit, tiny_config
 
 HAIR, EYES = Cue("hair", "the hair", "part"), Cue("eyes", "the eyes", "part", within="hair")

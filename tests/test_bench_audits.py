@@ -14,8 +14,8 @@ from sklearn.metrics import adjusted_rand_score
 from audit.config import model_folder, parse_config
 from audit.dataset import Dataset
 from audit.errors import BiasAuditError
-from audit.modelfiles import CUE_MODEL_FILES, require
 from audit.planting import Bar, Frame, Letterbox, Sticker, Tint
+from audit.store.model_files import CUE_MODEL_FILES, require
 from audit.weights import load_vgg16_weights
 from tests.bench import audits
 from tests.bench.audit_cases import (

@@ -15,13 +15,13 @@ from audit.adding import add_images
 from audit.config import Config
 from audit.dataset import load_dataset
 from audit.errors import ChangedImage
-from audit.folder import AuditFolder, file_digest, read_json, read_table
 from audit.photofile import CHANGED
 from audit.remedy import BASELINE
 from audit.retouched_copy import write_retouched
 from audit.retraining import Retraining
 from audit.single import explain_picture
 from audit.stages import STAGES, run_stage
+from audit.store.audit_folder import AuditFolder, file_digest, read_json, read_table
 from flows.cli import app
 from tests.planted import SIDE, draw_dataset, draw_picture, finished_audit, tiny_config
 

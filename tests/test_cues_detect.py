@@ -20,9 +20,9 @@ from audit.cues.cue import GRID, Sighting
 from audit.cues.detect import build, load_detections, shard_path
 from audit.dataset import build as build_dataset
 from audit.errors import AuditFolderError, ChangedImage, ConfigError, MissingModelFile, StageError
-from audit.folder import AuditFolder, file_digest, read_json
 from audit.progress import reporting_to
-from audit.shards import ShardStore
+from audit.store.audit_folder import AuditFolder, file_digest, read_json
+from audit.store.shards import ShardStore
 
 _PER_CLASS = 12
 
@@ -160,7 +160,7 @@ looking._IMAGES_PER_WORKER = 4
 
 if __name__ == "__main__":
     from audit.config import parse_config
-    from audit.folder import AuditFolder
+    from audit.store.audit_folder import AuditFolder
     compute = {"workers": 2, "keep_detections": False}
     tree = {"cues": ["border"], "dataset": {"photos": sys.argv[2]}, "compute": compute}
     detect.build(AuditFolder(__import__("pathlib").Path(sys.argv[1])), parse_config(tree))

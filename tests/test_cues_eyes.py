@@ -16,7 +16,7 @@ from audit.cues.photo import Networks, Photo
 from audit.demo import plan_train
 from audit.drawing.portrait import draw_portrait
 from audit.errors import BiasAuditError
-from audit.modelfiles import CUE_MODEL_FILES, require
+from audit.store.model_files import CUE_MODEL_FILES, require
 
 SKIN, FRAME = (205, 165, 140), (30, 25, 25)
 

@@ -21,7 +21,7 @@ from audit.cues.face import (
     suppress,
 )
 from audit.cues.photo import Photo
-from audit.modelfiles import FACE_BACK, FACE_FULL_RANGE, FACE_MESH
+from audit.store.model_files import FACE_BACK, FACE_FULL_RANGE, FACE_MESH
 
 
 def _index(network, x, y):

@@ -13,8 +13,8 @@ from audit.cues.overlay_search import find_overlays
 from audit.dataset import build as read_dataset
 from audit.dataset import load_dataset
 from audit.errors import StageError
-from audit.folder import AuditFolder, file_digest
 from audit.planting import Logo
+from audit.store.audit_folder import AuditFolder, file_digest
 
 _ALL = 60
 

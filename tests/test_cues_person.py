@@ -9,7 +9,7 @@ from audit.cues.face import Face, ellipse_outline
 from audit.cues.hair import HairDetector
 from audit.cues.person import SubjectDetector, edge_contrast
 from audit.cues.photo import Photo
-from audit.modelfiles import FOREGROUND
+from audit.store.model_files import FOREGROUND
 
 
 class Segmenter:

@@ -19,7 +19,7 @@ from audit.cues.skin import skin_mask
 from audit.cues.text import missing_reader, read_lines
 from audit.errors import BiasAuditError
 from audit.images import open_photo
-from audit.modelfiles import CUE_MODEL_FILES, require
+from audit.store.model_files import CUE_MODEL_FILES, require
 
 _DATA = Path(__file__).parents[2] / "shared" / "data"
 

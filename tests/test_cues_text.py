@@ -23,9 +23,9 @@ from audit.cues.text import Line, TextDetector, missing_reader, printable, read_
 from audit.dataset import build as build_dataset
 from audit.drawing.portrait import SKINS, Sitter, draw_portrait
 from audit.drawing.rooms import KINDS
-from audit.folder import AuditFolder, read_json
 from audit.progress import Silence, reporting_to
 from audit.record import LIMITS, TEXT_READ, TEXT_UNREAD, TRAINED_HERE, limits
+from audit.store.audit_folder import AuditFolder, read_json
 
 needs_reader = pytest.mark.skipif(bool(missing_reader()), reason=f"text cannot be read: {missing_reader()}")
 

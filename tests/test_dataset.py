@@ -17,9 +17,9 @@ from audit import dataset as module
 from audit.config import parse_config
 from audit.dataset import Dataset, build, inspect, load_dataset
 from audit.errors import AuditFolderError, DatasetError
-from audit.folder import AuditFolder
 from audit.listing import list_files, printable
 from audit.progress import Silence, reporting_to
+from audit.store.audit_folder import AuditFolder
 
 
 def save(path, seed, size=(80, 60)):

@@ -16,8 +16,8 @@ from audit.drawing.canvas import BACKGROUND, CLOTHING, Canvas, Frame, Light, cur
 from audit.drawing.portrait import SKINS, Sitter, draw_portrait
 from audit.drawing.rooms import KINDS
 from audit.errors import DatasetError, OutputError
-from audit.modelfiles import is_intact
 from audit.progress import Silence, reporting_to
+from audit.store.model_files import is_intact
 
 SMALL = (80, 100)
 

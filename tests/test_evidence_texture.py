@@ -11,8 +11,8 @@ from audit.cues.cue import GRID, Cue
 from audit.cues.detect import Detections
 from audit.evidence import table
 from audit.evidence.texture import DIMENSIONS, Surface
-from audit.folder import AuditFolder
 from audit.measures.leakage import leakage
+from audit.store.audit_folder import AuditFolder
 
 EVERYWHERE = np.ones((56, 56), bool)
 

@@ -14,7 +14,7 @@ from audit.errors import StageError
 from audit.fitting import Checkpoint, Epoch, Fitting, PooledInputs, Split, draw
 from audit.models import GapHead, load_backbone
 from audit.runtime import Runtime
-from audit.shards import Shard, ShardStore
+from audit.store.shards import Shard, ShardStore
 from audit.weighting import reweigh
 
 CPU = Runtime(torch.device("cpu"), "float32")

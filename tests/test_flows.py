@@ -12,7 +12,7 @@ import flows.stages
 from audit import stages
 from audit.config import dump_config, load_config, parse_config
 from audit.errors import AuditFolderError, BiasAuditError, ConfigError, DatasetError, OutputError, StageError
-from audit.folder import AuditFolder, file_digest, read_json
+from audit.store.audit_folder import AuditFolder, file_digest, read_json
 from flows.open_audit import dataset_name, find_unfinished, open_audit
 from flows.run import check_finished, render_again, run_audit
 

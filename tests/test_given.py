@@ -13,7 +13,6 @@ from audit.architectures import build, split
 from audit.config import Arch, Config, parse_config
 from audit.dataset import load_dataset
 from audit.errors import ConfigError, MissingModelFile, ModelFileError
-from audit.folder import read_json, read_table
 from audit.given import GivenHead, load_given
 from audit.gradcam import GradCAM
 from audit.layers import last_spatial_layer
@@ -21,6 +20,7 @@ from audit.maps import read_maps
 from audit.models import load_backbone
 from audit.pixels import read_pixels
 from audit.runtime import Runtime
+from audit.store.audit_folder import read_json, read_table
 from reports.render import render
 from tests.planted import SIDE, draw_dataset, run_audit, tiny_config
 

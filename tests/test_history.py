@@ -9,8 +9,8 @@ from audit.audit_json import read_audit
 from audit.cues.table import load_cues
 from audit.dataset_json import DatasetSummary
 from audit.finding import Finding
-from audit.folder import AuditFolder, read_json, write_json, write_record
 from audit.history import _counterparts, _kind, _pairs, changes, find_former
+from audit.store.audit_folder import AuditFolder, read_json, write_json, write_record
 from tests.bare_records import bare_finding
 from tests.planted import draw_dataset, run_audit, tiny_config
 

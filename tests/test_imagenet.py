@@ -10,7 +10,7 @@ from PIL import Image
 
 from audit.config import model_folder
 from audit.imagenet import EfficientNetLite0, Resemblance, _SameConv, _top_words, _vote, load, resemblances
-from audit.modelfiles import IMAGENET_WORDS
+from audit.store.model_files import IMAGENET_WORDS
 
 _SAMPLE = Path(__file__).parents[2] / "shared" / "data" / "imagenet-sample"
 

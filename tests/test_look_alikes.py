@@ -9,9 +9,9 @@ from audit.config import parse_config
 from audit.cues.cue import GRID, Cue
 from audit.cues.look_alikes import LookAlike, _around_peak, _Finder, is_own_cue
 from audit.explain_json import Cluster
-from audit.folder import AuditFolder
 from audit.models import Backbone, Origin
 from audit.runtime import Runtime
+from audit.store.audit_folder import AuditFolder
 
 
 def test_the_area_around_the_peak_is_connected_and_near_the_maximum():

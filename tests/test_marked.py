@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from audit.activations import ActivationStore
-from audit.folder import AuditFolder, file_digest, read_table
 from audit.images import open_photo
 from audit.marked import MARKS, PAIRS, choose_photographs, mark_photographs, spread
+from audit.store.audit_folder import AuditFolder, file_digest, read_table
 from tests.planted import SIDE, draw_dataset, run_audit, tiny_config
 
 LABELS = np.repeat([0, 1], 20)

@@ -12,7 +12,6 @@ from audit.activations import ActivationStore
 from audit.config import Config
 from audit.cues.table import load_cues
 from audit.dataset import load_dataset
-from audit.folder import AuditFolder, read_table
 from audit.hiding import control_masks, hide, mean_colour
 from audit.masking import FILLINGS, choose_images, read_masked
 from audit.measures.limits import EFFECT
@@ -20,6 +19,7 @@ from audit.models import load_backbone
 from audit.pixels import read_pixels
 from audit.runtime import choose_runtime
 from audit.stages import STAGES, run_stage
+from audit.store.audit_folder import AuditFolder, read_table
 from audit.training import load_fold
 from tests.planted import SIDE, draw_dataset, run_audit, tiny_config
 

@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from typer.testing import CliRunner
 
 from audit.config import dump_config
-from audit.folder import AuditFolder, write_json, write_text
+from audit.store.audit_folder import AuditFolder, write_json, write_text
 from flows.cli import app
 from tests.planted import draw_dataset, run_audit, tiny_config
 

@@ -15,13 +15,13 @@ import pytest
 
 from audit.activations import ActivationStore
 from audit.dataset import load_dataset
-from audit.folder import AuditFolder, read_json, read_table
 from audit.gradcam import GradCAM
 from audit.maps import read_maps
 from audit.models import load_backbone
 from audit.pixels import read_pixels
 from audit.runtime import choose_runtime
 from audit.schemas import schema_text
+from audit.store.audit_folder import AuditFolder, read_json, read_table
 from audit.training import load_fold, split_fold
 from tests.planted import draw_dataset, run_audit, tiny_config
 
@@ -160,7 +160,7 @@ def test_without_a_cache_the_result_is_the_same_up_to_rounding(manifest, tmp_pat
 KILLED = """
 import time
 from audit import explain
-from audit.shards import ShardStore
+from audit.store.shards import ShardStore
 explain.SHARD = 8
 if {slow}:
     write = ShardStore.write

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from audit.dataset import Dataset
-from audit.folder import AuditFolder, read_json
 from audit.inventory import Flagged, Inventory
 from audit.plan import safe_cell, safe_path, write_plan
 from audit.plan_json import PlanCell
+from audit.store.audit_folder import AuditFolder, read_json
 from audit.ways import JointCell, cells, collect, drop, mask, together, weight
 
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx")

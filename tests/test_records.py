@@ -12,9 +12,9 @@ from pydantic import ValidationError
 import audit
 from audit.audit_json import AuditRecord, read_audit
 from audit.errors import AuditFolderError
-from audit.folder import AuditFolder, read_json, read_record, read_records, write_json, write_record
 from audit.measures.figures import Share
 from audit.schemas import SCHEMAS, schema_text
+from audit.store.audit_folder import AuditFolder, read_json, read_record, read_records, write_json, write_record
 from audit.verification_json import Verification, read_verification
 from tests.bare_records import bare_finding
 from tests.report_folder import Wish, make_audit

@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 import torch
 
-from audit import checkpoints, regions
+from audit import regions
 from audit.attention import find_regions
 from audit.config import Config
-from audit.folder import AuditFolder, read_table, write_table
 from audit.regions import read_descriptors, unpack_masks
+from audit.store.audit_folder import AuditFolder, read_table, write_table
+from audit.store.tensors import load_tensors, save_tensors
 
 SHAPE = (5, 7)
 
@@ -33,7 +34,7 @@ def folder(tmp_path) -> AuditFolder:
             "label_map": torch.from_numpy(maps[images].astype(np.float16)),
             "regions": torch.tensor([[[10.0 * i + r, 1.0] for r in range(3)] for i in images]).half(),
         }
-        checkpoints.save_tensors(audit.explain / f"fold-{number}-00000.safetensors", tensors, {})
+        save_tensors(audit.explain / f"fold-{number}-00000.safetensors", tensors, {})
     write_table(audit.predictions, pd.DataFrame({"image": np.arange(4)}))
     regions.build(audit, Config())
     return audit
@@ -71,8 +72,8 @@ def test_descriptors_belong_to_their_regions(folder):
 
 def test_no_regions_at_all(folder):
     for path in folder.explain.glob("*.safetensors"):
-        tensors, _ = checkpoints.load_tensors(path)
-        checkpoints.save_tensors(path, {**tensors, "label_map": -tensors["label_map"].abs()}, {})
+        tensors, _ = load_tensors(path)
+        save_tensors(path, {**tensors, "label_map": -tensors["label_map"].abs()}, {})
     regions.build(folder, Config())
     table = read_table(folder.regions)
     assert len(table) == 0 and set(regions.COLUMNS) < set(table.columns)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from audit.audit_json import read_audit
-from audit.folder import read_json, write_json
+from audit.store.audit_folder import read_json, write_json
 from reports.remedies import ORDERS, SAMPLER, orders
 from reports.render import render
 from tests.report_folder import Wish, make_audit

@@ -18,8 +18,8 @@ from PIL import Image
 from audit.audit_json import read_audit
 from audit.config import parse_config
 from audit.errors import AuditFolderError
-from audit.folder import AuditFolder, file_digest, read_json, read_table, write_json, write_table
 from audit.progress import reporting_to
+from audit.store.audit_folder import AuditFolder, file_digest, read_json, read_table, write_json, write_table
 from reports.charts import Scale, dot_plot, scales
 from reports.pictures import LEVELS, heat_of, take_pictures, where
 from reports.render import build, environment, render

@@ -11,9 +11,9 @@ from audit.cues.cue import Cue
 from audit.cues.table import load_cues
 from audit.dataset import load_dataset
 from audit.errors import AuditFolderError, ConfigError, OutputError
-from audit.folder import AuditFolder, write_json, write_text
 from audit.progress import Silence, reporting_to
 from audit.retouched_copy import _Places, _why_not, write_retouched
+from audit.store.audit_folder import AuditFolder, write_json, write_text
 from flows.cli import app
 from tests.planted import draw_dataset, run_audit, tiny_config
 

@@ -16,7 +16,6 @@ from audit import sanity
 from audit.activations import ActivationStore
 from audit.dataset import load_dataset
 from audit.findings import Verdict, lowered
-from audit.folder import AuditFolder, read_json, read_table, write_json
 from audit.maps import read_maps, shard_paths
 from audit.models import Network, load_backbone
 from audit.pixels import read_pixels
@@ -25,6 +24,7 @@ from audit.sanity import cascade, judge_empty, judge_occlusion, judge_randomisat
 from audit.sentences import LOWERED as REASON
 from audit.severity import LOWERED
 from audit.stages import STAGES
+from audit.store.audit_folder import AuditFolder, read_json, read_table, write_json
 from audit.training import load_fold
 from tests.planted import draw_dataset, run_audit, tiny_config
 

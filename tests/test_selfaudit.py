@@ -11,7 +11,6 @@ from audit.cues.table import load_cues
 from audit.dataset import load_dataset
 from audit.errors import ConfigError
 from audit.finding import Finding
-from audit.folder import AuditFolder, read_json, read_record, read_records, read_table
 from audit.marked import mark_photographs, spread
 from audit.measures.intervals import permuted_order, wilson
 from audit.power import noticed
@@ -20,6 +19,7 @@ from audit.self_audit_json import SelfAudit
 from audit.selfaudit import NOT_RUN, SelfAuditor, build, false_alarms, left_out
 from audit.stages import STAGES, run_stage
 from audit.stock import Stock
+from audit.store.audit_folder import AuditFolder, read_json, read_record, read_records, read_table
 from audit.trials import Trial, run_trial
 from tests.planted import draw_dataset, run_audit, tiny_config
 

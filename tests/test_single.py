@@ -13,7 +13,6 @@ from audit.activations import ActivationStore
 from audit.config import dump_config
 from audit.dataset import load_dataset
 from audit.errors import AuditFolderError, ConfigError, OutputError, RejectedImage
-from audit.folder import AuditFolder, read_table, write_text
 from audit.gradcam import GradCAM
 from audit.heat import heat_colours, lay_heat, relief
 from audit.models import load_backbone
@@ -21,6 +20,7 @@ from audit.outputs import write_picture
 from audit.pixels import read_pixels
 from audit.runtime import choose_runtime
 from audit.single import Method, explain_picture
+from audit.store.audit_folder import AuditFolder, read_table, write_text
 from audit.training import load_fold
 from flows.cli import app
 from flows.commands import explain

@@ -5,8 +5,8 @@ import pytest
 from audit import stages
 from audit.config import Config, parse_config
 from audit.errors import DatasetError, StageError
-from audit.folder import AuditFolder, read_json, write_text
 from audit.stages import STAGES, Stage, done_already, finished_record, run_stage
+from audit.store.audit_folder import AuditFolder, read_json, write_text
 
 DEFAULTS = Config()
 CHAIN = (

@@ -17,13 +17,13 @@ from audit.clusters import group, unit_components
 from audit.config import Config, model_folder
 from audit.dataset import build, inspect, load_dataset
 from audit.duplicates import fingerprint
-from audit.folder import AuditFolder, read_json, read_table
-from audit.modelfiles import MODEL_FILES
 from audit.retouched_copy import write_retouched
 from audit.retraining import Retraining
 from audit.sanity import faith, judge_empty, judge_occlusion, judge_randomisation, summary
 from audit.schemas import schema_text
 from audit.single import explain_picture
+from audit.store.audit_folder import AuditFolder, read_json, read_table
+from audit.store.model_files import MODEL_FILES
 from audit.verification import conclude, prepare
 from flows.cli import app
 from reports.render import render

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from audit import checkpoints
 from audit.activations import ActivationStore, drop_activations
 from audit.dataset import load_dataset
 from audit.errors import AuditFolderError, ConfigError, DatasetError
-from audit.folder import AuditFolder, file_digest, read_json, read_table
 from audit.measures.paired_bootstrap import Change
 from audit.progress import reporting_to
 from audit.remedy import BASELINE, require_verifiable, weights_under
 from audit.retraining import Retraining, answers_path
 from audit.schemas import schema_text
+from audit.store.audit_folder import AuditFolder, file_digest, read_json, read_table
+from audit.store.tensors import load_tensors
 from audit.verification import _points, conclude, judge, prepare
 from flows.cli import app
 from tests.planted import draw_dataset, draw_picture, finished_audit, tiny_config
@@ -104,7 +104,7 @@ def test_without_a_remedy_the_models_are_the_audit_s_own(audit, weighted):
     """The first seed repeats the audit's training; what it says of each image it says again."""
     found = np.zeros((120, 2))
     for fold in range(2):
-        tensors, _ = checkpoints.load_tensors(answers_path(audit, BASELINE, 0, fold))
+        tensors, _ = load_tensors(answers_path(audit, BASELINE, 0, fold))
         found[tensors["image"].numpy()] = tensors["probabilities"].numpy()
     np.testing.assert_allclose(found, np.stack(read_table(audit.predictions)["probabilities"]), atol=1e-6)
 
@@ -119,7 +119,7 @@ def test_what_is_hidden_is_what_the_audit_hid(audit, manifest, weighted):
 
 
 def test_pictures_are_the_first_examples_with_maps_before_and_after(audit, weighted):
-    tensors, header = checkpoints.load_tensors(audit / "verification" / "weight" / "maps.safetensors")
+    tensors, header = load_tensors(audit / "verification" / "weight" / "maps.safetensors")
     assert header["paths"] == weighted["pictures"]
     assert weighted["pictures"][0] == read_json(audit.findings)[0]["exemplars"][0]
     for maps in tensors.values():

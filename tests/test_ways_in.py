@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from audit.folder import file_digest
-from audit.modelfiles import FACE_BACK
+from audit.store.audit_folder import file_digest
+from audit.store.model_files import FACE_BACK
 from tests.planted import draw_dataset
 from tests.tracing import Call, calls_in, can_trace, traced
 

@@ -10,7 +10,7 @@ from torchvision.models import vgg16
 
 from audit.config import Config, model_folder, parse_config
 from audit.errors import MissingModelFile, ModelFileError
-from audit.modelfiles import TORCHVISION_NAME, VGG16
+from audit.store.model_files import TORCHVISION_NAME, VGG16
 from audit.weights import load_vgg16_weights
 
 

@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from audit.private import claim
 from audit.progress import note
+from audit.store.private import claim
 
 T = TypeVar("T")
 Row = tuple[str, str, bytes]

@@ -18,7 +18,7 @@ from audit.cues.answer_file import AnswerFile, Row
 from audit.cues.cue import GRID, Detector, Sighting, share_of
 from audit.cues.grid import pack_masks, to_grid
 from audit.cues.photo import LONGEST
-from audit.folder import value_digest
+from audit.store.audit_folder import value_digest
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from audit.cues.cue import Cue, Mask, Sighting
 from audit.cues.photo import Photo, Pixels
-from audit.modelfiles import ModelFile
+from audit.store.model_files import ModelFile
 
 Colour = NDArray[np.int16]
 

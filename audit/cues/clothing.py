@@ -6,7 +6,7 @@ from audit.cues.hair import hair_mask
 from audit.cues.person import person_mask
 from audit.cues.photo import Photo
 from audit.cues.skin import skin_mask
-from audit.modelfiles import FOREGROUND, ModelFile
+from audit.store.model_files import FOREGROUND, ModelFile
 
 _LEAST_AREA = 0.02
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.cues.photo import Photo
-from audit.modelfiles import ModelFile
+from audit.store.model_files import ModelFile
 
 GRID = 56
 Mask = NDArray[np.bool_]

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.checkpoints import load_arrays, load_header
 from audit.config import Config, model_folder
 from audit.cues.answers import Answer, KeptAnswers, detector_key, kept_answers
 from audit.cues.cue import ABSENT, GRID, Cue, Detector, Mask
@@ -21,10 +20,11 @@ from audit.cues.overlay_search import find_overlays
 from audit.cues.own import OwnCueDetector
 from audit.cues.registry import choose_cues, choose_detectors, missing_cues
 from audit.dataset import Dataset, load_dataset
-from audit.folder import AuditFolder, file_digest, read_record, value_digest, write_record
-from audit.modelfiles import require
 from audit.progress import note, track
-from audit.shards import SUFFIX, Shard, ShardStore, divide
+from audit.store.audit_folder import AuditFolder, file_digest, read_record, value_digest, write_record
+from audit.store.model_files import require
+from audit.store.shards import SUFFIX, Shard, ShardStore, divide
+from audit.store.tensors import load_arrays, load_header
 
 SHARD = 256
 _NAME = "shard-{:05d}"

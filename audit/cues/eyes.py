@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from audit.cues.cue import Cue, Mask, Sighting
 from audit.cues.face import FACE_MODELS, Face, find_faces
 from audit.cues.photo import Photo, shared
-from audit.modelfiles import ModelFile
+from audit.store.model_files import ModelFile
 
 Floats = NDArray[np.float32]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from audit.cues.cue import Cue, Mask, Sighting
 from audit.cues.photo import Photo, Pixels, shared
-from audit.modelfiles import FACE_BACK, FACE_FULL_RANGE, FACE_MESH, ModelFile
+from audit.store.model_files import FACE_BACK, FACE_FULL_RANGE, FACE_MESH, ModelFile
 
 Floats = NDArray[np.float32]
 FACE_MODELS = (FACE_BACK, FACE_FULL_RANGE, FACE_MESH)

@@ -15,7 +15,7 @@ from audit.cues.cue import Cue, Mask, Sighting
 from audit.cues.face import FACE_MODELS, Face, face_mask, find_faces
 from audit.cues.person import person_mask
 from audit.cues.photo import Photo, shared
-from audit.modelfiles import FOREGROUND, ModelFile
+from audit.store.model_files import FOREGROUND, ModelFile
 
 Floats = NDArray[np.float32]
 

@@ -15,18 +15,18 @@ from torch.nn.functional import avg_pool2d, cosine_similarity, interpolate
 
 from audit.activations import ActivationStore
 from audit.attention import cover
-from audit.checkpoints import load_arrays
 from audit.cues.cue import GRID, Cue, Role
 from audit.cues.grid import pack_masks
 from audit.explain_json import Cluster
 from audit.features import read_pooled
-from audit.folder import value_digest
 from audit.hiding import controls_of
 from audit.pixels import Images
 from audit.pooling import pool_under, pool_views
 from audit.progress import track
 from audit.regions import read_descriptors, unpack_masks
-from audit.shards import SUFFIX, Arrays, ShardStore
+from audit.store.audit_folder import value_digest
+from audit.store.shards import SUFFIX, Arrays, ShardStore
+from audit.store.tensors import load_arrays
 
 _PEAK_SHARE = 0.85
 _LEAST_REGIONS, _LEAST_STABILITY = 10, 0.5

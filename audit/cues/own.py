@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 
 from audit.config import OwnCueConfig
-from audit.contents import path_digest
 from audit.cues.cue import Cue, Mask, Sighting
 from audit.cues.photo import LONGEST, Photo
 from audit.errors import ConfigError, RejectedImage
-from audit.folder import file_digest
 from audit.images import open_photo
-from audit.modelfiles import ModelFile
+from audit.store.audit_folder import file_digest
+from audit.store.contents import path_digest
+from audit.store.model_files import ModelFile
 
 _COLUMNS = ("path", "x0", "y0", "x1", "y1")
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from audit.cues.cue import Cue, Mask, Sighting
 from audit.cues.photo import Photo, Pixels
-from audit.modelfiles import ModelFile
+from audit.store.model_files import ModelFile
 
 Floats = NDArray[np.float32]
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from audit.cues.cue import ABSENT, Cue, Mask, Sighting
 from audit.cues.face import FACE_MODELS, Face, face_mask, find_faces
 from audit.cues.photo import Photo, Pixels, shared
-from audit.modelfiles import FOREGROUND, ModelFile
+from audit.store.model_files import FOREGROUND, ModelFile
 
 Floats = NDArray[np.float32]
 

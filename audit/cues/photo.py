@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.modelfiles import ModelFile
+from audit.store.model_files import ModelFile
 
 LONGEST = 512
 Pixels = NDArray[np.uint8]
@@ -21,7 +21,8 @@ Result = TypeVar("Result")
 class Networks:
     """The detectors' networks, each read from the cache folder when it is first run.
 
-    The files are taken as they are: whoever starts the work has them checked first (``audit.modelfiles.require``).
+    The files are taken as they are: whoever starts the work has them checked first
+    (``audit.store.model_files.require``).
     """
 
     folder: Path

@@ -16,7 +16,7 @@ from audit.cues.face import FACE_MODELS, face_mask, find_faces
 from audit.cues.hair import hair_mask
 from audit.cues.person import person_mask
 from audit.cues.photo import Photo, Pixels, shared
-from audit.modelfiles import FOREGROUND, ModelFile
+from audit.store.model_files import FOREGROUND, ModelFile
 
 Floats = NDArray[np.float32]
 

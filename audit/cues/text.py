@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from audit.cues.cue import ABSENT, Cue, Mask, Sighting
 from audit.cues.photo import LONGEST, Photo, Pixels
-from audit.modelfiles import ModelFile, has_digest
+from audit.store.model_files import ModelFile, has_digest
 
 # Files inside rapidocr's wheel.
 _DETECTION, _RECOGNITION = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"

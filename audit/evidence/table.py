@@ -17,7 +17,6 @@ from audit.cues.detect import Detections
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
 from audit.evidence.texture import DIMENSIONS, Surface
-from audit.folder import AuditFolder, read_table, write_table
 from audit.hiding import control_masks
 from audit.masking import FILLINGS
 from audit.measures.association import leaning_classes
@@ -30,6 +29,7 @@ from audit.measures.measure import Measure, distinct, too_few, unmeasured
 from audit.measures.prevalence import prevalence
 from audit.pixels import Images, read_pixels
 from audit.progress import track
+from audit.store.audit_folder import AuditFolder, read_table, write_table
 
 KINDS = ("prevalence", "attention", "leakage", "effect", "gap")
 TESTED = ("prevalence", "leakage", "effect")

@@ -33,8 +33,8 @@ def fetch(
         from audit.config import model_folder
 
         models = model_folder(settings_of(None, None, None, config, overrides))
-        from audit.fetch import fetch as fetch_files
         from audit.progress import reporting_to
+        from audit.store.download import fetch as fetch_files
         from flows.terminal import reporter, say, short
 
         with reporter(quiet) as listener, reporting_to(listener):

@@ -32,9 +32,9 @@ def mask(
     bias-audit mask audits/photos-20260102-030405 --cue face --irrelevant --out masked/
     """
     with told_errors():
-        from audit.folder import AuditFolder
         from audit.progress import reporting_to
         from audit.retouched_copy import write_retouched
+        from audit.store.audit_folder import AuditFolder
         from flows.terminal import reporter, say, short
 
         with reporter(quiet) as listener, reporting_to(listener):

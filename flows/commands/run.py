@@ -20,7 +20,7 @@ from flows.interrupt import interruptible
 from flows.outcome import FINDINGS, told_errors
 
 if TYPE_CHECKING:
-    from audit.folder import AuditFolder
+    from audit.store.audit_folder import AuditFolder
 
 
 class Severity(StrEnum):

@@ -10,7 +10,7 @@ from flows.interrupt import interruptible
 from flows.outcome import told_errors
 
 if TYPE_CHECKING:
-    from audit.folder import AuditFolder
+    from audit.store.audit_folder import AuditFolder
 
 # What `selfcheck` does beyond a run, besides more of the same.
 THOROUGH = ("self_audit.null_images=1000", "self_audit.kinds=[text, sticker, border, tint, blur]")
@@ -41,8 +41,8 @@ def selfcheck(
     bias-audit selfcheck audits/photos-20260102-030405 --permutations 50
     """
     with interruptible(), told_errors():
-        from audit.folder import AuditFolder
         from audit.progress import reporting_to
+        from audit.store.audit_folder import AuditFolder
         from flows.run import check_finished, run_audit
         from flows.terminal import reporter, say, short
 
@@ -69,7 +69,7 @@ def _refuse_settings(*given: object) -> None:
 
 
 def _self_audit_of(folder: "AuditFolder") -> str:
-    from audit.folder import read_record
     from audit.self_audit_json import SelfAudit
+    from audit.store.audit_folder import read_record
 
     return read_record(folder.self_audit, SelfAudit).sentence

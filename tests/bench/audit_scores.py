@@ -21,9 +21,9 @@ from audit.attention import cover
 from audit.cues.cue import GRID, Cue
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset
-from audit.folder import AuditFolder, read_json, read_table
 from audit.maps import read_maps
 from audit.severity import FLAGGED, ORDER
+from audit.store.audit_folder import AuditFolder, read_json, read_table
 from tests.bench.audit_cases import GENDER, Case
 from tests.bench.audit_sets import Truth
 

@@ -23,8 +23,8 @@ from typing import Any
 import torch
 
 from audit.config import Config, parse_config
-from audit.folder import AuditFolder, write_json
 from audit.stages import STAGES, run_stage
+from audit.store.audit_folder import AuditFolder, write_json
 from tests.bench.audit_cases import Case, benchmark, choose, subsamples
 from tests.bench.audit_scores import about, as_json, compare, pointing, score
 from tests.bench.audit_sets import settings, write_case

@@ -25,7 +25,7 @@ from audit.cues.photo import Networks
 from audit.cues.registry import DETECTORS
 from audit.errors import BiasAuditError
 from audit.measures.intervals import benjamini_hochberg
-from audit.modelfiles import require
+from audit.store.model_files import require
 from tests.bench.cue_sets import HEADS, PEOPLE, PLANTED, SETS, Example, read_examples
 from tests.bench.measuring import EVERYTHING, RIGHT_NAMES, WITHOUT_TEXT, Measurement, clock, known, measure
 from tests.bench.scores import VOTERS, mean_interval, share_of_votes_won, votes_interval

@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image
 
 from audit.config import parse_config
-from audit.folder import AuditFolder
 from audit.stages import STAGES, run_stage
+from audit.store.audit_folder import AuditFolder
 
 UNTIL = "explain"
 SIDE = 64

@@ -25,8 +25,8 @@ from sklearn.cluster import KMeans
 from sklearn.neighbors import kneighbors_graph
 
 from audit.dataset import Dataset, load_dataset
-from audit.folder import AuditFolder
 from audit.maps import read_maps
+from audit.store.audit_folder import AuditFolder
 from tests.bench.audit_sets import Truth
 
 _NEIGHBOURS, _MOST_CLUSTERS, _SIGNIFICANT = 10, 8, 0.05

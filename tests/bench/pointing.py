@@ -22,12 +22,12 @@ from torch import Tensor
 
 from audit.activations import ActivationStore
 from audit.config import Config, parse_config
-from audit.folder import AuditFolder, read_table
 from audit.localisation import Box, box_overlap, find_box, pointing_game
 from audit.maps import read_maps
 from audit.measures.intervals import wilson
 from audit.pixels import read_batches
 from audit.stages import STAGES, run_stage
+from audit.store.audit_folder import AuditFolder, read_table
 from audit.training import load_fold
 
 GOOD_OVERLAP = 0.5

@@ -25,7 +25,6 @@ from audit.attention import mass_on
 from audit.config import Config
 from audit.features import read_pooled
 from audit.fitting import Fitting, Inputs, PooledInputs
-from audit.folder import write_json
 from audit.folds import assign_folds
 from audit.held_out import Sight, ask
 from audit.localisation import pointing_game
@@ -33,6 +32,7 @@ from audit.measures.balanced_accuracy import balanced_accuracy
 from audit.measures.paired_bootstrap import Change, Draws, compare
 from audit.models import Network
 from audit.pixels import Images
+from audit.store.audit_folder import write_json
 from audit.training import divide
 from audit.weighting import effective_n
 from tests.bench.remedy_sets import STUDIES, Condition, Study

@@ -18,7 +18,6 @@ from audit.cues.cue import GRID, Mask
 from audit.cues.detect import Detections, load_detections
 from audit.cues.grid import to_grid
 from audit.dataset import Dataset
-from audit.folder import AuditFolder
 from audit.measures.intervals import benjamini_hochberg
 from audit.measures.limits import DIFFERENCE, Evidence, strength
 from audit.measures.prevalence import prevalence
@@ -26,6 +25,7 @@ from audit.pixels import Images
 from audit.planting import Watermark
 from audit.pooling import pool_strong_under
 from audit.stages import STAGES, run_stage
+from audit.store.audit_folder import AuditFolder
 from audit.weighting import rake, shopping_list
 
 Counts = Mapping[tuple[str, int], int]

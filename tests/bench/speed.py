@@ -29,12 +29,12 @@ from torchvision.models import vgg16
 
 from audit.config import Config, parse_config
 from audit.demo import draw_demo
-from audit.folder import AuditFolder
 from audit.gradcam import GradCAM
 from audit.images import load_square
 from audit.models import load_backbone
 from audit.runtime import Runtime, fast_bfloat16, keep_freed_memory
 from audit.stages import STAGES, run_stage
+from audit.store.audit_folder import AuditFolder
 
 LAYER = "features.29"
 CPU = torch.device("cpu")

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from audit.activations import TRUNK, ActivationStore, to_half
-from audit.checkpoints import load_arrays, save_tensors
 from audit.config import Config
 from audit.features import POOLED
-from audit.folder import AuditFolder
 from audit.pixels import Images, read_batches
+from audit.store.audit_folder import AuditFolder
+from audit.store.tensors import load_arrays, save_tensors
 
 
 def prefill(folder: AuditFolder, config: Config, kept: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.errors import AuditFolderError
-from audit.shards import Shard, ShardStore, divide
+from audit.store.shards import Shard, ShardStore, divide
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from audit.config import cache_folder
-from audit.folder import write_atomically
+from audit.store.audit_folder import write_atomically
 
 # A file that was changed this recently may be changed again without its times showing it.
 SETTLED_NS = 2_000_000_000

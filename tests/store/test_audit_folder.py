@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from audit.errors import AuditFolderError
-from audit.folder import (
+from audit.store.audit_folder import (
     AuditFolder,
     digests,
     read_json,
@@ -87,7 +87,7 @@ def test_names_are_paths_inside_the_folder(tmp_path):
     assert folder.stage_record("explain") == tmp_path / "stages" / "explain.json"
 
 
-LOCKER = "import sys; from pathlib import Path; from audit.folder import AuditFolder\n"
+LOCKER = "import sys; from pathlib import Path; from audit.store.audit_folder import AuditFolder\n"
 LOCKER += "with AuditFolder(Path(sys.argv[1])).locked(): print('held', flush=True); sys.stdin.read()"
 
 

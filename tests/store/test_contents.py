@@ -5,9 +5,9 @@ import shutil
 import pytest
 
 from audit.config import Config, parse_config
-from audit.contents import by_content, path_digest
-from audit.folder import AuditFolder, file_digest
 from audit.stages import STAGES, stage_key
+from audit.store.audit_folder import AuditFolder, file_digest
+from audit.store.contents import by_content, path_digest
 
 
 def test_a_file_counts_by_its_bytes_and_everything_else_as_it_is(tmp_path):

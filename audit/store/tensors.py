@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from audit.errors import AuditFolderError
-from audit.folder import write_atomically
+from audit.store.audit_folder import write_atomically
 
 if TYPE_CHECKING:  # Processes that only look for cues do without PyTorch.
     from torch import Tensor

@@ -16,8 +16,8 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from audit.errors import AuditFolderError
-from audit.private import USER_ONLY, make_private, open_own, private_files
 from audit.records import JsonObject, Record
+from audit.store.private import USER_ONLY, make_private, open_own, private_files
 
 SCHEMA_VERSION: Literal[2] = 2
 # What these held was called and meant the same, so that their files can still be read.

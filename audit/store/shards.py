@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from audit import checkpoints
 from audit.errors import AuditFolderError
-from audit.folder import link_or_copy, value_digest
+from audit.store import tensors
+from audit.store.audit_folder import link_or_copy, value_digest
 
 Arrays = Mapping[str, "NDArray[Any] | Tensor"]
 """What a shard holds, by name."""
@@ -51,7 +51,7 @@ class ShardStore:
     def holds(self, shard: Shard) -> bool:
         """Whether the shard is there and answers this question about these rows. A damaged file does not."""
         try:
-            return bool(checkpoints.load_header(self.path(shard)).get("key") == self._key_of(shard))
+            return bool(tensors.load_header(self.path(shard)).get("key") == self._key_of(shard))
         except AuditFolderError:
             return False
 
@@ -62,12 +62,12 @@ class ShardStore:
     def write(self, shard: Shard, arrays: Arrays, **header: Any) -> Path:
         """Keep what was made, atomically; ``header`` are JSON values that go with it."""
         path = self.path(shard)
-        checkpoints.save_tensors(path, arrays, {**header, "key": self._key_of(shard)})
+        tensors.save_tensors(path, arrays, {**header, "key": self._key_of(shard)})
         return path
 
     def read(self, shard: Shard, *names: str) -> dict[str, NDArray[Any]]:
         """The arrays named, or all. Raises AuditFolderError when the file is missing or damaged."""
-        return checkpoints.load_arrays(self.path(shard), *names)
+        return tensors.load_arrays(self.path(shard), *names)
 
     def fill(
         self, shards: Sequence[Shard], make: Callable[[Shard], Arrays], advance: Callable[[int], None]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from audit.config import cache_folder
 from audit.errors import ConfigError, MissingModelFile, ModelFileError
-from audit.once import digest_once
+from audit.store.digest_memory import digest_once
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ from onnx import helper, numpy_helper
 from safetensors.torch import load_file
 from torchvision.models import VGG16_Weights
 
-from audit import fetch as fetching
-from audit import modelfiles
-from audit.checkpoints import load_header
 from audit.config import model_folder
 from audit.errors import BiasAuditError, ConfigError, MissingModelFile, ModelFileError
-from audit.fetch import convert_vgg16, fetch, fold_caffe_input
-from audit.modelfiles import FACE_BACK, MODEL_FILES, TORCHVISION_NAME, VGG16, ModelFile, require
 from audit.progress import Silence, reporting_to
+from audit.store import download as fetching
+from audit.store import model_files
+from audit.store.download import convert_vgg16, fetch, fold_caffe_input
+from audit.store.model_files import FACE_BACK, MODEL_FILES, TORCHVISION_NAME, VGG16, ModelFile, require
+from audit.store.tensors import load_header
 
 _SHAPES = [(3, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256), (256, 256), (256, 512)] + [(512, 512)] * 5
 
@@ -50,7 +50,7 @@ def table(monkeypatch):
 
     def install(content: bytes, *files: ModelFile) -> list[list[str]]:
         calls: list[list[str]] = []
-        monkeypatch.setattr(modelfiles, "_BY_NAME", {file.name: file for file in files})
+        monkeypatch.setattr(model_files, "_BY_NAME", {file.name: file for file in files})
         monkeypatch.setattr(fetching, "MODEL_FILES", files)
         monkeypatch.setattr(fetching.subprocess, "run", _pip_that_writes(content, calls))
         return calls
@@ -174,7 +174,7 @@ def _onnx_vgg(shapes: list[tuple[int, int]], seed: int = 0) -> tuple[bytes, list
 def test_conversion_keeps_the_later_layers_and_records_where_they_came_from(tmp_path, table, monkeypatch):
     content, weights = _onnx_vgg(_SHAPES)
     table(content, _small_file(content, "f" * 64))
-    monkeypatch.setattr(modelfiles, "digest_once", lambda path: "f" * 64)
+    monkeypatch.setattr(model_files, "digest_once", lambda path: "f" * 64)
     (path,) = fetch(tmp_path)
     converted = fetching.convert_vgg16(content)
     assert torch.equal(converted["features.28.weight"], torch.from_numpy(weights[12]).half())

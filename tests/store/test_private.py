@@ -13,15 +13,15 @@ import pytest
 from audit.config import parse_config
 from audit.cues import answers
 from audit.cues.cue import ABSENT
-from audit.folder import AuditFolder
-from audit.private import claim, make_private, open_own, outsiders, private_files
 from audit.progress import reporting_to
+from audit.store.audit_folder import AuditFolder
+from audit.store.private import claim, make_private, open_own, outsiders, private_files
 from flows.environment import doubt_about, prefect_home, usual_home, warning_about
 from flows.open_audit import open_audit
 from flows.server import EmbeddedServer
 from tests.notes import Notes
 
-STANDIN = Path(__file__).with_name("standin_stages.py")
+STANDIN = Path(__file__).parents[1].joinpath("standin_stages.py")
 SOMEBODY = 12345
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from audit.folder import file_digest, value_digest
+from audit.store.audit_folder import file_digest, value_digest
 
 # Settings whose files enter a result. Photographs are told by the dataset stage, which reads each of them anyway.
 FILES = frozenset({"manifest", "checkpoint", "weights", "boxes", "masks"})

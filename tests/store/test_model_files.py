@@ -10,13 +10,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from audit import modelfiles, once
-from audit.checkpoints import save_tensors
 from audit.config import cache_folder, model_folder, parse_config
 from audit.cues import text
 from audit.cues.registry import missing_cues
 from audit.errors import ModelFileError
-from audit.modelfiles import (
+from audit.store import digest_memory, model_files
+from audit.store.digest_memory import digest_once
+from audit.store.model_files import (
     IMAGENET_WORDS,
     MODEL_FILES,
     TORCHVISION_NAME,
@@ -26,7 +26,7 @@ from audit.modelfiles import (
     is_intact,
     require,
 )
-from audit.once import digest_once
+from audit.store.tensors import save_tensors
 from audit.weights import load_vgg16_weights
 
 SIZE = 40_000
@@ -38,7 +38,7 @@ def file(tmp_path, monkeypatch) -> ModelFile:
     path = tmp_path / "own.safetensors"
     save_tensors(path, {"weight": torch.randn(SIZE // 4, generator=torch.Generator().manual_seed(0))}, {"origin": "x"})
     known = ModelFile(path.name, "w", "1", "m", "MIT", "0" * 64, converted_sha256=_sha256(path))
-    monkeypatch.setattr(modelfiles, "_BY_NAME", {known.name: known})
+    monkeypatch.setattr(model_files, "_BY_NAME", {known.name: known})
     return known
 
 
@@ -99,7 +99,7 @@ def test_every_fetched_file_is_refused_under_the_name_of_another_and_with_a_bit_
 def test_torchvisions_file_is_checked_beyond_the_digits_in_its_name(tmp_path, monkeypatch):
     save_file({"features.0.weight": torch.ones(1)}, tmp_path / TORCHVISION_NAME)
     other = "397923af" + "0" * 56
-    monkeypatch.setattr(modelfiles, "digest_once", lambda path: other)
+    monkeypatch.setattr(model_files, "digest_once", lambda path: other)
     with pytest.raises(ModelFileError, match=r"damaged .* fetch --full-vgg"):
         load_vgg16_weights(parse_config({"compute": {"models": str(tmp_path)}}))
 
@@ -123,14 +123,14 @@ def hashed(monkeypatch) -> list[str]:
         names.append(Path(handle.name).name)
         return really(handle, name)
 
-    monkeypatch.setattr(once.hashlib, "file_digest", count)
+    monkeypatch.setattr(digest_memory.hashlib, "file_digest", count)
     return names
 
 
 @pytest.fixture
 def large(tmp_path, monkeypatch) -> Path:
     """A file, taken for one that has not been changed for a while."""
-    monkeypatch.setattr(once, "SETTLED_NS", -1)
+    monkeypatch.setattr(digest_memory, "SETTLED_NS", -1)
     path = tmp_path / "large.bin"
     path.write_bytes(b"a" * 1000)
     return path
@@ -157,7 +157,7 @@ def test_a_changed_file_is_hashed_again_even_with_its_old_size_and_time(large, h
 
 
 def test_a_file_that_was_just_written_is_not_remembered(large, hashed, monkeypatch):
-    monkeypatch.setattr(once, "SETTLED_NS", 10**18)
+    monkeypatch.setattr(digest_memory, "SETTLED_NS", 10**18)
     assert digest_once(large) == digest_once(large) == _sha256(large)
     assert len(hashed) == 2
 

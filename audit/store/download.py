@@ -18,10 +18,11 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from audit.checkpoints import save_tensors
 from audit.errors import BiasAuditError, ModelFileError
-from audit.folder import write_atomically
-from audit.modelfiles import (
+from audit.processes import NEUTRAL_FOLDER, child_environment
+from audit.progress import note, track
+from audit.store.audit_folder import write_atomically
+from audit.store.model_files import (
     IMAGENET_WORDS,
     MODEL_FILES,
     TORCHVISION_NAME,
@@ -35,8 +36,7 @@ from audit.modelfiles import (
     require,
     require_intact,
 )
-from audit.processes import NEUTRAL_FOLDER, child_environment
-from audit.progress import note, track
+from audit.store.tensors import save_tensors
 
 TORCHVISION_URL = f"https://download.pytorch.org/models/{TORCHVISION_NAME}"
 

@@ -1,0 +1,1 @@
+"""Files: the audit folder, tensors, model files and the schemas of what other programs read."""
