@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
-from audit.attention import cover, mass_on
+from audit.cam.regions import cover, mass_on
 from audit.config import Config, model_folder
 from audit.cues.detect import Detections, load_detections
 from audit.dataset import Dataset, load_dataset

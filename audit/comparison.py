@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from audit.adding import added
-from audit.attention import cover, mass_on
+from audit.cam.regions import cover, mass_on
 from audit.cues.cue import Cue
 from audit.dataset import Dataset
 from audit.finding import Finding

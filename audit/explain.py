@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from audit.activations import ActivationStore, to_half
-from audit.attention import cover, find_regions
+from audit.cam.regions import cover, find_regions
 from audit.config import Config
 from audit.cues.detect import Detections, detections_digest, load_detections
 from audit.held_out import look

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from audit.activations import ActivationStore, to_half
-from audit.gradcam import grad_cam
+from audit.cam.gradcam import grad_cam
 from audit.models import Network
 from audit.pixels import Images
 from audit.runtime import Runtime

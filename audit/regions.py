@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.attention import Region, find_regions
+from audit.cam.regions import Region, find_regions
 from audit.config import Config
 from audit.explain import read_shards
 from audit.progress import track

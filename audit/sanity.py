@@ -22,12 +22,12 @@ from torch.nn.functional import adaptive_avg_pool2d
 from torchvision.transforms.functional import gaussian_blur
 
 from audit.activations import ActivationStore
+from audit.cam.gradcam import grad_cam
+from audit.cam.incremental_occlusion import Leading, changed_box
+from audit.cam.occlusion import occlusion_maps, rank_correlation
 from audit.config import Config
 from audit.dataset import Dataset
 from audit.explain_json import Check, CheckName, Sanity
-from audit.faithfulness import occlusion_maps, rank_correlation
-from audit.gradcam import grad_cam
-from audit.incremental import Leading, changed_box
 from audit.maps import read_maps
 from audit.measures.intervals import LEVEL, share_interval
 from audit.models import Network

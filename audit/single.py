@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from audit.activations import ActivationStore
+from audit.cam.gradcam import GradCAM, counterfactual
+from audit.cam.guided_backprop import guided_backprop, guided_grad_cam
+from audit.cam.heatmap import lay_heat, relief
 from audit.config import Config, load_config
 from audit.dataset import Dataset, load_dataset
 from audit.errors import AuditFolderError, ChangedImage, ConfigError, RejectedImage
-from audit.gradcam import GradCAM, counterfactual
-from audit.guided import guided_backprop, guided_grad_cam
-from audit.heat import lay_heat, relief
 from audit.images import decode_photo, decode_square
 from audit.listing import at_most_ten, printable
 from audit.models import Network, load_backbone

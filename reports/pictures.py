@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from audit.cam.heatmap import heat_colours
 from audit.errors import AuditFolderError, ChangedImage, RejectedImage
-from audit.heat import heat_colours
 from audit.images import open_photo
 from audit.listing import printable
 from audit.maps import Which, read_maps

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from audit.attention import Region
 from audit.audit_json import AuditRecord
+from audit.cam.regions import Region
 from audit.cues.cue_json import CueEntry, LooksEntry
 from audit.cues.detect import Detections, load_detections
 from audit.store.audit_folder import AuditFolder, read_table

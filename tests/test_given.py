@@ -10,12 +10,12 @@ from torch import nn
 from torchvision import models
 
 from audit.architectures import build, split
+from audit.cam.gradcam import GradCAM
+from audit.cam.target_layer import last_spatial_layer
 from audit.config import Arch, Config, parse_config
 from audit.dataset import load_dataset
 from audit.errors import ConfigError, MissingModelFile, ModelFileError
 from audit.given import GivenHead, load_given
-from audit.gradcam import GradCAM
-from audit.layers import last_spatial_layer
 from audit.maps import read_maps
 from audit.models import load_backbone
 from audit.pixels import read_pixels

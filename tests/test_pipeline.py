@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 from audit.activations import ActivationStore
+from audit.cam.gradcam import GradCAM
 from audit.dataset import load_dataset
-from audit.gradcam import GradCAM
 from audit.maps import read_maps
 from audit.models import load_backbone
 from audit.pixels import read_pixels

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from audit import regions
-from audit.attention import find_regions
+from audit.cam.regions import find_regions
 from audit.config import Config
 from audit.regions import read_descriptors, unpack_masks
 from audit.store.audit_folder import AuditFolder, read_table, write_table

@@ -10,11 +10,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from audit.activations import ActivationStore
+from audit.cam.gradcam import GradCAM
+from audit.cam.heatmap import heat_colours, lay_heat, relief
 from audit.config import dump_config
 from audit.dataset import load_dataset
 from audit.errors import AuditFolderError, ConfigError, OutputError, RejectedImage
-from audit.gradcam import GradCAM
-from audit.heat import heat_colours, lay_heat, relief
 from audit.models import load_backbone
 from audit.outputs import write_picture
 from audit.pixels import read_pixels

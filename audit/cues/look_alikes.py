@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, cosine_similarity, interpolate
 
 from audit.activations import ActivationStore
-from audit.attention import cover
+from audit.cam.regions import cover
 from audit.cues.cue import GRID, Cue, Role
 from audit.cues.grid import pack_masks
 from audit.explain_json import Cluster

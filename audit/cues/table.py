@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.activations import ActivationStore
-from audit.attention import cover, mass_on
+from audit.cam.regions import cover, mass_on
 from audit.clusters import load_clusters
 from audit.config import Config
 from audit.cues.appearance import Looks, find_looks

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.attention import cover
+from audit.cam.regions import cover
 from audit.cues.cue import GRID, Cue
 from audit.cues.table import CueTable, load_cues
 from audit.dataset import Dataset, load_dataset

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from audit.activations import ActivationStore
+from audit.cam.localisation import Box, box_overlap, find_box, pointing_game
 from audit.config import Config, parse_config
-from audit.localisation import Box, box_overlap, find_box, pointing_game
 from audit.maps import read_maps
 from audit.measures.intervals import wilson
 from audit.pixels import read_batches

@@ -21,13 +21,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from audit.attention import mass_on
+from audit.cam.localisation import pointing_game
+from audit.cam.regions import mass_on
 from audit.config import Config
 from audit.features import read_pooled
 from audit.fitting import Fitting, Inputs, PooledInputs
 from audit.folds import assign_folds
 from audit.held_out import Sight, ask
-from audit.localisation import pointing_game
 from audit.measures.balanced_accuracy import balanced_accuracy
 from audit.measures.paired_bootstrap import Change, Draws, compare
 from audit.models import Network

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from audit.activations import ActivationStore
-from audit.attention import cover
+from audit.cam.regions import cover
 from audit.config import parse_config
 from audit.cues.appearance import find_looks
 from audit.cues.cue import GRID, Mask

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from audit.attention import cover, find_regions, mass_on
+from audit.cam.regions import cover, find_regions, mass_on
 from audit.config import AttentionConfig
 from audit.cues.cue import Mask
 from audit.cues.grid import to_grid

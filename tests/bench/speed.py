@@ -27,9 +27,9 @@ from torch import Tensor, nn
 from torchcam.methods import GradCAM as TorchCAM
 from torchvision.models import vgg16
 
+from audit.cam.gradcam import GradCAM
 from audit.config import Config, parse_config
 from audit.demo import draw_demo
-from audit.gradcam import GradCAM
 from audit.images import load_square
 from audit.models import load_backbone
 from audit.runtime import Runtime, fast_bfloat16, keep_freed_memory

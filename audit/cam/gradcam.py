@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from audit.cam.target_layer import evaluating, last_spatial_layer, named_layer
 from audit.errors import ConfigError
-from audit.layers import evaluating, last_spatial_layer, named_layer
 
 Inputs = Tensor | tuple[Any, ...]
 Target = Tensor | Callable[[Any], Tensor]

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from audit.gradcam import GradCAM
-from audit.localisation import pointing_game
+from audit.cam.gradcam import GradCAM
+from audit.cam.localisation import pointing_game
 from tests.scenes import KINDS, Scenes, convolutions, draw_scenes, train
 
 # Words of captions: the four kinds of things, then these two.

@@ -7,8 +7,8 @@ from captum.attr import LayerGradCam
 from torch import nn
 from torchvision.models import densenet121, resnet18, vgg16
 
+from audit.cam.gradcam import GradCAM, counterfactual, enlarge, grad_cam
 from audit.errors import ConfigError
-from audit.gradcam import GradCAM, counterfactual, enlarge, grad_cam
 from audit.models import GapHead
 
 

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
+from audit.cam.gradcam import GradCAM, grad_cam
+from audit.cam.target_layer import evaluating, last_spatial_layer
 from audit.errors import ConfigError
-from audit.gradcam import GradCAM, grad_cam
-from audit.layers import evaluating, last_spatial_layer
 
 PICTURES = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 

@@ -6,8 +6,8 @@ from captum.attr import GuidedBackprop, GuidedGradCam
 from torch import nn
 from torchvision.models import densenet121, resnet18, vgg16
 
-from audit.gradcam import GradCAM
-from audit.guided import guided_backprop, guided_grad_cam
+from audit.cam.gradcam import GradCAM
+from audit.cam.guided_backprop import guided_backprop, guided_grad_cam
 
 CLASSES = torch.tensor([[1, 4], [0, 4]])
 

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from audit.gradcam import GradCAM, Inputs, Target, enlarge, own_copies, pick_scores
-from audit.layers import evaluating
+from audit.cam.gradcam import GradCAM, Inputs, Target, enlarge, own_copies, pick_scores
+from audit.cam.target_layer import evaluating
 
 
 def guided_backprop(model: nn.Module, inputs: Inputs, target: Target) -> Tensor:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from audit.attention import cover, find_regions, mass_on
+from audit.cam.regions import cover, find_regions, mass_on
 from audit.config import AttentionConfig
 
 SETTINGS = AttentionConfig()

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from audit.cam.target_layer import evaluating
 from audit.errors import ConfigError
-from audit.layers import evaluating
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from audit.gradcam import enlarge
+from audit.cam.gradcam import enlarge
 
 Box = tuple[int, int, int, int]
 

@@ -8,10 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.adversarial import Limits, fgsm, pgd
-from audit.errors import ConfigError
-from audit.gradcam import GradCAM
-from audit.localisation import (
+from audit.cam.adversarial import Limits, fgsm, pgd
+from audit.cam.gradcam import GradCAM
+from audit.cam.localisation import (
     Pointing,
     box_overlap,
     class_discrimination,
@@ -19,7 +18,8 @@ from audit.localisation import (
     pointing_game,
     segmentation_seed,
 )
-from audit.trust import compare_trust
+from audit.cam.trust import compare_trust
+from audit.errors import ConfigError
 from tests.scenes import Scenes, draw_scenes, tagger
 
 KINDS = torch.arange(4)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.attention import cover, mass_on
+from audit.cam.regions import cover, mass_on
 from audit.measures.intervals import cluster_bootstrap_totals, percentile_interval
 from audit.measures.measure import Random
 

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 from torchvision.models import resnet18, vgg16
 
-from audit.incremental import Leading, Span, changed_box
+from audit.cam.incremental_occlusion import Leading, Span, changed_box
 
 
 @st.composite

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from audit.faithfulness import occlusion_maps, rank_correlation
+from audit.cam.occlusion import occlusion_maps, rank_correlation
 
 
 def brightness(pictures: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,1 @@
+"""The paper: Grad-CAM and everything on maps that knows no dataset."""
