@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from audit.config import Config
-from audit.dataset import Dataset, load_dataset
+from audit.data.batches import Images, read_batches
+from audit.data.dataset import Dataset, load_dataset
 from audit.models import Backbone, load_backbone
-from audit.pixels import Images, read_batches
 from audit.runtime import Runtime, choose_runtime, in_halves
 from audit.store.audit_folder import AuditFolder, value_digest
 from audit.store.contents import by_content

@@ -5,7 +5,7 @@ from typing import Generic, Literal, TypeVar
 from pydantic import Field
 
 from audit.cues.cue_json import CueEntry, LooksEntry
-from audit.dataset_json import RefusedFile
+from audit.data.dataset_json import RefusedFile
 from audit.explain_json import Cluster, Sanity
 from audit.finding import Finding
 from audit.measures.figures import Share

@@ -16,13 +16,13 @@ from threadpoolctl import threadpool_limits
 from audit.cam.regions import cover, mass_on
 from audit.config import Config, model_folder
 from audit.cues.detect import Detections, load_detections
-from audit.dataset import Dataset, load_dataset
+from audit.data.batches import read_pixels
+from audit.data.dataset import Dataset, load_dataset
 from audit.explain_json import Cluster
 from audit.imagenet import SIDE as CROP_SIDE
 from audit.imagenet import Resemblance, can_find_words, resemblances
 from audit.maps import read_maps
 from audit.naming import colour_words, name_cluster, place_words, size_words, vote
-from audit.pixels import read_pixels
 from audit.progress import track
 from audit.regions import read_descriptors, unpack_masks
 from audit.store.audit_folder import AuditFolder, read_records, read_table, write_records, write_table

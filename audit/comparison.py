@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from audit.adding import added
 from audit.cam.regions import cover, mass_on
 from audit.cues.cue import Cue
-from audit.dataset import Dataset
+from audit.data.dataset import Dataset
+from audit.data.extra_images import added
 from audit.finding import Finding
 from audit.hidden_views import filling_of
 from audit.measures.gap import CELLS, TOWARDS, cell_words

@@ -15,11 +15,11 @@ from audit.activations import ActivationStore, to_half
 from audit.cam.regions import cover, find_regions
 from audit.config import Config
 from audit.cues.detect import Detections, detections_digest, load_detections
+from audit.data.batches import Images
+from audit.data.occlude import controls_of
 from audit.held_out import look
-from audit.hiding import controls_of
 from audit.maps import shard_paths
 from audit.models import Network
-from audit.pixels import Images
 from audit.pooling import pool_under, pool_views
 from audit.progress import track
 from audit.store.audit_folder import AuditFolder, file_digest, value_digest, write_table

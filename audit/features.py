@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from audit.activations import TRUNK, ActivationStore, to_half
 from audit.config import Config
-from audit.pixels import read_batches
+from audit.data.batches import read_batches
 from audit.progress import note, track
 from audit.store.audit_folder import AuditFolder, value_digest, write_json
 from audit.store.shards import Arrays, Shard

@@ -14,14 +14,14 @@ from audit.clusters import load_clusters
 from audit.config import Config
 from audit.cues.cue import Cue
 from audit.cues.table import CueTable, load_cues
-from audit.dataset import Dataset, load_dataset
+from audit.data.batches import Images
+from audit.data.dataset import Dataset, load_dataset
 from audit.evidence.table import read_evidence
 from audit.finding import Finding
 from audit.inventory import Flagged, Inventory
 from audit.measures.balanced_accuracy import beats_guessing
 from audit.measures.figures import Figures
 from audit.measures.limits import Strength
-from audit.pixels import Images
 from audit.plan import write_plan
 from audit.plan_json import PlanCell
 from audit.progress import note

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from audit.config import Config
+from audit.data.batches import Images
 from audit.errors import StageError
 from audit.models import Network
-from audit.pixels import Images
 from audit.runtime import Runtime
 from audit.store.shards import Shard, ShardStore
 from audit.store.tensors import load_tensors, only_prefix, optimizer_tensors, restore_optimizer

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from audit.architectures import build, split
 from audit.config import Config
+from audit.data.listing import at_most_ten, printable
 from audit.errors import ConfigError, ModelFileError
-from audit.listing import at_most_ten, printable
 from audit.runtime import IMAGENET_MEAN, IMAGENET_STD
 from audit.store.audit_folder import file_digest
 from audit.weights import plain_state, read_untrusted

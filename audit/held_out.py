@@ -10,8 +10,8 @@ from torch import Tensor
 
 from audit.activations import ActivationStore, to_half
 from audit.cam.gradcam import grad_cam
+from audit.data.batches import Images
 from audit.models import Network
-from audit.pixels import Images
 from audit.runtime import Runtime
 
 

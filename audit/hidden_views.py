@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from audit.activations import TRUNK, ActivationStore, to_half
 from audit.cues.detect import detections_digest
 from audit.cues.table import CueTable
-from audit.dataset import load_dataset
+from audit.data.dataset import load_dataset
+from audit.data.occlude import both_views, controls_of, mean_colour
 from audit.finding import Finding
-from audit.hiding import both_views, controls_of, mean_colour
 from audit.masking import FILLINGS, masks_of
 from audit.measures.figures import Filling
 from audit.models import Network

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.dataset import Dataset
+from audit.data.dataset import Dataset
 from audit.plan_json import How
 from audit.weighting import states
 

@@ -30,8 +30,8 @@ from audit.config import Config
 from audit.cues.cue_json import CueSummary, LooksEntry
 from audit.cues.detect import not_looked_for
 from audit.cues.table import CueTable, load_cues
-from audit.dataset import Dataset, load_dataset
-from audit.dataset_json import DatasetSummary, RefusedFile
+from audit.data.dataset import Dataset, load_dataset
+from audit.data.dataset_json import DatasetSummary, RefusedFile
 from audit.explain_json import Sanity
 from audit.finding import Finding
 from audit.findings import has_learned

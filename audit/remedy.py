@@ -7,9 +7,9 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.adding import added
 from audit.config import load_config
-from audit.dataset import Dataset
+from audit.data.dataset import Dataset
+from audit.data.extra_images import added
 from audit.errors import AuditFolderError, ConfigError
 from audit.finding import Finding
 from audit.plan import safe_path

@@ -1,6 +1,6 @@
 """Taking a cue out of one photograph for good: borders are cut off, marks painted over, anything else is blurred.
 
-``retouched_copy.py`` does so for all photographs of an audit. Hiding a cue only to ask the model is ``hiding.py``.
+``retouched_copy.py`` does so for all photographs of an audit. Hiding a cue only to ask the model is ``occlude.py``.
 """
 
 from collections.abc import Sequence

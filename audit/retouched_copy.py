@@ -16,11 +16,11 @@ from audit.cues.looking import read_shrunk
 from audit.cues.photo import Networks, Photo, Pixels
 from audit.cues.registry import choose_detectors
 from audit.cues.table import CueTable, load_cues
-from audit.dataset import Dataset, load_dataset
+from audit.data.dataset import Dataset, load_dataset
+from audit.data.decode import open_photo
+from audit.data.outputs import Inputs, new_folder, require_new_folder
+from audit.data.photo_file import PhotoFile
 from audit.errors import AuditFolderError, ConfigError, OutputError, RejectedImage, StageError
-from audit.images import open_photo
-from audit.outputs import Inputs, new_folder, require_new_folder
-from audit.photofile import PhotoFile
 from audit.progress import track
 from audit.retouch import retouch, way_to_mask
 from audit.store.audit_folder import AuditFolder

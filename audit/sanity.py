@@ -26,12 +26,12 @@ from audit.cam.gradcam import grad_cam
 from audit.cam.incremental_occlusion import Leading, changed_box
 from audit.cam.occlusion import occlusion_maps, rank_correlation
 from audit.config import Config
-from audit.dataset import Dataset
+from audit.data.batches import Images, read_pixels
+from audit.data.dataset import Dataset
 from audit.explain_json import Check, CheckName, Sanity
 from audit.maps import read_maps
 from audit.measures.intervals import LEVEL, share_interval
 from audit.models import Network
-from audit.pixels import Images, read_pixels
 from audit.progress import track
 from audit.runtime import Runtime
 from audit.store.audit_folder import AuditFolder, read_record, read_table, write_record

@@ -11,11 +11,11 @@ import numpy as np
 from audit.activations import ActivationStore
 from audit.config import Config
 from audit.cues.detect import not_looked_for
+from audit.data.batches import Images
 from audit.finding import Finding
 from audit.marked import mark_photographs
 from audit.measures.figures import CountedShare
 from audit.measures.intervals import permuted_order, wilson
-from audit.pixels import Images
 from audit.power import measure_power, power_sentence
 from audit.progress import track
 from audit.sanity import maps_are_trusted

@@ -14,13 +14,13 @@ from audit.cam.gradcam import GradCAM, counterfactual
 from audit.cam.guided_backprop import guided_backprop, guided_grad_cam
 from audit.cam.heatmap import lay_heat, relief
 from audit.config import Config, load_config
-from audit.dataset import Dataset, load_dataset
+from audit.data.dataset import Dataset, load_dataset
+from audit.data.decode import decode_photo, decode_square
+from audit.data.listing import at_most_ten, printable
+from audit.data.outputs import Inputs, require_picture
+from audit.data.photo_file import CHANGED, PhotoFile, content_digest, read_content
 from audit.errors import AuditFolderError, ChangedImage, ConfigError, RejectedImage
-from audit.images import decode_photo, decode_square
-from audit.listing import at_most_ten, printable
 from audit.models import Network, load_backbone
-from audit.outputs import Inputs, require_picture
-from audit.photofile import CHANGED, PhotoFile, content_digest, read_content
 from audit.runtime import choose_runtime
 from audit.stages import finished_record_of
 from audit.store.audit_folder import AuditFolder, file_digest

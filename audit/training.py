@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from audit.activations import ActivationStore
 from audit.config import Config
-from audit.dataset import Dataset
+from audit.data.batches import Images
+from audit.data.dataset import Dataset
+from audit.data.folds import ADDED
 from audit.errors import DatasetError
 from audit.features import read_pooled
 from audit.fitting import Checkpoint, Epoch, Fitting, Inputs, PooledInputs, Split
-from audit.folds import ADDED
 from audit.given import GivenHead
 from audit.model_json import ModelDescription
 from audit.models import GapHead, Network
-from audit.pixels import Images
 from audit.progress import track
 from audit.store.audit_folder import AuditFolder, read_json, value_digest, write_record, write_table
 from audit.store.contents import by_content

@@ -21,8 +21,9 @@ from audit.config import Config, parse_config
 from audit.cues.detect import SHARD, load_detections, shard_path
 from audit.cues.detectors_json import DetectorList
 from audit.cues.table import load_cues, looks_of, tabulate
-from audit.dataset import load_dataset
-from audit.dataset_json import DatasetSummary
+from audit.data.batches import Images
+from audit.data.dataset import load_dataset
+from audit.data.dataset_json import DatasetSummary
 from audit.evidence.table import Measurer, measure_all
 from audit.explain import explain, pool_cues
 from audit.explain_json import Sanity
@@ -30,7 +31,6 @@ from audit.features import POOLED
 from audit.finding import Finding
 from audit.masking import no_answers
 from audit.models import Backbone, GapHead, Origin
-from audit.pixels import Images
 from audit.progress import Silence, reporting_to
 from audit.stock import Stock
 from audit.store.audit_folder import (

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from audit.adding import add_images
 from audit.comparison import Comparison, figures_of
 from audit.config import Config
-from audit.dataset import load_dataset
-from audit.dataset_json import RefusedFile
+from audit.data.dataset import load_dataset
+from audit.data.dataset_json import RefusedFile
+from audit.data.extra_images import add_images
 from audit.measures.paired_bootstrap import Change
 from audit.remedy import BASELINE, Strategy, require_verifiable, weights_under
 from audit.retraining import Retraining

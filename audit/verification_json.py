@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from audit.dataset_json import RefusedFile
+from audit.data.dataset_json import RefusedFile
 from audit.records import CLOSED, Count, JsonObject, Record, absent, named, schema_of
 from audit.store.audit_folder import AuditFolder, read_published
 

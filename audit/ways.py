@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.balance import JointTable, fewest_to_add, fewest_to_drop
+from audit.data.batches import Images
 from audit.inventory import Flagged, Inventory
-from audit.pixels import Images
 from audit.plan_json import (
     Collecting,
     Dropping,

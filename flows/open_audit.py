@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 from audit.config import Config, dump_config
+from audit.data.outputs import Inputs, require_audits_folder
 from audit.errors import ConfigError, OutputError
-from audit.outputs import Inputs, require_audits_folder
 from audit.store.audit_folder import AuditFolder, write_text
 from audit.store.private import USER_ONLY
 from flows.standing import starting_folder

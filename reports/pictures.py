@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from audit.cam.heatmap import heat_colours
+from audit.data.decode import open_photo
+from audit.data.listing import printable
+from audit.data.photo_file import PhotoFile
 from audit.errors import AuditFolderError, ChangedImage, RejectedImage
-from audit.images import open_photo
-from audit.listing import printable
 from audit.maps import Which, read_maps
-from audit.photofile import PhotoFile
 from audit.progress import note
 from audit.store.audit_folder import AuditFolder, read_table
 

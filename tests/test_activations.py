@@ -10,9 +10,9 @@ import torch
 
 from audit import activations, features
 from audit.activations import ActivationStore, drop_activations, to_half
-from audit.dataset import load_dataset
+from audit.data.batches import read_pixels
+from audit.data.dataset import load_dataset
 from audit.models import load_backbone
-from audit.pixels import read_pixels
 from audit.runtime import choose_runtime
 from audit.store.audit_folder import AuditFolder, read_json, write_json, write_table
 from audit.store.tensors import load_arrays, save_tensors

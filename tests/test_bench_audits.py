@@ -12,7 +12,7 @@ from PIL import Image
 from sklearn.metrics import adjusted_rand_score
 
 from audit.config import model_folder, parse_config
-from audit.dataset import Dataset
+from audit.data.dataset import Dataset
 from audit.errors import BiasAuditError
 from audit.planting import Bar, Frame, Letterbox, Sticker, Tint
 from audit.store.model_files import CUE_MODEL_FILES, require

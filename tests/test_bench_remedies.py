@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.dataset import Dataset
+from audit.data.dataset import Dataset
 from tests.bench.remedies import Trained, summarise
 from tests.bench.remedy_sets import Study, _even_test
 

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from audit.adding import add_images
 from audit.config import Config
-from audit.dataset import load_dataset
+from audit.data.dataset import load_dataset
+from audit.data.extra_images import add_images
+from audit.data.photo_file import CHANGED
 from audit.errors import ChangedImage
-from audit.photofile import CHANGED
 from audit.remedy import BASELINE
 from audit.retouched_copy import write_retouched
 from audit.retraining import Retraining

@@ -18,7 +18,7 @@ from audit.cues.answers import KeptAnswers
 from audit.cues.border import BorderDetector
 from audit.cues.cue import GRID, Sighting
 from audit.cues.detect import build, load_detections, shard_path
-from audit.dataset import build as build_dataset
+from audit.data.dataset import build as build_dataset
 from audit.errors import AuditFolderError, ChangedImage, ConfigError, MissingModelFile, StageError
 from audit.progress import reporting_to
 from audit.store.audit_folder import AuditFolder, file_digest, read_json

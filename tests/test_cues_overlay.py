@@ -10,8 +10,8 @@ from audit.cues.cue import Sighting
 from audit.cues.detect import build, load_detections
 from audit.cues.overlay import OVERLAY, Overlay, _told_apart, normalised_gradients, overlay_cues, window
 from audit.cues.overlay_search import find_overlays
-from audit.dataset import build as read_dataset
-from audit.dataset import load_dataset
+from audit.data.dataset import build as read_dataset
+from audit.data.dataset import load_dataset
 from audit.errors import StageError
 from audit.planting import Logo
 from audit.store.audit_folder import AuditFolder, file_digest

@@ -17,8 +17,8 @@ from audit.cues.person import object_mask
 from audit.cues.photo import LONGEST, Networks, Photo
 from audit.cues.skin import skin_mask
 from audit.cues.text import missing_reader, read_lines
+from audit.data.decode import open_photo
 from audit.errors import BiasAuditError
-from audit.images import open_photo
 from audit.store.model_files import CUE_MODEL_FILES, require
 
 _DATA = Path(__file__).parents[2] / "shared" / "data"

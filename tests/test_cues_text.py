@@ -20,7 +20,7 @@ from audit.cues import detect, text
 from audit.cues.photo import Photo
 from audit.cues.registry import missing_cues
 from audit.cues.text import Line, TextDetector, missing_reader, printable, read_lines, text_mask
-from audit.dataset import build as build_dataset
+from audit.data.dataset import build as build_dataset
 from audit.drawing.portrait import SKINS, Sitter, draw_portrait
 from audit.drawing.rooms import KINDS
 from audit.progress import Silence, reporting_to

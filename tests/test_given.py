@@ -13,12 +13,12 @@ from audit.architectures import build, split
 from audit.cam.gradcam import GradCAM
 from audit.cam.target_layer import last_spatial_layer
 from audit.config import Arch, Config, parse_config
-from audit.dataset import load_dataset
+from audit.data.batches import read_pixels
+from audit.data.dataset import load_dataset
 from audit.errors import ConfigError, MissingModelFile, ModelFileError
 from audit.given import GivenHead, load_given
 from audit.maps import read_maps
 from audit.models import load_backbone
-from audit.pixels import read_pixels
 from audit.runtime import Runtime
 from audit.store.audit_folder import read_json, read_table
 from reports.render import render

@@ -7,7 +7,7 @@ import pytest
 
 from audit.audit_json import read_audit
 from audit.cues.table import load_cues
-from audit.dataset_json import DatasetSummary
+from audit.data.dataset_json import DatasetSummary
 from audit.finding import Finding
 from audit.history import _counterparts, _kind, _pairs, changes, find_former
 from audit.store.audit_folder import AuditFolder, read_json, write_json, write_record

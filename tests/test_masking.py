@@ -11,12 +11,12 @@ import torch
 from audit.activations import ActivationStore
 from audit.config import Config
 from audit.cues.table import load_cues
-from audit.dataset import load_dataset
-from audit.hiding import control_masks, hide, mean_colour
+from audit.data.batches import read_pixels
+from audit.data.dataset import load_dataset
+from audit.data.occlude import control_masks, hide, mean_colour
 from audit.masking import FILLINGS, choose_images, read_masked
 from audit.measures.limits import EFFECT
 from audit.models import load_backbone
-from audit.pixels import read_pixels
 from audit.runtime import choose_runtime
 from audit.stages import STAGES, run_stage
 from audit.store.audit_folder import AuditFolder, read_table

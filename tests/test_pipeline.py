@@ -15,10 +15,10 @@ import pytest
 
 from audit.activations import ActivationStore
 from audit.cam.gradcam import GradCAM
-from audit.dataset import load_dataset
+from audit.data.batches import read_pixels
+from audit.data.dataset import load_dataset
 from audit.maps import read_maps
 from audit.models import load_backbone
-from audit.pixels import read_pixels
 from audit.runtime import choose_runtime
 from audit.schemas import schema_text
 from audit.store.audit_folder import AuditFolder, read_json, read_table

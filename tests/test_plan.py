@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.dataset import Dataset
+from audit.data.dataset import Dataset
 from audit.inventory import Flagged, Inventory
 from audit.plan import safe_cell, safe_path, write_plan
 from audit.plan_json import PlanCell

@@ -14,11 +14,11 @@ from torchvision.transforms.functional import gaussian_blur
 
 from audit import sanity
 from audit.activations import ActivationStore
-from audit.dataset import load_dataset
+from audit.data.batches import read_pixels
+from audit.data.dataset import load_dataset
 from audit.findings import Verdict, lowered
 from audit.maps import read_maps, shard_paths
 from audit.models import Network, load_backbone
-from audit.pixels import read_pixels
 from audit.runtime import Runtime, choose_runtime
 from audit.sanity import cascade, judge_empty, judge_occlusion, judge_randomisation, likeness_by_step, summary
 from audit.sentences import LOWERED as REASON

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from audit.cues.table import load_cues
-from audit.dataset import load_dataset
+from audit.data.dataset import load_dataset
 from audit.errors import ConfigError
 from audit.finding import Finding
 from audit.marked import mark_photographs, spread

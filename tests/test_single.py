@@ -13,11 +13,11 @@ from audit.activations import ActivationStore
 from audit.cam.gradcam import GradCAM
 from audit.cam.heatmap import heat_colours, lay_heat, relief
 from audit.config import dump_config
-from audit.dataset import load_dataset
+from audit.data.batches import read_pixels
+from audit.data.dataset import load_dataset
+from audit.data.outputs import write_picture
 from audit.errors import AuditFolderError, ConfigError, OutputError, RejectedImage
 from audit.models import load_backbone
-from audit.outputs import write_picture
-from audit.pixels import read_pixels
 from audit.runtime import choose_runtime
 from audit.single import Method, explain_picture
 from audit.store.audit_folder import AuditFolder, read_table, write_text

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from audit.clusters import group, unit_components
 from audit.config import Config, model_folder
-from audit.dataset import build, inspect, load_dataset
-from audit.duplicates import fingerprint
+from audit.data.dataset import build, inspect, load_dataset
+from audit.data.duplicates import fingerprint
 from audit.retouched_copy import write_retouched
 from audit.retraining import Retraining
 from audit.sanity import faith, judge_empty, judge_occlusion, judge_randomisation, summary

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from audit.activations import ActivationStore, drop_activations
-from audit.dataset import load_dataset
+from audit.data.dataset import load_dataset
 from audit.errors import AuditFolderError, ConfigError, DatasetError
 from audit.measures.paired_bootstrap import Change
 from audit.progress import reporting_to

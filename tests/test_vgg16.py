@@ -6,11 +6,11 @@ from captum.attr import LayerGradCam
 
 from audit.activations import ActivationStore
 from audit.config import Config, model_folder, parse_config
-from audit.dataset import load_dataset
+from audit.data.batches import read_pixels
+from audit.data.dataset import load_dataset
 from audit.demo import draw_demo
 from audit.maps import read_maps
 from audit.models import load_backbone
-from audit.pixels import read_pixels
 from audit.runtime import choose_runtime
 from audit.store.audit_folder import read_json, read_table
 from audit.store.model_files import MODEL_FILES

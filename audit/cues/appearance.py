@@ -18,8 +18,8 @@ from audit.cues.cue import GRID, Cue
 from audit.cues.cue_json import LookCell, LookGroup, LooksEntry
 from audit.cues.detect import Detections
 from audit.cues.summary import examples
-from audit.dataset import Dataset
-from audit.pixels import Images, read_pixels
+from audit.data.batches import Images, read_pixels
+from audit.data.dataset import Dataset
 
 _EVERYBODY = 0.8
 # Bare skin is the face and what is seen of the limbs: its looks would tell those of the face once more.

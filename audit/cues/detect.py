@@ -19,7 +19,7 @@ from audit.cues.overlay import OVERLAY, overlay_cues, small_shape
 from audit.cues.overlay_search import find_overlays
 from audit.cues.own import OwnCueDetector
 from audit.cues.registry import choose_cues, choose_detectors, missing_cues
-from audit.dataset import Dataset, load_dataset
+from audit.data.dataset import Dataset, load_dataset
 from audit.progress import note, track
 from audit.store.audit_folder import AuditFolder, file_digest, read_record, value_digest, write_record
 from audit.store.model_files import require

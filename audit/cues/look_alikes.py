@@ -17,10 +17,10 @@ from audit.activations import ActivationStore
 from audit.cam.regions import cover
 from audit.cues.cue import GRID, Cue, Role
 from audit.cues.grid import pack_masks
+from audit.data.batches import Images
+from audit.data.occlude import controls_of
 from audit.explain_json import Cluster
 from audit.features import read_pooled
-from audit.hiding import controls_of
-from audit.pixels import Images
 from audit.pooling import pool_under, pool_views
 from audit.progress import track
 from audit.regions import read_descriptors, unpack_masks

@@ -20,10 +20,10 @@ from audit.cues.answers import Answer
 from audit.cues.cue import Detector
 from audit.cues.photo import LONGEST, Networks, Photo
 from audit.cues.registry import choose_detectors
+from audit.data.decode import Photo as Decoded
+from audit.data.decode import read_photo
+from audit.data.photo_file import PhotoFile
 from audit.errors import RejectedImage, StageError
-from audit.images import Photo as Decoded
-from audit.images import read_photo
-from audit.photofile import PhotoFile
 from audit.processes import safe_children
 
 # Starting a worker takes as long as looking at about this many photographs.

@@ -13,8 +13,8 @@ import numpy as np
 from audit.config import OwnCueConfig
 from audit.cues.cue import Cue, Mask, Sighting
 from audit.cues.photo import LONGEST, Photo
+from audit.data.decode import open_photo
 from audit.errors import ConfigError, RejectedImage
-from audit.images import open_photo
 from audit.store.audit_folder import file_digest
 from audit.store.contents import path_digest
 from audit.store.model_files import ModelFile

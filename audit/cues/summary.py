@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from audit.config import Config
 from audit.cues.cue import Cue
 from audit.cues.cue_json import CueSummary, ReadText
-from audit.dataset import Dataset
+from audit.data.dataset import Dataset
 from audit.measures.attention import attention
 from audit.measures.figures import AttentionInClass
 

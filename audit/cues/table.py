@@ -20,11 +20,11 @@ from audit.cues.cue_json import CueSummary
 from audit.cues.detect import Detections, load_detections
 from audit.cues.look_alikes import look_alikes, read_look_alikes, write_look_alikes
 from audit.cues.summary import summarise
-from audit.dataset import Dataset
+from audit.data.batches import Images
+from audit.data.dataset import Dataset
 from audit.explain import read_shards
 from audit.maps import read_maps
 from audit.measures.otsu import split_scores
-from audit.pixels import Images
 from audit.store.audit_folder import AuditFolder, read_records, read_table, write_records, write_table
 
 _PART = 512

@@ -15,9 +15,10 @@ from audit.config import Config
 from audit.cues.cue import Cue
 from audit.cues.detect import Detections
 from audit.cues.table import CueTable, load_cues
-from audit.dataset import Dataset, load_dataset
+from audit.data.batches import Images, read_pixels
+from audit.data.dataset import Dataset, load_dataset
+from audit.data.occlude import control_masks
 from audit.evidence.texture import DIMENSIONS, Surface
-from audit.hiding import control_masks
 from audit.masking import FILLINGS
 from audit.measures.association import leaning_classes
 from audit.measures.attention import attention
@@ -27,7 +28,6 @@ from audit.measures.intervals import benjamini_hochberg
 from audit.measures.leakage import leakage
 from audit.measures.measure import Measure, distinct, too_few, unmeasured
 from audit.measures.prevalence import prevalence
-from audit.pixels import Images, read_pixels
 from audit.progress import track
 from audit.store.audit_folder import AuditFolder, read_table, write_table
 

@@ -46,8 +46,8 @@ def explain(
     bias-audit explain new.jpg --audit audits/photos-20260102-030405 --method guided-gradcam --class doctor --out d.png
     """
     with told_errors():
-        from audit.listing import printable
-        from audit.outputs import write_picture
+        from audit.data.listing import printable
+        from audit.data.outputs import write_picture
         from audit.single import explain_picture, require_place
         from audit.store.audit_folder import AuditFolder
         from flows.terminal import say, short

@@ -14,7 +14,7 @@ from PIL import Image
 
 from audit.cues.cue import GRID
 from audit.cues.photo import LONGEST
-from audit.images import open_photo
+from audit.data.decode import open_photo
 from tests.bench.audit_cases import EXPECTED, GENDER, IMBALANCED, PERMUTED, Case
 
 # Nothing but the mark may tell photographs apart: all go through the same encoder at nearly no loss.

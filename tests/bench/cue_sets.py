@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from audit.cues.photo import LONGEST
-from audit.images import open_photo
+from audit.data.decode import open_photo
 from audit.planting import MARKS, Mask, Pixels
 
 Box = tuple[int, int, int, int]

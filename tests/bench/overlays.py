@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from audit.cues.overlay_search import find_overlays
 from audit.cues.photo import LONGEST, Pixels
-from audit.images import open_photo
+from audit.data.decode import open_photo
 from audit.measures.intervals import wilson
 from audit.planting import Logo
 

@@ -24,7 +24,7 @@ from scipy.stats import fisher_exact
 from sklearn.cluster import KMeans
 from sklearn.neighbors import kneighbors_graph
 
-from audit.dataset import Dataset, load_dataset
+from audit.data.dataset import Dataset, load_dataset
 from audit.maps import read_maps
 from audit.store.audit_folder import AuditFolder
 from tests.bench.audit_sets import Truth

@@ -24,14 +24,14 @@ from numpy.typing import NDArray
 from audit.cam.localisation import pointing_game
 from audit.cam.regions import mass_on
 from audit.config import Config
+from audit.data.batches import Images
+from audit.data.folds import assign_folds
 from audit.features import read_pooled
 from audit.fitting import Fitting, Inputs, PooledInputs
-from audit.folds import assign_folds
 from audit.held_out import Sight, ask
 from audit.measures.balanced_accuracy import balanced_accuracy
 from audit.measures.paired_bootstrap import Change, Draws, compare
 from audit.models import Network
-from audit.pixels import Images
 from audit.store.audit_folder import write_json
 from audit.training import divide
 from audit.weighting import effective_n

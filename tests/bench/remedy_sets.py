@@ -17,11 +17,11 @@ from audit.cues.appearance import find_looks
 from audit.cues.cue import GRID, Mask
 from audit.cues.detect import Detections, load_detections
 from audit.cues.grid import to_grid
-from audit.dataset import Dataset
+from audit.data.batches import Images
+from audit.data.dataset import Dataset
 from audit.measures.intervals import benjamini_hochberg
 from audit.measures.limits import DIFFERENCE, Evidence, strength
 from audit.measures.prevalence import prevalence
-from audit.pixels import Images
 from audit.planting import Watermark
 from audit.pooling import pool_strong_under
 from audit.stages import STAGES, run_stage

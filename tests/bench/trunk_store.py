@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from audit.activations import TRUNK, ActivationStore, to_half
 from audit.config import Config
+from audit.data.batches import Images, read_batches
 from audit.features import POOLED
-from audit.pixels import Images, read_batches
 from audit.store.audit_folder import AuditFolder
 from audit.store.tensors import load_arrays, save_tensors
 

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from audit import dataset as module
 from audit.config import parse_config
-from audit.dataset import Dataset, build, inspect, load_dataset
+from audit.data import dataset as module
+from audit.data.dataset import Dataset, build, inspect, load_dataset
+from audit.data.listing import list_files, printable
 from audit.errors import AuditFolderError, DatasetError
-from audit.listing import list_files, printable
 from audit.progress import Silence, reporting_to
 from audit.store.audit_folder import AuditFolder
 

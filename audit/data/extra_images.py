@@ -8,13 +8,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.config import Config
-from audit.dataset import Dataset, read_files
-from audit.dataset_json import DatasetSummary, RefusedFile
-from audit.duplicates import duplicate_groups, fingerprint
+from audit.data.dataset import Dataset, read_files
+from audit.data.dataset_json import DatasetSummary, RefusedFile
+from audit.data.duplicates import duplicate_groups, fingerprint
+from audit.data.folds import ADDED
+from audit.data.listing import at_most_ten, printable
+from audit.data.photo_file import PhotoFile
 from audit.errors import DatasetError
-from audit.folds import ADDED
-from audit.listing import at_most_ten, printable
-from audit.photofile import PhotoFile
 from audit.store.audit_folder import AuditFolder, read_record, read_table, write_record, write_table
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from audit.adding import add_images, added
-from audit.dataset import load_dataset
+from audit.data.dataset import load_dataset
+from audit.data.extra_images import add_images, added
+from audit.data.folds import ADDED
 from audit.errors import DatasetError
-from audit.folds import ADDED
 from audit.store.audit_folder import AuditFolder
 from audit.training import split_fold
 from tests.planted import draw_dataset, draw_picture, run_audit, tiny_config

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit.folds import assign_folds
+from audit.data.folds import assign_folds
 
 
 @st.composite

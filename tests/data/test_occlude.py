@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.cues.cue import GRID
-from audit.hiding import control_mask, hide
+from audit.data.occlude import control_mask, hide
 
 
 def noise(side: int, seed: int = 0) -> np.ndarray:

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from audit.data.decode import decode_photo
+from audit.data.photo_file import Source, content_digest, read_content
+from audit.data.uniform import is_uniform
 from audit.errors import RejectedImage
-from audit.images import decode_photo
-from audit.photofile import Source, content_digest, read_content
-from audit.uniform import is_uniform
 
 SIDE = 32
 _KEPT = 8

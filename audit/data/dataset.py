@@ -11,15 +11,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.config import Config
-from audit.dataset_json import DatasetSummary
-from audit.duplicates import Fingerprint, duplicate_groups, fingerprint
+from audit.data.dataset_json import DatasetSummary
+from audit.data.duplicates import Fingerprint, duplicate_groups, fingerprint
+from audit.data.folds import assign_folds
+from audit.data.listing import Listing, at_most_ten, list_files, printable
+from audit.data.photo_file import PhotoFile
+from audit.data.uniform import uniform_files, uniform_warnings
 from audit.errors import DatasetError
-from audit.folds import assign_folds
-from audit.listing import Listing, at_most_ten, list_files, printable
-from audit.photofile import PhotoFile
 from audit.progress import track
 from audit.store.audit_folder import AuditFolder, read_record, read_table, value_digest, write_record, write_table
-from audit.uniform import uniform_files, uniform_warnings
 
 MAX_IMBALANCE = 10
 MAX_DUPLICATE_SHARE = 0.05

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from audit.data.photo_file import Source, read_content
 from audit.errors import RejectedImage
-from audit.photofile import Source, read_content
 
 # Formats of photographs only: others that Pillow knows start programs (EPS) or have decoders that few people test.
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000", "AVIF")

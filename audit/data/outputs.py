@@ -16,7 +16,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from audit.config import Config, load_config
-from audit.dataset import Dataset, load_dataset
+from audit.data.dataset import Dataset, load_dataset
 from audit.errors import OutputError
 from audit.store.audit_folder import AuditFolder, write_atomically
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.config import Config
-from audit.dataset import Dataset
+from audit.data.dataset import Dataset
+from audit.data.decode import load_square
 from audit.errors import RejectedImage, StageError
-from audit.images import load_square
 
 Images = NDArray[np.integer]
 _READ_AHEAD = 2

@@ -128,8 +128,8 @@ def test_a_place_that_is_not_free_is_refused_in_a_sentence_and_left_as_it_is(tar
 def test_what_the_settings_name_is_kept_too(folder, place, tmp_path):
     """A manifest, boxes and a checkpoint may be called anything, even as pictures are."""
     from audit.config import parse_config
+    from audit.data.outputs import Inputs, require_audits_folder, require_picture, write_picture
     from audit.errors import OutputError
-    from audit.outputs import Inputs, require_audits_folder, require_picture, write_picture
 
     named = tmp_path / folder / "named.png"
     write_picture(Image.new("RGB", (4, 4)), named)
@@ -149,8 +149,8 @@ def test_what_the_settings_name_is_kept_too(folder, place, tmp_path):
 
 def test_audits_do_not_go_into_the_image_root_unless_people_work_there(tmp_path):
     from audit.config import parse_config
+    from audit.data.outputs import Inputs, require_audits_folder
     from audit.errors import OutputError
-    from audit.outputs import Inputs, require_audits_folder
 
     (tmp_path / "photos").mkdir()
 

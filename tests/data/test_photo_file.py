@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from audit import photofile
-from audit.duplicates import fingerprint
+from audit.data import photo_file
+from audit.data.decode import open_photo
+from audit.data.duplicates import fingerprint
+from audit.data.photo_file import CHANGED, PhotoFile, most_bytes, read_content
 from audit.errors import ChangedImage, RejectedImage
-from audit.images import open_photo
-from audit.photofile import CHANGED, PhotoFile, most_bytes, read_content
 
 
 def known(path: Path) -> PhotoFile:
@@ -55,7 +55,7 @@ def test_a_picture_of_the_most_bytes_per_pixel_fits(tmp_path):
     """16 bits in four channels, not compressed, is the largest that any of the formats holds."""
     side = 400
     Image.fromarray(np.zeros((side, side, 4), np.uint8)).save(tmp_path / "a.tiff")
-    assert 2 * (tmp_path / "a.tiff").stat().st_size < most_bytes(side * side / 1e6) - photofile.METADATA_BYTES + 10_000
+    assert 2 * (tmp_path / "a.tiff").stat().st_size < most_bytes(side * side / 1e6) - photo_file.METADATA_BYTES + 10_000
 
 
 def test_a_pipe_that_takes_the_file_s_place_is_not_waited_for(tmp_path, monkeypatch):
@@ -78,7 +78,7 @@ def test_a_file_that_is_written_while_it_is_read_is_told(tmp_path, monkeypatch):
         path.write_bytes(b"longer than before")
         return status
 
-    monkeypatch.setattr(photofile.os, "fstat", grows)
+    monkeypatch.setattr(photo_file.os, "fstat", grows)
     with pytest.raises(RejectedImage, match="changed while it was read"):
         read_content(path, 100)
 
@@ -87,14 +87,14 @@ def test_size_digest_and_picture_are_of_one_reading(tmp_path, monkeypatch):
     """The file becomes another one as soon as it was read: nothing of that one shows."""
     path = tmp_path / "a.png"
     Image.new("RGB", (40, 30), "red").save(path)
-    content, read = path.read_bytes(), photofile.read_content
+    content, read = path.read_bytes(), photo_file.read_content
 
     def read_and_replace(*arguments):
         found = read(*arguments)
         Image.effect_noise((90, 80), 50).save(path)
         return found
 
-    monkeypatch.setattr("audit.duplicates.read_content", read_and_replace)
+    monkeypatch.setattr("audit.data.duplicates.read_content", read_and_replace)
     found = fingerprint(path, 100)
     assert (found.width, found.height, found.bytes) == (40, 30, len(content))
     assert found.sha256 == hashlib.sha256(content).hexdigest()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from audit.duplicates import (
+from audit.data.duplicates import (
     NO_HASH,
     _bit_counts_by_arithmetic,
     bit_counts,

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from audit.config import Config
-from audit.dataset import Dataset
-from audit.pixels import Images, read_batches
+from audit.data.batches import Images, read_batches
+from audit.data.dataset import Dataset
 
 _SHIFTS = 48
 _MOST_OVERLAP = 0.5
