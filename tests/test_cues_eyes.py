@@ -13,8 +13,8 @@ from audit.cues import eyes
 from audit.cues.eyes import EyesDetector, glasses_scores
 from audit.cues.face import Face, ellipse_eyes, ellipse_outline
 from audit.cues.photo import Networks, Photo
-from audit.demo import plan_train
-from audit.drawing.portrait import draw_portrait
+from audit.demo.dataset import plan_train
+from audit.demo.portrait import draw_portrait
 from audit.errors import BiasAuditError
 from audit.store.model_files import CUE_MODEL_FILES, require
 

@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 
 from audit.cues.patch import PatchDetector, find_patches
 from audit.cues.photo import Photo
-from audit.demo import plan_train
-from audit.drawing.portrait import draw_portrait
+from audit.demo.dataset import plan_train
+from audit.demo.portrait import draw_portrait
 
 _RED = (220, 40, 40)
 

@@ -21,8 +21,8 @@ from audit.cues.photo import Photo
 from audit.cues.registry import missing_cues
 from audit.cues.text import Line, TextDetector, missing_reader, printable, read_lines, text_mask
 from audit.data.dataset import build as build_dataset
-from audit.drawing.portrait import SKINS, Sitter, draw_portrait
-from audit.drawing.rooms import KINDS
+from audit.demo.portrait import SKINS, Sitter, draw_portrait
+from audit.demo.rooms import KINDS
 from audit.progress import Silence, reporting_to
 from audit.record import LIMITS, TEXT_READ, TEXT_UNREAD, TRAINED_HERE, limits
 from audit.store.audit_folder import AuditFolder, read_json

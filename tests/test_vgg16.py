@@ -8,7 +8,7 @@ from audit.activations import ActivationStore
 from audit.config import Config, model_folder, parse_config
 from audit.data.batches import read_pixels
 from audit.data.dataset import load_dataset
-from audit.demo import draw_demo
+from audit.demo.dataset import draw_demo
 from audit.maps import read_maps
 from audit.models import load_backbone
 from audit.runtime import choose_runtime

@@ -24,7 +24,7 @@ def demo(
     bias-audit run --manifest demo/train.csv --set model.fine_tune=head
     """
     with told_errors():
-        from audit.demo import draw_demo
+        from audit.demo.dataset import draw_demo
         from audit.progress import reporting_to
         from flows.terminal import reporter, say, short
 

@@ -30,7 +30,7 @@ from torchvision.models import vgg16
 from audit.cam.gradcam import GradCAM
 from audit.config import Config, parse_config
 from audit.data.decode import load_square
-from audit.demo import draw_demo
+from audit.demo.dataset import draw_demo
 from audit.models import load_backbone
 from audit.runtime import Runtime, fast_bfloat16, keep_freed_memory
 from audit.stages import STAGES, run_stage

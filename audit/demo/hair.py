@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from audit.drawing.canvas import HAIR, Canvas, Colour, Field, Frame, Light, Mask, Points, curve, noise, stretch
+from audit.demo.canvas import HAIR, Canvas, Colour, Field, Frame, Light, Mask, Points, curve, noise, stretch
 
 COLOURS = (
     (30, 24, 24), (44, 32, 28), (62, 42, 30), (86, 56, 36), (118, 78, 48), (160, 118, 74), (200, 164, 112),

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from audit.drawing.canvas import HAIR, SCALE, Canvas, Colour, Frame, Light, mix, noise
-from audit.drawing.clothes import ClothesPainter, random_outfit
-from audit.drawing.face import random_face
-from audit.drawing.hair import COLOURS, GREYS, HairPainter, random_hair
-from audit.drawing.head import FacePainter, paint_glasses
-from audit.drawing.rooms import paint_room
+from audit.demo.canvas import HAIR, SCALE, Canvas, Colour, Frame, Light, mix, noise
+from audit.demo.clothes import ClothesPainter, random_outfit
+from audit.demo.face import random_face
+from audit.demo.hair import COLOURS, GREYS, HairPainter, random_hair
+from audit.demo.head import FacePainter, paint_glasses
+from audit.demo.rooms import paint_room
 
 SKINS: dict[str, tuple[tuple[int, int, int], ...]] = {
     "light": ((240, 205, 180), (232, 190, 160), (222, 176, 144)),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from audit.drawing.canvas import (
+from audit.demo.canvas import (
     CLOTHING,
     SKIN,
     Canvas,

@@ -3,21 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from audit.drawing.canvas import (
-    SKIN,
-    Canvas,
-    Field,
-    Frame,
-    Light,
-    Mask,
-    Points,
-    curve,
-    ellipse,
-    mix,
-    noise,
-    ribbon,
-)
-from audit.drawing.face import Face, outline
+from audit.demo.canvas import SKIN, Canvas, Field, Frame, Light, Mask, Points, curve, ellipse, mix, noise, ribbon
+from audit.demo.face import Face, outline
 
 _BUMPS = (
     (0.32, 0.00, 0.19, 0.12, -0.100),

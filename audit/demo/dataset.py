@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from audit.data.outputs import Inputs, new_folder, require_new_folder
-from audit.drawing.portrait import SKINS, Sitter, draw_portrait
-from audit.drawing.rooms import KINDS
+from audit.demo.portrait import SKINS, Sitter, draw_portrait
+from audit.demo.rooms import KINDS
 from audit.errors import DatasetError
 from audit.progress import track
 

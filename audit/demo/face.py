@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audit.drawing.canvas import Colour, Points, curve, mirrored, mix
+from audit.demo.canvas import Colour, Points, curve, mirrored, mix
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from audit.drawing.canvas import Light, noise
+from audit.demo.canvas import Light, noise
 
 _SIZE = (160, 200)
 """Rooms are out of focus, so they are painted small and stretched."""

@@ -1,0 +1,1 @@
+"""The drawn dataset: soft, shaded portraits of people who do not exist."""

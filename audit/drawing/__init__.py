@@ -1,1 +1,0 @@
-"""Drawn portraits: soft, shaded pictures of people who do not exist."""
