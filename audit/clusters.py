@@ -15,9 +15,9 @@ from threadpoolctl import threadpool_limits
 
 from audit.cam.regions import cover, mass_on
 from audit.config import Config, model_folder
-from audit.cues.detect import Detections, load_detections
 from audit.data.batches import read_pixels
 from audit.data.dataset import Dataset, load_dataset
+from audit.detectors.detect import Detections, load_detections
 from audit.explain_json import Cluster
 from audit.imagenet import SIDE as CROP_SIDE
 from audit.imagenet import Resemblance, can_find_words, resemblances

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from audit.cam.regions import cover, mass_on
-from audit.cues.cue import Cue
 from audit.data.dataset import Dataset
 from audit.data.extra_images import added
+from audit.detectors.cue import Cue
 from audit.finding import Finding
 from audit.hidden_views import filling_of
 from audit.measures.gap import CELLS, TOWARDS, cell_words

@@ -14,9 +14,9 @@ from torch import Tensor
 from audit.activations import ActivationStore, to_half
 from audit.cam.regions import cover, find_regions
 from audit.config import Config
-from audit.cues.detect import Detections, detections_digest, load_detections
 from audit.data.batches import Images
 from audit.data.occlude import controls_of
+from audit.detectors.detect import Detections, detections_digest, load_detections
 from audit.held_out import look
 from audit.maps import shard_paths
 from audit.models import Network

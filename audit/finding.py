@@ -1,6 +1,6 @@
 """findings.json: one verdict per cue and class, in words, with its evidence."""
 
-from audit.cues.cue import Kind
+from audit.detectors.cue import Kind
 from audit.measures.figures import Figures
 from audit.measures.limits import Strength
 from audit.records import Record, named

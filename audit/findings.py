@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from audit import sentences
 from audit.clusters import load_clusters
 from audit.config import Config
-from audit.cues.cue import Cue
 from audit.cues.table import CueTable, load_cues
 from audit.data.batches import Images
 from audit.data.dataset import Dataset, load_dataset
+from audit.detectors.cue import Cue
 from audit.evidence.table import read_evidence
 from audit.finding import Finding
 from audit.inventory import Flagged, Inventory

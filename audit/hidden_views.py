@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from audit.activations import TRUNK, ActivationStore, to_half
-from audit.cues.detect import detections_digest
 from audit.cues.table import CueTable
 from audit.data.dataset import load_dataset
 from audit.data.occlude import both_views, controls_of, mean_colour
+from audit.detectors.detect import detections_digest
 from audit.finding import Finding
 from audit.masking import FILLINGS, masks_of
 from audit.measures.figures import Filling

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from audit.audit_json import AuditRecord, ChangedSeverity, Changes, Former, ThenNow, read_audit
-from audit.cues.cue import Cue
 from audit.cues.table import load_cues
 from audit.data.dataset_json import DatasetSummary
+from audit.detectors.cue import Cue
 from audit.errors import AuditFolderError
 from audit.finding import Finding
 from audit.measures.figures import Share

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from audit.activations import ActivationStore, to_half
 from audit.config import Config
-from audit.cues.detect import detections_digest
 from audit.cues.table import CueTable, load_cues
 from audit.data.occlude import both_views, controls_of, mean_colour
+from audit.detectors.detect import detections_digest
 from audit.measures.association import leaning_classes
 from audit.measures.effect import may_show_more
 from audit.measures.figures import Filling

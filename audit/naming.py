@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.cues.cue import Cue
+from audit.detectors.cue import Cue
 
 MIN_VOTE = 0.5
 MIN_MARGIN = 0.15

@@ -28,10 +28,10 @@ from audit.audit_json import (
 from audit.clusters import load_clusters
 from audit.config import Config
 from audit.cues.cue_json import CueSummary, LooksEntry
-from audit.cues.detect import not_looked_for
 from audit.cues.table import CueTable, load_cues
 from audit.data.dataset import Dataset, load_dataset
 from audit.data.dataset_json import DatasetSummary, RefusedFile
+from audit.detectors.detect import not_looked_for
 from audit.explain_json import Sanity
 from audit.finding import Finding
 from audit.findings import has_learned

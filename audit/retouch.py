@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from audit.cues.border import find_border
-from audit.cues.cue import Cue, Mask
-from audit.cues.photo import LONGEST, Pixels
+from audit.detectors.cue import Cue, Mask
+from audit.detectors.marks.border import find_border
+from audit.detectors.photo import LONGEST, Pixels
 from audit.plan_json import How
 
 # Frames inside frames that are cut off, the outermost first.

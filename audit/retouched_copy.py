@@ -11,15 +11,15 @@ import numpy as np
 from PIL import Image
 
 from audit.config import Config, load_config, model_folder
-from audit.cues.cue import Cue, Detector, Mask
-from audit.cues.looking import read_shrunk
-from audit.cues.photo import Networks, Photo, Pixels
-from audit.cues.registry import choose_detectors
 from audit.cues.table import CueTable, load_cues
 from audit.data.dataset import Dataset, load_dataset
 from audit.data.decode import open_photo
 from audit.data.outputs import Inputs, new_folder, require_new_folder
 from audit.data.photo_file import PhotoFile
+from audit.detectors.cue import Cue, Detector, Mask
+from audit.detectors.photo import Networks, Photo, Pixels
+from audit.detectors.registry import choose_detectors
+from audit.detectors.workers import read_shrunk
 from audit.errors import AuditFolderError, ConfigError, OutputError, RejectedImage, StageError
 from audit.progress import track
 from audit.retouch import retouch, way_to_mask

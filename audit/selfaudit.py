@@ -10,8 +10,8 @@ import numpy as np
 
 from audit.activations import ActivationStore
 from audit.config import Config
-from audit.cues.detect import not_looked_for
 from audit.data.batches import Images
+from audit.detectors.detect import not_looked_for
 from audit.finding import Finding
 from audit.marked import mark_photographs
 from audit.measures.figures import CountedShare

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from audit.cues.cue import Cue
+from audit.detectors.cue import Cue
 from audit.measures.figures import Figures
 from audit.measures.limits import (
     ALPHA,

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from audit.activations import ActivationStore, to_half
-from audit.cues.detect import SHARD, load_detections, shard_path
 from audit.data.batches import Images
+from audit.detectors.detect import SHARD, load_detections, shard_path
 from audit.evidence.table import Views, is_seen_as_pixels, pixel_views
 from audit.masking import read_masked
 from audit.progress import track

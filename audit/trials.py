@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from audit import clusters, findings, regions
 from audit.activations import ActivationStore
 from audit.config import Config, parse_config
-from audit.cues.detect import SHARD, load_detections, shard_path
-from audit.cues.detectors_json import DetectorList
 from audit.cues.table import load_cues, looks_of, tabulate
 from audit.data.batches import Images
 from audit.data.dataset import load_dataset
 from audit.data.dataset_json import DatasetSummary
+from audit.detectors.detect import SHARD, load_detections, shard_path
+from audit.detectors.detectors_json import DetectorList
 from audit.evidence.table import Measurer, measure_all
 from audit.explain import explain, pool_cues
 from audit.explain_json import Sanity

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.cues import answers
+from audit.detectors import cache
 from audit.store import digest_memory
 from flows.server import EmbeddedServer
 
@@ -22,7 +22,7 @@ os.environ["PREFECT_API_AUTH_STRING"] = f"tests:{secrets.token_urlsafe()}"
 def own_answers(tmp_path, monkeypatch) -> Path:
     """What detectors answer is kept for the test alone."""
     path = tmp_path / "answers" / "detections.sqlite"
-    monkeypatch.setattr(answers, "store_path", lambda: path)
+    monkeypatch.setattr(cache, "store_path", lambda: path)
     return path
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from audit.cues.cue import Cue
+from audit.detectors.cue import Cue
 
 Strength = Literal["strong", "weak", "none", "unknown"]
 Severity = Literal["high", "medium", "low", "cleared", "expected", "not_enough_data"]

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from audit.cues.appearance import compare, find_looks, sort_looks
-from audit.cues.cue import GRID, Cue
+from audit.detectors.cue import GRID, Cue
 from audit.store.audit_folder import AuditFolder, read_json, read_table
 from tests.planted import draw_picture, run_audit, tiny_config
 

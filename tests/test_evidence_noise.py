@@ -7,7 +7,7 @@ the attribute says.
 import numpy as np
 import pytest
 
-from audit.cues.cue import Cue
+from audit.detectors.cue import Cue
 from audit.measures.gap import gap
 from audit.measures.intervals import benjamini_hochberg, wilson
 from audit.measures.limits import Evidence

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from audit.config import parse_config
-from audit.cues.cue import GRID, Cue
-from audit.cues.detect import Detections
+from audit.detectors.cue import GRID, Cue
+from audit.detectors.detect import Detections
 from audit.evidence import table
 from audit.evidence.texture import DIMENSIONS, Surface
 from audit.measures.leakage import leakage

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from audit.cues.cue import Cue
+from audit.detectors.cue import Cue
 from audit.findings import Verdict, _verdict, lowered
 from tests.bare_records import bare_figures
 

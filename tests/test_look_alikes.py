@@ -6,8 +6,8 @@ import torch
 
 from audit.activations import ActivationStore
 from audit.config import parse_config
-from audit.cues.cue import GRID, Cue
 from audit.cues.look_alikes import LookAlike, _around_peak, _Finder, is_own_cue
+from audit.detectors.cue import GRID, Cue
 from audit.explain_json import Cluster
 from audit.models import Backbone, Origin
 from audit.runtime import Runtime

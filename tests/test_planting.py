@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit.cues.border import border_mask, find_border
+from audit.detectors.marks.border import border_mask, find_border
 from audit.planting import MARKS, Bar, Caption, Frame, Letterbox, Logo, SoftBackground, Sticker, Tag, Tint, Watermark
 
 

@@ -18,7 +18,7 @@ LIBRARY_USER = """
 import sys
 from pathlib import Path
 from audit.config import parse_config
-from audit.cues.looking import Job, looking
+from audit.detectors.workers import Job, looking
 
 if __name__ == "__main__":
     photos = sorted(Path(sys.argv[1]).glob("*/*.png"))

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from audit.cues.border import find_border
-from audit.cues.cue import Cue
+from audit.detectors.cue import Cue
+from audit.detectors.marks.border import find_border
 from audit.retouch import blur, crop_border, inpaint, retouch, shrunk, way_to_mask
 
 

@@ -6,10 +6,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from audit.config import dump_config
-from audit.cues.border import find_border
-from audit.cues.cue import Cue
 from audit.cues.table import load_cues
 from audit.data.dataset import load_dataset
+from audit.detectors.cue import Cue
+from audit.detectors.marks.border import find_border
 from audit.errors import AuditFolderError, ConfigError, OutputError
 from audit.progress import Silence, reporting_to
 from audit.retouched_copy import _Places, _why_not, write_retouched

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from audit.cues.cue import Cue
+from audit.detectors.cue import Cue
 from audit.measures.limits import (
     DIFFERENCE,
     EFFECT,

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from audit import severity
-from audit.cues.cue import Cue, Kind, Role
+from audit.detectors.cue import Cue, Kind, Role
 from audit.measures.limits import Evidence
 from audit.severity import LOWERED, ORDER, RULES, STRENGTH_RULES, Measures, judge, lower
 from tests import former_verdicts as former

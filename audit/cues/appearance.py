@@ -14,12 +14,12 @@ from scipy.stats import mannwhitneyu
 
 from audit.clusters import group, unit_components
 from audit.config import Config
-from audit.cues.cue import GRID, Cue
 from audit.cues.cue_json import LookCell, LookGroup, LooksEntry
-from audit.cues.detect import Detections
 from audit.cues.summary import examples
 from audit.data.batches import Images, read_pixels
 from audit.data.dataset import Dataset
+from audit.detectors.cue import GRID, Cue
+from audit.detectors.detect import Detections
 
 _EVERYBODY = 0.8
 # Bare skin is the face and what is seen of the limbs: its looks would tell those of the face once more.

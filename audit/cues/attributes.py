@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.cues.cue import Cue
+from audit.detectors.cue import Cue
 
 _NO = {"0", "no", "false", "n", "none", "absent", "without"}
 

@@ -5,7 +5,7 @@ from typing import Annotated, Generic
 
 from pydantic import ConfigDict, Field
 
-from audit.cues.cue import Cue, Kind, Role
+from audit.detectors.cue import Cue, Kind, Role
 from audit.measures.figures import AttentionInClass
 from audit.records import CLOSED, Count, Photo, Positive, Record, named_photos
 

@@ -15,10 +15,10 @@ from torch.nn.functional import avg_pool2d, cosine_similarity, interpolate
 
 from audit.activations import ActivationStore
 from audit.cam.regions import cover
-from audit.cues.cue import GRID, Cue, Role
-from audit.cues.grid import pack_masks
 from audit.data.batches import Images
 from audit.data.occlude import controls_of
+from audit.detectors.cue import GRID, Cue, Role
+from audit.detectors.mask_grid import pack_masks
 from audit.explain_json import Cluster
 from audit.features import read_pooled
 from audit.pooling import pool_under, pool_views

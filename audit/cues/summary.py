@@ -8,9 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.config import Config
-from audit.cues.cue import Cue
 from audit.cues.cue_json import CueSummary, ReadText
 from audit.data.dataset import Dataset
+from audit.detectors.cue import Cue
 from audit.measures.attention import attention
 from audit.measures.figures import AttentionInClass
 

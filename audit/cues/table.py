@@ -15,13 +15,13 @@ from audit.clusters import load_clusters
 from audit.config import Config
 from audit.cues.appearance import Looks, find_looks
 from audit.cues.attributes import attribute_cues
-from audit.cues.cue import GRID, Cue
 from audit.cues.cue_json import CueSummary
-from audit.cues.detect import Detections, load_detections
 from audit.cues.look_alikes import look_alikes, read_look_alikes, write_look_alikes
 from audit.cues.summary import summarise
 from audit.data.batches import Images
 from audit.data.dataset import Dataset
+from audit.detectors.cue import GRID, Cue
+from audit.detectors.detect import Detections, load_detections
 from audit.explain import read_shards
 from audit.maps import read_maps
 from audit.measures.otsu import split_scores

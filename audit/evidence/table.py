@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from audit.config import Config
-from audit.cues.cue import Cue
-from audit.cues.detect import Detections
 from audit.cues.table import CueTable, load_cues
 from audit.data.batches import Images, read_pixels
 from audit.data.dataset import Dataset, load_dataset
 from audit.data.occlude import control_masks
+from audit.detectors.cue import Cue
+from audit.detectors.detect import Detections
 from audit.evidence.texture import DIMENSIONS, Surface
 from audit.masking import FILLINGS
 from audit.measures.association import leaning_classes

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.cam.regions import cover
-from audit.cues.cue import GRID, Cue
 from audit.cues.table import CueTable, load_cues
 from audit.data.dataset import Dataset, load_dataset
+from audit.detectors.cue import GRID, Cue
 from audit.maps import read_maps
 from audit.severity import FLAGGED, ORDER
 from audit.store.audit_folder import AuditFolder, read_json, read_table

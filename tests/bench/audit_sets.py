@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from audit.cues.cue import GRID
-from audit.cues.photo import LONGEST
 from audit.data.decode import open_photo
+from audit.detectors.cue import GRID
+from audit.detectors.photo import LONGEST
 from tests.bench.audit_cases import EXPECTED, GENDER, IMBALANCED, PERMUTED, Case
 
 # Nothing but the mark may tell photographs apart: all go through the same encoder at nearly no loss.

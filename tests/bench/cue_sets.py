@@ -16,8 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from audit.cues.photo import LONGEST
 from audit.data.decode import open_photo
+from audit.detectors.photo import LONGEST
 from audit.planting import MARKS, Mask, Pixels
 
 Box = tuple[int, int, int, int]

@@ -21,8 +21,8 @@ import pandas as pd
 from scipy.stats import fisher_exact
 
 from audit.config import model_folder
-from audit.cues.photo import Networks
-from audit.cues.registry import DETECTORS
+from audit.detectors.photo import Networks
+from audit.detectors.registry import DETECTORS
 from audit.errors import BiasAuditError
 from audit.measures.intervals import benjamini_hochberg
 from audit.store.model_files import require

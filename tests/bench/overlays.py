@@ -1,8 +1,9 @@
 """How faint and rare a printed mark may be and still be found: `python -m tests.bench.overlays --data ../shared/data`.
 
 An emblem is drawn into one corner of some of the photographs of a set, in memory. The limits of
-``audit.cues.overlay_search`` were chosen on emblems of 35 to 50 % opacity on half of the photographs; the corner, the
-photographs and all other opacities and shares here are new to it. Nothing drawn: how often something is found anyway.
+``audit.detectors.marks.find_printed_marks`` were chosen on emblems of 35 to 50 % opacity on half of the photographs;
+the corner, the photographs and all other opacities and shares here are new to it. Nothing drawn: how often something is
+found anyway.
 """
 
 import argparse
@@ -15,9 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.cues.overlay_search import find_overlays
-from audit.cues.photo import LONGEST, Pixels
 from audit.data.decode import open_photo
+from audit.detectors.marks.find_printed_marks import find_overlays
+from audit.detectors.photo import LONGEST, Pixels
 from audit.measures.intervals import wilson
 from audit.planting import Logo
 

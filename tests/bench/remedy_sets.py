@@ -14,11 +14,11 @@ from audit.activations import ActivationStore
 from audit.cam.regions import cover
 from audit.config import parse_config
 from audit.cues.appearance import find_looks
-from audit.cues.cue import GRID, Mask
-from audit.cues.detect import Detections, load_detections
-from audit.cues.grid import to_grid
 from audit.data.batches import Images
 from audit.data.dataset import Dataset
+from audit.detectors.cue import GRID, Mask
+from audit.detectors.detect import Detections, load_detections
+from audit.detectors.mask_grid import to_grid
 from audit.measures.intervals import benjamini_hochberg
 from audit.measures.limits import DIFFERENCE, Evidence, strength
 from audit.measures.prevalence import prevalence

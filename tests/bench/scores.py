@@ -9,8 +9,8 @@ from scipy.ndimage import gaussian_filter
 
 from audit.cam.regions import cover, find_regions, mass_on
 from audit.config import AttentionConfig
-from audit.cues.cue import Mask
-from audit.cues.grid import to_grid
+from audit.detectors.cue import Mask
+from audit.detectors.mask_grid import to_grid
 from audit.measures.intervals import wilson
 from audit.naming import vote
 

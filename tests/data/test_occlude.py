@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit.cues.cue import GRID
 from audit.data.occlude import control_mask, hide
+from audit.detectors.cue import GRID
 
 
 def noise(side: int, seed: int = 0) -> np.ndarray:

@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from audit.config import model_folder
-from audit.cues.face import FACE_MODELS, find_faces
-from audit.cues.photo import Networks, Photo
 from audit.demo.canvas import BACKGROUND, CLOTHING, Canvas, Frame, Light, curve, ellipse, ribbon
 from audit.demo.dataset import CLASSES, COLUMNS, DemoFolder, draw_demo, plan_test, plan_train
 from audit.demo.portrait import SKINS, Sitter, draw_portrait
 from audit.demo.rooms import KINDS
+from audit.detectors.parts.face import FACE_MODELS, find_faces
+from audit.detectors.photo import Networks, Photo
 from audit.errors import DatasetError, OutputError
 from audit.progress import Silence, reporting_to
 from audit.store.model_files import is_intact

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import kstest, norm
 from sklearn.metrics import roc_auc_score
 
-from audit.cues.cue import Cue
+from audit.detectors.cue import Cue
 from audit.measures.intervals import cluster_bootstrap_weights, percentile_interval, permuted_labels
 from audit.measures.leakage import fold_auc, leakage, training_share, weighted_fold_auc
 from audit.measures.limits import Evidence

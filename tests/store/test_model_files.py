@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from audit.config import cache_folder, model_folder, parse_config
-from audit.cues import text
-from audit.cues.registry import missing_cues
+from audit.detectors.marks import text
+from audit.detectors.registry import missing_cues
 from audit.errors import ModelFileError
 from audit.store import digest_memory, model_files
 from audit.store.digest_memory import digest_once

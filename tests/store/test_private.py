@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from audit.config import parse_config
-from audit.cues import answers
-from audit.cues.cue import ABSENT
+from audit.detectors import cache
+from audit.detectors.cue import ABSENT
 from audit.progress import reporting_to
 from audit.store.audit_folder import AuditFolder
 from audit.store.private import claim, make_private, open_own, outsiders, private_files
@@ -155,13 +155,13 @@ def test_files_of_the_server_are_not_written_through_links(tmp_path):
 @as_root
 def test_answers_are_not_taken_from_a_cache_of_somebody_else_s(tmp_path, own_answers):
     own_answers.parent.mkdir()
-    with answers.kept_answers(parse_config({})) as kept:
-        kept.keep("photo", [("key", answers.Answer.of([ABSENT]))])
+    with cache.kept_answers(parse_config({})) as kept:
+        kept.keep("photo", [("key", cache.Answer.of([ABSENT]))])
         kept.flush()
         assert kept.get("photo", "key") is not None
     os.chown(own_answers.parent, SOMEBODY, SOMEBODY)
     notes = Notes()
-    with reporting_to(notes), answers.kept_answers(parse_config({})) as kept:
+    with reporting_to(notes), cache.kept_answers(parse_config({})) as kept:
         assert kept.get("photo", "key") is None
     (told,) = notes.said
     assert told.startswith(f"{own_answers}: cannot be used (its folder belongs to another user)")

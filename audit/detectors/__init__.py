@@ -1,0 +1,1 @@
+"""Which cues one photograph shows, and where."""

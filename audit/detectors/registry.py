@@ -1,0 +1,121 @@
+"""Which detectors there are: a new one is a file of its own and one line in this table.
+
+A package can bring further ones under the entry point group ``bias_audit.cues``; they are looked for when the setting
+``cues`` names one of their cues.
+"""
+
+import difflib
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+from audit.config import Config
+from audit.detectors.cue import Cue, Detector
+from audit.detectors.marks.border import BorderDetector
+from audit.detectors.marks.patch import PatchDetector
+from audit.detectors.marks.printed_mark import OVERLAY
+from audit.detectors.marks.text import TextDetector, unusable_reader
+from audit.detectors.parts.clothing import ClothingDetector
+from audit.detectors.parts.eyes import EyesDetector
+from audit.detectors.parts.face import FaceDetector
+from audit.detectors.parts.hair import HairDetector
+from audit.detectors.parts.skin import SkinDetector
+from audit.detectors.parts.subject import SubjectDetector
+from audit.detectors.user_cues import OwnCueDetector, own_cues
+from audit.errors import ConfigError
+
+DETECTORS: tuple[type[Detector], ...] = (
+    FaceDetector,
+    EyesDetector,
+    HairDetector,
+    SubjectDetector,
+    SkinDetector,
+    ClothingDetector,
+    BorderDetector,
+    TextDetector,
+    PatchDetector,
+)
+PLUGINS = "bias_audit.cues"
+# Detectors that need a package which not every platform has, and what says why it cannot be used ("" when it can).
+_MISSING: dict[type[Detector], Callable[[], str]] = {TextDetector: unusable_reader}
+
+
+def known_cues() -> dict[str, Cue]:
+    """Every cue that some detector looks for, by name. Raises ConfigError when a plugin cannot be used."""
+    cues = _built_in()
+    for detector in plugins():
+        for cue in detector.cues:
+            if cue.name in cues:
+                raise ConfigError(f"Two detectors look for '{cue.name}'; uninstall the plugin '{detector.name}'.")
+            cues[cue.name] = cue
+    return cues
+
+
+@cache
+def plugins() -> tuple[type[Detector], ...]:
+    """The detectors that installed packages bring. Raises ConfigError, naming the package, when one fails to load."""
+    return tuple(_load(point) for point in entry_points(group=PLUGINS))
+
+
+def choose_cues(config: Config) -> tuple[Cue, ...]:
+    """The cues of the settings ``cues`` and ``own_cues``, in their order, each once.
+
+    Raises ConfigError, naming the nearest, for one that no detector looks for, and for a name that is used twice.
+    """
+    return (*_listed(config), *_marked(config))
+
+
+def choose_detectors(config: Config) -> tuple[Detector, ...]:
+    """One of each detector that some of these cues need, in the table's order. Raises as ``choose_cues``."""
+    wanted = {cue.name for cue in choose_cues(config)}
+    makers = DETECTORS if set(config.cues) <= {*_built_in(), OVERLAY} else (*DETECTORS, *plugins())
+    found = tuple(make() for make in makers if wanted & {cue.name for cue in make.cues})
+    return (*found, *map(OwnCueDetector, config.own_cues))
+
+
+def missing_cues(names: Sequence[str]) -> dict[str, str]:
+    """Those of the cues that cannot be looked for on this machine, each with the reason, the end of a sentence."""
+    found: dict[str, str] = {}
+    for detector, why_missing in _MISSING.items():
+        sought = [cue.name for cue in detector.cues if cue.name in names]
+        if sought and (reason := why_missing()):
+            found |= dict.fromkeys(sought, reason)
+    return found
+
+
+def _listed(config: Config) -> Iterator[Cue]:
+    cues = _built_in()
+    for name in dict.fromkeys(config.cues):
+        if name == OVERLAY:
+            continue  # Which ones there are shows only when all photographs have been seen.
+        if name not in cues:
+            cues = known_cues()
+        if name not in cues:
+            near = difflib.get_close_matches(name, [*cues, OVERLAY], n=1, cutoff=0.0)[0]
+            raise ConfigError(f"cues: no detector looks for '{name}'; the nearest is '{near}'.")
+        yield cues[name]
+
+
+def _marked(config: Config) -> Iterator[Cue]:
+    taken = set(config.cues) | set(_built_in())
+    for settings in config.own_cues:
+        for cue in own_cues(settings):
+            if cue.name in taken:
+                raise ConfigError(f"own_cues: the name '{cue.name}' is taken; choose another.")
+            taken.add(cue.name)
+            yield cue
+
+
+def _built_in() -> dict[str, Cue]:
+    return {cue.name: cue for detector in DETECTORS for cue in detector.cues}
+
+
+def _load(point: EntryPoint) -> type[Detector]:
+    try:
+        detector: type[Detector] = point.load()
+        _ = detector.name, detector.version, detector.cues, detector.models, detector.keepable, detector.detect
+    except Exception as error:  # a plugin may fail in any way while it is imported
+        raise ConfigError(
+            f"The cue detector '{point.name}' ({point.value}) cannot be used: {error!r}; update or uninstall it."
+        ) from None
+    return detector
