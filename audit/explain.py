@@ -11,21 +11,21 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from audit.activations import ActivationStore, to_half
 from audit.cam.regions import cover, find_regions
 from audit.config import Config
 from audit.data.batches import Images
 from audit.data.occlude import controls_of
 from audit.detectors.detect import Detections, detections_digest, load_detections
-from audit.held_out import look
 from audit.maps import shard_paths
-from audit.models import Network
-from audit.pooling import pool_under, pool_views
+from audit.model.activation_store import ActivationStore, to_half
+from audit.model.cross_fit import fold_path, load_fold
+from audit.model.network import Network
+from audit.model.pooling import pool_under, pool_views
+from audit.model.predict import look
 from audit.progress import track
 from audit.store.audit_folder import AuditFolder, file_digest, value_digest, write_table
 from audit.store.shards import Arrays, ShardStore, divide
 from audit.store.tensors import load_arrays
-from audit.training import fold_path, load_fold
 
 PooledCues = Callable[[Images, Tensor], Mapping[str, Tensor]]
 

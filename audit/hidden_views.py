@@ -9,7 +9,6 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from audit.activations import TRUNK, ActivationStore, to_half
 from audit.cues.table import CueTable
 from audit.data.dataset import load_dataset
 from audit.data.occlude import both_views, controls_of, mean_colour
@@ -17,7 +16,8 @@ from audit.detectors.detect import detections_digest
 from audit.finding import Finding
 from audit.masking import FILLINGS, masks_of
 from audit.measures.figures import Filling
-from audit.models import Network
+from audit.model.activation_store import TRUNK, ActivationStore, to_half
+from audit.model.network import Network
 from audit.progress import track
 from audit.store.audit_folder import AuditFolder, read_table, value_digest
 from audit.store.shards import ShardStore, divide

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torchvision.models._meta import _IMAGENET_CATEGORIES
 
+from audit.model.pretrained import read_state
 from audit.store.model_files import IMAGENET_WORDS, require
-from audit.weights import read_state
 
 SIDE = 224
 _TOP = 3

@@ -9,7 +9,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from audit.activations import ActivationStore
 from audit.config import Config, MarkKind
 from audit.data.batches import Images
 from audit.data.dataset import SEEN_AS, Dataset, load_dataset
@@ -17,6 +16,7 @@ from audit.data.dataset_json import DatasetSummary
 from audit.data.folds import assign_folds
 from audit.detectors import detect
 from audit.detectors.workers import read_shrunk
+from audit.model.activation_store import ActivationStore
 from audit.planting import Frame, Mark, Pixels, SoftBackground, Sticker, Tag, Tint
 from audit.stock import Stock
 from audit.store.audit_folder import AuditFolder, file_digest, value_digest, write_atomically, write_record, write_table

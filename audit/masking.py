@@ -12,7 +12,6 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from audit.activations import ActivationStore, to_half
 from audit.config import Config
 from audit.cues.table import CueTable, load_cues
 from audit.data.occlude import both_views, controls_of, mean_colour
@@ -22,12 +21,13 @@ from audit.measures.effect import may_show_more
 from audit.measures.figures import Filling
 from audit.measures.limits import EFFECT
 from audit.measures.measure import Floats
-from audit.models import Network
+from audit.model.activation_store import ActivationStore, to_half
+from audit.model.cross_fit import fold_path, load_fold
+from audit.model.network import Network
 from audit.progress import track
 from audit.store.audit_folder import AuditFolder, file_digest, read_table, value_digest, write_table
 from audit.store.shards import SUFFIX, Arrays, ShardStore, divide
 from audit.store.tensors import load_arrays
-from audit.training import fold_path, load_fold
 
 FILLINGS: tuple[Filling, ...] = get_args(Filling)
 _VIEWS = ("masked", "control")

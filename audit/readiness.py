@@ -27,7 +27,7 @@ def require_ready(config: Config, classes: Sequence[str] | None = None) -> None:
 
 def _require_device(config: Config) -> None:
     if config.compute.device == "cuda":
-        from audit.runtime import choose_runtime
+        from audit.model.device import choose_runtime
 
         choose_runtime(config)
 
@@ -43,8 +43,8 @@ def _is_ready_as_fetched(config: Config) -> bool:
 
 
 def _require_model(config: Config, classes: Sequence[str] | None) -> None:
-    from audit.given import require_outputs
-    from audit.models import load_backbone
+    from audit.model.checkpoint import require_outputs
+    from audit.model.network import load_backbone
 
     given = load_backbone(config).given
     if given is not None and classes is not None:

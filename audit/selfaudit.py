@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from audit.activations import ActivationStore
 from audit.config import Config
 from audit.data.batches import Images
 from audit.detectors.detect import not_looked_for
@@ -16,6 +15,7 @@ from audit.finding import Finding
 from audit.marked import mark_photographs
 from audit.measures.figures import CountedShare
 from audit.measures.intervals import permuted_order, wilson
+from audit.model.activation_store import ActivationStore
 from audit.power import measure_power, power_sentence
 from audit.progress import track
 from audit.sanity import maps_are_trusted

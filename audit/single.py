@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from audit.activations import ActivationStore
 from audit.cam.gradcam import GradCAM, counterfactual
 from audit.cam.guided_backprop import guided_backprop, guided_grad_cam
 from audit.cam.heatmap import lay_heat, relief
@@ -20,11 +19,12 @@ from audit.data.listing import at_most_ten, printable
 from audit.data.outputs import Inputs, require_picture
 from audit.data.photo_file import CHANGED, PhotoFile, content_digest, read_content
 from audit.errors import AuditFolderError, ChangedImage, ConfigError, RejectedImage
-from audit.models import Network, load_backbone
-from audit.runtime import choose_runtime
+from audit.model.activation_store import ActivationStore
+from audit.model.cross_fit import fold_path, load_fold
+from audit.model.device import choose_runtime
+from audit.model.network import Network, load_backbone
 from audit.stages import finished_record_of
 from audit.store.audit_folder import AuditFolder, file_digest
-from audit.training import fold_path, load_fold
 
 Method = Literal["gradcam", "guided", "guided-gradcam", "counterfactual"]
 _LONGEST = 960

@@ -49,8 +49,13 @@ class StageRecord:
 STAGES = (
     Stage("dataset", "audit.data.dataset:build", (), ("dataset", "training.folds", "seed"), version=2),
     Stage("detect", "audit.detectors.detect:build", ("dataset",), ("cues", "own_cues"), version=3),
-    Stage("features", "audit.features:build", ("dataset",), ("model", "training.flips", "compute.cache_gb", "seed")),
-    Stage("training", "audit.training:build", ("dataset", "features"), ("model", "training", "seed")),
+    Stage(
+        "features",
+        "audit.model.trunk_pass:build",
+        ("dataset",),
+        ("model", "training.flips", "compute.cache_gb", "seed"),
+    ),
+    Stage("training", "audit.model.cross_fit:build", ("dataset", "features"), ("model", "training", "seed")),
     Stage(
         "explain", "audit.explain:build", ("dataset", "detect", "training"), ("model", "attention", "seed"), version=3
     ),

@@ -16,7 +16,6 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from audit import clusters, findings, regions
-from audit.activations import ActivationStore
 from audit.config import Config, parse_config
 from audit.cues.table import load_cues, looks_of, tabulate
 from audit.data.batches import Images
@@ -27,10 +26,12 @@ from audit.detectors.detectors_json import DetectorList
 from audit.evidence.table import Measurer, measure_all
 from audit.explain import explain, pool_cues
 from audit.explain_json import Sanity
-from audit.features import POOLED
 from audit.finding import Finding
 from audit.masking import no_answers
-from audit.models import Backbone, GapHead, Origin
+from audit.model.activation_store import ActivationStore
+from audit.model.cross_fit import fold_path, train
+from audit.model.network import Backbone, GapHead, Origin
+from audit.model.trunk_pass import POOLED
 from audit.progress import Silence, reporting_to
 from audit.stock import Stock
 from audit.store.audit_folder import (
@@ -45,7 +46,6 @@ from audit.store.audit_folder import (
 )
 from audit.store.shards import SUFFIX
 from audit.store.tensors import load_tensors, only_prefix, save_tensors
-from audit.training import fold_path, train
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from audit.activations import drop_activations
 from audit.config import load_config
+from audit.model.activation_store import drop_activations
 from audit.store.audit_folder import AuditFolder
 from flows.manifest import write_manifest
 from flows.stages import all_stages, do_stage

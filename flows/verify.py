@@ -8,8 +8,8 @@ from pathlib import Path
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from audit.activations import drop_activations
 from audit.config import load_config
+from audit.model.activation_store import drop_activations
 from audit.remedy import BASELINE, Strategy
 from audit.retraining import Retraining
 from audit.store.audit_folder import AuditFolder

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from audit.activations import ActivationStore
 from audit.config import parse_config
 from audit.cues.look_alikes import LookAlike, _around_peak, _Finder, is_own_cue
 from audit.detectors.cue import GRID, Cue
 from audit.explain_json import Cluster
-from audit.models import Backbone, Origin
-from audit.runtime import Runtime
+from audit.model.activation_store import ActivationStore
+from audit.model.device import Runtime
+from audit.model.network import Backbone, Origin
 from audit.store.audit_folder import AuditFolder
 
 

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 import torch
 
-from audit.activations import ActivationStore
 from audit.config import Config
 from audit.cues.table import load_cues
 from audit.data.batches import read_pixels
@@ -16,11 +15,12 @@ from audit.data.dataset import load_dataset
 from audit.data.occlude import control_masks, hide, mean_colour
 from audit.masking import FILLINGS, choose_images, read_masked
 from audit.measures.limits import EFFECT
-from audit.models import load_backbone
-from audit.runtime import choose_runtime
+from audit.model.activation_store import ActivationStore
+from audit.model.cross_fit import load_fold
+from audit.model.device import choose_runtime
+from audit.model.network import load_backbone
 from audit.stages import STAGES, run_stage
 from audit.store.audit_folder import AuditFolder, read_table
-from audit.training import load_fold
 from tests.planted import SIDE, draw_dataset, run_audit, tiny_config
 
 MODEL = {"arch": "tiny", "image_size": SIDE, "fine_tune": "conv5"}

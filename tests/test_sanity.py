@@ -13,19 +13,19 @@ from torch import nn
 from torchvision.transforms.functional import gaussian_blur
 
 from audit import sanity
-from audit.activations import ActivationStore
 from audit.data.batches import read_pixels
 from audit.data.dataset import load_dataset
 from audit.findings import Verdict, lowered
 from audit.maps import read_maps, shard_paths
-from audit.models import Network, load_backbone
-from audit.runtime import Runtime, choose_runtime
+from audit.model.activation_store import ActivationStore
+from audit.model.cross_fit import load_fold
+from audit.model.device import Runtime, choose_runtime
+from audit.model.network import Network, load_backbone
 from audit.sanity import cascade, judge_empty, judge_occlusion, judge_randomisation, likeness_by_step, summary
 from audit.sentences import LOWERED as REASON
 from audit.severity import LOWERED
 from audit.stages import STAGES
 from audit.store.audit_folder import AuditFolder, read_json, read_table, write_json
-from audit.training import load_fold
 from tests.planted import draw_dataset, run_audit, tiny_config
 
 CPU = Runtime(torch.device("cpu"), "float32")

@@ -9,7 +9,6 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from audit.activations import ActivationStore
 from audit.cam.gradcam import GradCAM
 from audit.cam.heatmap import heat_colours, lay_heat, relief
 from audit.config import dump_config
@@ -17,11 +16,12 @@ from audit.data.batches import read_pixels
 from audit.data.dataset import load_dataset
 from audit.data.outputs import write_picture
 from audit.errors import AuditFolderError, ConfigError, OutputError, RejectedImage
-from audit.models import load_backbone
-from audit.runtime import choose_runtime
+from audit.model.activation_store import ActivationStore
+from audit.model.cross_fit import load_fold
+from audit.model.device import choose_runtime
+from audit.model.network import load_backbone
 from audit.single import Method, explain_picture
 from audit.store.audit_folder import AuditFolder, read_table, write_text
-from audit.training import load_fold
 from flows.cli import app
 from flows.commands import explain
 from tests.planted import SIDE, draw_dataset, draw_picture, run_audit, tiny_config

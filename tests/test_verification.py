@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from audit.activations import ActivationStore, drop_activations
 from audit.data.dataset import load_dataset
 from audit.errors import AuditFolderError, ConfigError, DatasetError
 from audit.measures.paired_bootstrap import Change
+from audit.model.activation_store import ActivationStore, drop_activations
 from audit.progress import reporting_to
 from audit.remedy import BASELINE, require_verifiable, weights_under
 from audit.retraining import Retraining, answers_path

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from captum.attr import LayerGradCam
 
-from audit.activations import ActivationStore
 from audit.config import Config, model_folder, parse_config
 from audit.data.batches import read_pixels
 from audit.data.dataset import load_dataset
 from audit.demo.dataset import draw_demo
 from audit.maps import read_maps
-from audit.models import load_backbone
-from audit.runtime import choose_runtime
+from audit.model.activation_store import ActivationStore
+from audit.model.cross_fit import load_fold
+from audit.model.device import choose_runtime
+from audit.model.network import load_backbone
 from audit.store.audit_folder import read_json, read_table
 from audit.store.model_files import MODEL_FILES
-from audit.training import load_fold
 from reports.render import render
 from tests.planted import run_audit
 

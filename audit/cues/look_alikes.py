@@ -13,15 +13,15 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, cosine_similarity, interpolate
 
-from audit.activations import ActivationStore
 from audit.cam.regions import cover
 from audit.data.batches import Images
 from audit.data.occlude import controls_of
 from audit.detectors.cue import GRID, Cue, Role
 from audit.detectors.mask_grid import pack_masks
 from audit.explain_json import Cluster
-from audit.features import read_pooled
-from audit.pooling import pool_under, pool_views
+from audit.model.activation_store import ActivationStore
+from audit.model.pooling import pool_under, pool_views
+from audit.model.trunk_pass import read_pooled
 from audit.progress import track
 from audit.regions import read_descriptors, unpack_masks
 from audit.store.audit_folder import value_digest

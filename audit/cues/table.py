@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.activations import ActivationStore
 from audit.cam.regions import cover, mass_on
 from audit.clusters import load_clusters
 from audit.config import Config
@@ -25,6 +24,7 @@ from audit.detectors.detect import Detections, load_detections
 from audit.explain import read_shards
 from audit.maps import read_maps
 from audit.measures.otsu import split_scores
+from audit.model.activation_store import ActivationStore
 from audit.store.audit_folder import AuditFolder, read_records, read_table, write_records, write_table
 
 _PART = 512

@@ -20,15 +20,15 @@ from captum.attr import LayerGradCam
 from numpy.typing import NDArray
 from torch import Tensor
 
-from audit.activations import ActivationStore
 from audit.cam.localisation import Box, box_overlap, find_box, pointing_game
 from audit.config import Config, parse_config
 from audit.data.batches import read_batches
 from audit.maps import read_maps
 from audit.measures.intervals import wilson
+from audit.model.activation_store import ActivationStore
+from audit.model.cross_fit import load_fold
 from audit.stages import STAGES, run_stage
 from audit.store.audit_folder import AuditFolder, read_table
-from audit.training import load_fold
 
 GOOD_OVERLAP = 0.5
 NEEDED = ("dataset", "detect", "features", "training", "explain")

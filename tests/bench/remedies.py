@@ -26,14 +26,14 @@ from audit.cam.regions import mass_on
 from audit.config import Config
 from audit.data.batches import Images
 from audit.data.folds import assign_folds
-from audit.features import read_pooled
-from audit.fitting import Fitting, Inputs, PooledInputs
-from audit.held_out import Sight, ask
 from audit.measures.balanced_accuracy import balanced_accuracy
 from audit.measures.paired_bootstrap import Change, Draws, compare
-from audit.models import Network
+from audit.model.cross_fit import divide
+from audit.model.network import Network
+from audit.model.predict import Sight, ask
+from audit.model.trainer import Fitting, Inputs, PooledInputs
+from audit.model.trunk_pass import read_pooled
 from audit.store.audit_folder import write_json
-from audit.training import divide
 from audit.weighting import effective_n
 from tests.bench.remedy_sets import STUDIES, Condition, Study
 

@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from audit.activations import ActivationStore
 from audit.cam.regions import cover
 from audit.config import parse_config
 from audit.cues.appearance import find_looks
@@ -22,8 +21,9 @@ from audit.detectors.mask_grid import to_grid
 from audit.measures.intervals import benjamini_hochberg
 from audit.measures.limits import DIFFERENCE, Evidence, strength
 from audit.measures.prevalence import prevalence
+from audit.model.activation_store import ActivationStore
+from audit.model.pooling import pool_strong_under
 from audit.planting import Watermark
-from audit.pooling import pool_strong_under
 from audit.stages import STAGES, run_stage
 from audit.store.audit_folder import AuditFolder
 from audit.weighting import rake, shopping_list

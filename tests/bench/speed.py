@@ -6,7 +6,7 @@
 
 All contenders run in one process, on the same VGG-16 (torchvision's, random weights) and the same batch, in turn, so
 that whatever else the machine does falls on all of them alike: first with the C library as it comes, as a user of the
-peers has it, then with freed memory kept, as an audit has it (``audit.runtime.keep_freed_memory``). Needs
+peers has it, then with freed memory kept, as an audit has it (``audit.model.device.keep_freed_memory``). Needs
 ``pip install -e .[bench]`` and no network.
 """
 
@@ -31,8 +31,8 @@ from audit.cam.gradcam import GradCAM
 from audit.config import Config, parse_config
 from audit.data.decode import load_square
 from audit.demo.dataset import draw_demo
-from audit.models import load_backbone
-from audit.runtime import Runtime, fast_bfloat16, keep_freed_memory
+from audit.model.device import Runtime, fast_bfloat16, keep_freed_memory
+from audit.model.network import load_backbone
 from audit.stages import STAGES, run_stage
 from audit.store.audit_folder import AuditFolder
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from audit.activations import ActivationStore
 from audit.config import parse_config
+from audit.model.activation_store import ActivationStore
 from audit.severity import FLAGGED
 from audit.stock import Stock
 from audit.trials import Trial, run_trial

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from audit.activations import TRUNK, ActivationStore, to_half
 from audit.config import Config
 from audit.data.batches import Images, read_batches
-from audit.features import POOLED
+from audit.model.activation_store import TRUNK, ActivationStore, to_half
+from audit.model.trunk_pass import POOLED
 from audit.store.audit_folder import AuditFolder
 from audit.store.tensors import load_arrays, save_tensors
 

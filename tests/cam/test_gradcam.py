@@ -9,7 +9,7 @@ from torchvision.models import densenet121, resnet18, vgg16
 
 from audit.cam.gradcam import GradCAM, counterfactual, enlarge, grad_cam
 from audit.errors import ConfigError
-from audit.models import GapHead
+from audit.model.network import GapHead
 
 
 def small_net(inplace: bool, seed: int = 0) -> nn.Sequential:

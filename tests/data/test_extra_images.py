@@ -11,8 +11,8 @@ from audit.data.dataset import load_dataset
 from audit.data.extra_images import add_images, added
 from audit.data.folds import ADDED
 from audit.errors import DatasetError
+from audit.model.cross_fit import split_fold
 from audit.store.audit_folder import AuditFolder
-from audit.training import split_fold
 from tests.planted import draw_dataset, draw_picture, run_audit, tiny_config
 
 

@@ -14,6 +14,7 @@ from audit.config import cache_folder, model_folder, parse_config
 from audit.detectors.marks import text
 from audit.detectors.registry import missing_cues
 from audit.errors import ModelFileError
+from audit.model.pretrained import load_vgg16_weights
 from audit.store import digest_memory, model_files
 from audit.store.digest_memory import digest_once
 from audit.store.model_files import (
@@ -27,7 +28,6 @@ from audit.store.model_files import (
     require,
 )
 from audit.store.tensors import save_tensors
-from audit.weights import load_vgg16_weights
 
 SIZE = 40_000
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from audit.config import Config, parse_config
 from audit.errors import StageError
-from audit.fitting import Checkpoint, Epoch, Fitting, PooledInputs, Split, draw
-from audit.models import GapHead, load_backbone
-from audit.runtime import Runtime
+from audit.model.device import Runtime
+from audit.model.network import GapHead, load_backbone
+from audit.model.trainer import Checkpoint, Epoch, Fitting, PooledInputs, Split, draw
 from audit.store.shards import Shard, ShardStore
 from audit.weighting import reweigh
 

@@ -10,8 +10,8 @@ from torchvision.models import vgg16
 
 from audit.config import Config, model_folder, parse_config
 from audit.errors import MissingModelFile, ModelFileError
+from audit.model.pretrained import load_vgg16_weights
 from audit.store.model_files import TORCHVISION_NAME, VGG16
-from audit.weights import load_vgg16_weights
 
 
 @pytest.fixture(scope="module")

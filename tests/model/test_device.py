@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from audit import runtime
 from audit.config import parse_config
 from audit.errors import ConfigError
-from audit.runtime import Runtime, choose_runtime, fast_bfloat16, in_halves
+from audit.model import device as runtime
+from audit.model.device import Runtime, choose_runtime, fast_bfloat16, in_halves
 
 CPU = torch.device("cpu")
 
@@ -117,7 +117,7 @@ def test_freed_activations_are_used_again_instead_of_asked_from_the_kernel():
     """A buffer above 32 MiB costs a page fault for each of its pages every time, unless freed memory is kept."""
     script = (
         "import resource, sys, torch\n"
-        "from audit.runtime import keep_freed_memory\n"
+        "from audit.model.device import keep_freed_memory\n"
         "if sys.argv[1] == 'keep': keep_freed_memory()\n"
         "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
         "def ask():\n"

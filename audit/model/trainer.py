@@ -13,8 +13,8 @@ from torch.nn.functional import cross_entropy
 from audit.config import Config
 from audit.data.batches import Images
 from audit.errors import StageError
-from audit.models import Network
-from audit.runtime import Runtime
+from audit.model.device import Runtime
+from audit.model.network import Network
 from audit.store.shards import Shard, ShardStore
 from audit.store.tensors import load_tensors, only_prefix, optimizer_tensors, restore_optimizer
 

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import torch
 
-from audit import activations, features
-from audit.activations import ActivationStore, drop_activations, to_half
 from audit.data.batches import read_pixels
 from audit.data.dataset import load_dataset
-from audit.models import load_backbone
-from audit.runtime import choose_runtime
+from audit.model import activation_store, trunk_pass
+from audit.model.activation_store import ActivationStore, drop_activations, to_half
+from audit.model.device import choose_runtime
+from audit.model.network import load_backbone
 from audit.store.audit_folder import AuditFolder, read_json, write_json, write_table
 from audit.store.tensors import load_arrays, save_tensors
 from tests.planted import draw_dataset, run_audit, tiny_config
@@ -29,7 +29,7 @@ def manifest(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
     """Ten images per shard, so that there are several and the last one is not full."""
-    monkeypatch.setattr(activations, "SHARD", 10)
+    monkeypatch.setattr(activation_store, "SHARD", 10)
 
 
 def settings(manifest, fine_tune: str = "conv5", cache_gb: float = 1.0):
@@ -94,7 +94,7 @@ def test_pooled_features_are_means_of_the_whole_network(manifest, tmp_path):
     trunk = torch.from_numpy(expected(store, np.arange(N), np.zeros(N, bool)))
     with torch.no_grad():
         means = store.backbone.tail(trunk).double().numpy().mean((2, 3))
-    pooled = features.read_pooled(store.folder)
+    pooled = trunk_pass.read_pooled(store.folder)
     assert pooled.shape == (N, 48)
     np.testing.assert_allclose(pooled, means, rtol=1e-4, atol=1e-5)
 
@@ -108,7 +108,7 @@ def test_an_interrupted_pass_fills_in_only_what_is_missing(manifest, tmp_path):
     stamp = kept.stat().st_mtime_ns
     for name in ("trunk-upright-00001.safetensors", "trunk-flipped-00002.safetensors", "pooled-00002.safetensors"):
         (folder.cache / name).unlink()
-    features.build(folder, config)
+    trunk_pass.build(folder, config)
     assert {path.name: path.read_bytes() for path in folder.cache.glob("*.safetensors")} == before
     assert kept.stat().st_mtime_ns == stamp
 
@@ -116,7 +116,7 @@ def test_an_interrupted_pass_fills_in_only_what_is_missing(manifest, tmp_path):
 def test_shards_of_other_settings_are_dropped(manifest, tmp_path):
     folder = make(tmp_path, settings(manifest)).folder
     (folder.cache / "trunk-upright-00009.safetensors").write_bytes(b"stale")
-    features.build(folder, settings(manifest, "all"))
+    trunk_pass.build(folder, settings(manifest, "all"))
     assert not list(folder.cache.glob("trunk-*"))
     assert read_json(folder.cache / "features.json")["cached"] == 0
 
@@ -151,16 +151,16 @@ def test_what_another_folder_holds_of_the_same_photographs_is_taken_over(links, 
     seen = counted(monkeypatch)
     if not links:
         monkeypatch.setattr(Path, "hardlink_to", refuse)
-    features.fill(work, lender.folder)
+    trunk_pass.fill(work, lender.folder)
     # One empty picture is computed to learn the size of an image's activations.
     assert sum(seen) == 1 + 2 * 10
     alone = extended(lender, AuditFolder(tmp_path / "alone"))
-    features.fill(alone)
+    trunk_pass.fill(alone)
     for flipped in (False, True):
         images = np.arange(30)
         mirrored = np.full(30, flipped)
         np.testing.assert_array_equal(collect(work, images, mirrored), collect(alone, images, mirrored))
-    np.testing.assert_array_equal(features.read_pooled(work.folder), features.read_pooled(alone.folder))
+    np.testing.assert_array_equal(trunk_pass.read_pooled(work.folder), trunk_pass.read_pooled(alone.folder))
 
 
 @pytest.mark.parametrize("spoil", ["key", "photographs"])
@@ -173,7 +173,7 @@ def test_nothing_is_taken_over_from_other_inputs(spoil, manifest, tmp_path, monk
     else:
         work = extended(lender, AuditFolder(tmp_path / "work"), others_first=True)
     seen = counted(monkeypatch)
-    features.fill(work, lender.folder)
+    trunk_pass.fill(work, lender.folder)
     assert sum(seen) == 1 + 2 * 30
 
 

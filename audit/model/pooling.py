@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from audit.activations import to_half
+from audit.model.activation_store import to_half
 
 # The usual start of generalised-mean pooling, odd so that the signs of activations are kept.
 _POWER = 3

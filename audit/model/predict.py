@@ -8,11 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from audit.activations import ActivationStore, to_half
 from audit.cam.gradcam import grad_cam
 from audit.data.batches import Images
-from audit.models import Network
-from audit.runtime import Runtime
+from audit.model.activation_store import ActivationStore, to_half
+from audit.model.device import Runtime
+from audit.model.network import Network
 
 
 @dataclass(frozen=True)

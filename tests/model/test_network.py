@@ -7,11 +7,11 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision.models import vgg16
 
-from audit import models
 from audit.config import Config, parse_config
 from audit.errors import ConfigError
-from audit.models import FcHead, GapHead, load_backbone
-from audit.runtime import Runtime
+from audit.model import network
+from audit.model.device import Runtime
+from audit.model.network import FcHead, GapHead, load_backbone
 
 CPU = Runtime(torch.device("cpu"), "float32")
 
@@ -141,7 +141,7 @@ def small_classifier(monkeypatch) -> nn.Sequential:
     layers = [nn.Linear(2 * 49, 6), nn.ReLU(True), nn.Dropout(), nn.Linear(6, 4096), nn.ReLU(True), nn.Dropout()]
     classifier = nn.Sequential(*layers, nn.Linear(4096, 1000))
     standin = type("Vgg", (), {"classifier": classifier})
-    monkeypatch.setattr(models, "vgg16", lambda **_: standin)
+    monkeypatch.setattr(network, "vgg16", lambda **_: standin)
     return classifier
 
 

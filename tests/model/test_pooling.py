@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from audit.pooling import pool_strong_under, pool_under, pool_views
+from audit.model.pooling import pool_strong_under, pool_under, pool_views
 
 
 @pytest.fixture

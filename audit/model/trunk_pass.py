@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from audit.activations import TRUNK, ActivationStore, to_half
 from audit.config import Config
 from audit.data.batches import read_batches
+from audit.model.activation_store import TRUNK, ActivationStore, to_half
 from audit.progress import note, track
 from audit.store.audit_folder import AuditFolder, value_digest, write_json
 from audit.store.shards import Arrays, Shard

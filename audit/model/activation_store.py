@@ -14,8 +14,8 @@ from torch import Tensor
 from audit.config import Config
 from audit.data.batches import Images, read_batches
 from audit.data.dataset import Dataset, load_dataset
-from audit.models import Backbone, load_backbone
-from audit.runtime import Runtime, choose_runtime, in_halves
+from audit.model.device import Runtime, choose_runtime, in_halves
+from audit.model.network import Backbone, load_backbone
 from audit.store.audit_folder import AuditFolder, value_digest
 from audit.store.contents import by_content
 from audit.store.shards import Shard, ShardStore, divide

@@ -10,9 +10,9 @@ from torchvision.models import vgg16
 
 from audit.config import Config
 from audit.errors import ConfigError
-from audit.given import GivenHead, GivenModel, load_given
-from audit.runtime import Runtime
-from audit.weights import VggWeights, load_vgg16_weights
+from audit.model.checkpoint import GivenHead, GivenModel, load_given
+from audit.model.device import Runtime
+from audit.model.pretrained import VggWeights, load_vgg16_weights
 
 # Index of the first trained layer in torchvision's vgg16().features; layer 29 is the rectified conv5_3.
 _VGG16_TAIL = {"head": 30, "conv5": 24, "all": 0}

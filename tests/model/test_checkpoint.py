@@ -9,17 +9,17 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision import models
 
-from audit.architectures import build, split
 from audit.cam.gradcam import GradCAM
 from audit.cam.target_layer import last_spatial_layer
 from audit.config import Arch, Config, parse_config
 from audit.data.batches import read_pixels
 from audit.data.dataset import load_dataset
 from audit.errors import ConfigError, MissingModelFile, ModelFileError
-from audit.given import GivenHead, load_given
 from audit.maps import read_maps
-from audit.models import load_backbone
-from audit.runtime import Runtime
+from audit.model.architectures import build, split
+from audit.model.checkpoint import GivenHead, load_given
+from audit.model.device import Runtime
+from audit.model.network import load_backbone
 from audit.store.audit_folder import read_json, read_table
 from reports.render import render
 from tests.planted import SIDE, draw_dataset, run_audit, tiny_config

@@ -9,17 +9,17 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from audit.activations import ActivationStore
 from audit.config import Config
 from audit.data.batches import Images
 from audit.data.dataset import Dataset
 from audit.data.folds import ADDED
 from audit.errors import DatasetError
-from audit.features import read_pooled
-from audit.fitting import Checkpoint, Epoch, Fitting, Inputs, PooledInputs, Split
-from audit.given import GivenHead
-from audit.model_json import ModelDescription
-from audit.models import GapHead, Network
+from audit.model.activation_store import ActivationStore
+from audit.model.checkpoint import GivenHead
+from audit.model.model_json import ModelDescription
+from audit.model.network import GapHead, Network
+from audit.model.trainer import Checkpoint, Epoch, Fitting, Inputs, PooledInputs, Split
+from audit.model.trunk_pass import read_pooled
 from audit.progress import track
 from audit.store.audit_folder import AuditFolder, read_json, value_digest, write_record, write_table
 from audit.store.contents import by_content

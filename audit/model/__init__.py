@@ -1,0 +1,1 @@
+"""The network, its activations and its training."""
