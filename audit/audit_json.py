@@ -6,7 +6,7 @@ from pydantic import Field
 
 from audit.cues.cue_json import CueEntry, LooksEntry
 from audit.data.dataset_json import RefusedFile
-from audit.explain_json import Cluster, Sanity
+from audit.explain.explain_json import Cluster, Sanity
 from audit.finding import Finding
 from audit.measures.figures import Share
 from audit.plan_json import Plan

@@ -10,13 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit import sentences
-from audit.clusters import load_clusters
 from audit.config import Config
 from audit.cues.table import CueTable, load_cues
 from audit.data.batches import Images
 from audit.data.dataset import Dataset, load_dataset
 from audit.detectors.cue import Cue
 from audit.evidence.table import read_evidence
+from audit.explain.clusters import load_clusters
+from audit.explain.sanity_checks import maps_are_trusted
 from audit.finding import Finding
 from audit.inventory import Flagged, Inventory
 from audit.measures.balanced_accuracy import beats_guessing
@@ -27,7 +28,6 @@ from audit.plan_json import PlanCell
 from audit.progress import note
 from audit.records import JsonObject
 from audit.retouch import way_to_mask
-from audit.sanity import maps_are_trusted
 from audit.severity import FLAGGED, ORDER, Measures, Severity, judge, lower
 from audit.store.audit_folder import AuditFolder, read_table, write_records
 from audit.ways import cells

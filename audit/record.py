@@ -25,14 +25,14 @@ from audit.audit_json import (
     Tool,
     audit_schema,
 )
-from audit.clusters import load_clusters
 from audit.config import Config
 from audit.cues.cue_json import CueSummary, LooksEntry
 from audit.cues.table import CueTable, load_cues
 from audit.data.dataset import Dataset, load_dataset
 from audit.data.dataset_json import DatasetSummary, RefusedFile
 from audit.detectors.detect import not_looked_for
-from audit.explain_json import Sanity
+from audit.explain.clusters import load_clusters
+from audit.explain.explain_json import Sanity
 from audit.finding import Finding
 from audit.findings import has_learned
 from audit.history import changes

@@ -11,6 +11,7 @@ import numpy as np
 from audit.config import Config
 from audit.data.batches import Images
 from audit.detectors.detect import not_looked_for
+from audit.explain.sanity_checks import maps_are_trusted
 from audit.finding import Finding
 from audit.marked import mark_photographs
 from audit.measures.figures import CountedShare
@@ -18,7 +19,6 @@ from audit.measures.intervals import permuted_order, wilson
 from audit.model.activation_store import ActivationStore
 from audit.power import measure_power, power_sentence
 from audit.progress import track
-from audit.sanity import maps_are_trusted
 from audit.self_audit_json import FalseAlarms, PowerFigures, SelfAudit
 from audit.severity import FLAGGED
 from audit.stages import STAGES, stage_key

@@ -57,11 +57,15 @@ STAGES = (
     ),
     Stage("training", "audit.model.cross_fit:build", ("dataset", "features"), ("model", "training", "seed")),
     Stage(
-        "explain", "audit.explain:build", ("dataset", "detect", "training"), ("model", "attention", "seed"), version=3
+        "explain",
+        "audit.explain.compute_maps:build",
+        ("dataset", "detect", "training"),
+        ("model", "attention", "seed"),
+        version=3,
     ),
-    Stage("sanity", "audit.sanity:build", ("dataset", "explain"), ("model", "seed"), version=2),
-    Stage("regions", "audit.regions:build", ("dataset", "explain"), ("attention",)),
-    Stage("clusters", "audit.clusters:build", ("detect", "regions"), ("attention", "seed"), version=3),
+    Stage("sanity", "audit.explain.sanity_checks:build", ("dataset", "explain"), ("model", "seed"), version=2),
+    Stage("regions", "audit.explain.region_table:build", ("dataset", "explain"), ("attention",)),
+    Stage("clusters", "audit.explain.clusters:build", ("detect", "regions"), ("attention", "seed"), version=3),
     Stage(
         "cues",
         "audit.cues.table:build",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from audit import clusters, findings, regions
+from audit import findings
 from audit.config import Config, parse_config
 from audit.cues.table import load_cues, looks_of, tabulate
 from audit.data.batches import Images
@@ -24,8 +24,9 @@ from audit.data.dataset_json import DatasetSummary
 from audit.detectors.detect import SHARD, load_detections, shard_path
 from audit.detectors.detectors_json import DetectorList
 from audit.evidence.table import Measurer, measure_all
-from audit.explain import explain, pool_cues
-from audit.explain_json import Sanity
+from audit.explain import clusters, region_table
+from audit.explain.compute_maps import explain, pool_cues
+from audit.explain.explain_json import Sanity
 from audit.finding import Finding
 from audit.masking import no_answers
 from audit.model.activation_store import ActivationStore
@@ -115,7 +116,7 @@ def _audit(stock: Stock, trial: Trial, store: ActivationStore) -> None:
 
     train(store)
     explain(store, pooled)
-    regions.build(folder, config)
+    region_table.build(folder, config)
     clusters.build(folder, config)
     tabulate(store, stock.once(trial.images, b"looks", lambda: looks_of(store)))
     write_table(folder.masking, _asked_again(stock, trial, store))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from audit.audit_json import AuditRecord, Confusion
-from audit.explain_json import Cluster
+from audit.explain.explain_json import Cluster
 from audit.finding import Finding
 from audit.measures.figures import EvidenceFigure
 from audit.plan_json import PlanCell

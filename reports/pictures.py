@@ -15,7 +15,7 @@ from audit.data.decode import open_photo
 from audit.data.listing import printable
 from audit.data.photo_file import PhotoFile
 from audit.errors import AuditFolderError, ChangedImage, RejectedImage
-from audit.maps import Which, read_maps
+from audit.explain.read_maps import Which, read_maps
 from audit.progress import note
 from audit.store.audit_folder import AuditFolder, read_table
 

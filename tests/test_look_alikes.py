@@ -7,7 +7,7 @@ import torch
 from audit.config import parse_config
 from audit.cues.look_alikes import LookAlike, _around_peak, _Finder, is_own_cue
 from audit.detectors.cue import GRID, Cue
-from audit.explain_json import Cluster
+from audit.explain.explain_json import Cluster
 from audit.model.activation_store import ActivationStore
 from audit.model.device import Runtime
 from audit.model.network import Backbone, Origin

@@ -16,7 +16,7 @@ import pytest
 from audit.cam.gradcam import GradCAM
 from audit.data.batches import read_pixels
 from audit.data.dataset import load_dataset
-from audit.maps import read_maps
+from audit.explain.read_maps import read_maps
 from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import load_fold, split_fold
 from audit.model.device import choose_runtime

@@ -13,15 +13,15 @@ from PIL import Image, ImageDraw
 from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
-from audit.clusters import group, unit_components
 from audit.config import Config, model_folder
 from audit.data.dataset import build, inspect, load_dataset
 from audit.data.duplicates import fingerprint
+from audit.explain.clusters import group, unit_components
+from audit.explain.one_photo import explain_picture
+from audit.explain.sanity_checks import faith, judge_empty, judge_occlusion, judge_randomisation, summary
 from audit.retouched_copy import write_retouched
 from audit.retraining import Retraining
-from audit.sanity import faith, judge_empty, judge_occlusion, judge_randomisation, summary
 from audit.schemas import schema_text
-from audit.single import explain_picture
 from audit.store.audit_folder import AuditFolder, read_json, read_table
 from audit.store.model_files import MODEL_FILES
 from audit.verification import conclude, prepare

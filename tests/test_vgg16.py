@@ -8,7 +8,7 @@ from audit.config import Config, model_folder, parse_config
 from audit.data.batches import read_pixels
 from audit.data.dataset import load_dataset
 from audit.demo.dataset import draw_demo
-from audit.maps import read_maps
+from audit.explain.read_maps import read_maps
 from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import load_fold
 from audit.model.device import choose_runtime

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
-from audit.clusters import group, unit_components
 from audit.config import Config
 from audit.cues.cue_json import LookCell, LookGroup, LooksEntry
 from audit.cues.summary import examples
@@ -20,6 +19,7 @@ from audit.data.batches import Images, read_pixels
 from audit.data.dataset import Dataset
 from audit.detectors.cue import GRID, Cue
 from audit.detectors.detect import Detections
+from audit.explain.clusters import group, unit_components
 
 _EVERYBODY = 0.8
 # Bare skin is the face and what is seen of the limbs: its looks would tell those of the face once more.

@@ -18,12 +18,12 @@ from audit.data.batches import Images
 from audit.data.occlude import controls_of
 from audit.detectors.cue import GRID, Cue, Role
 from audit.detectors.mask_grid import pack_masks
-from audit.explain_json import Cluster
+from audit.explain.explain_json import Cluster
+from audit.explain.region_table import read_descriptors, unpack_masks
 from audit.model.activation_store import ActivationStore
 from audit.model.pooling import pool_under, pool_views
 from audit.model.trunk_pass import read_pooled
 from audit.progress import track
-from audit.regions import read_descriptors, unpack_masks
 from audit.store.audit_folder import value_digest
 from audit.store.shards import SUFFIX, Arrays, ShardStore
 from audit.store.tensors import load_arrays

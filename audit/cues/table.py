@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.cam.regions import cover, mass_on
-from audit.clusters import load_clusters
 from audit.config import Config
 from audit.cues.appearance import Looks, find_looks
 from audit.cues.attributes import attribute_cues
@@ -21,8 +20,9 @@ from audit.data.batches import Images
 from audit.data.dataset import Dataset
 from audit.detectors.cue import GRID, Cue
 from audit.detectors.detect import Detections, load_detections
-from audit.explain import read_shards
-from audit.maps import read_maps
+from audit.explain.clusters import load_clusters
+from audit.explain.compute_maps import read_shards
+from audit.explain.read_maps import read_maps
 from audit.measures.otsu import split_scores
 from audit.model.activation_store import ActivationStore
 from audit.store.audit_folder import AuditFolder, read_records, read_table, write_records, write_table

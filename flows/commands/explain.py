@@ -48,7 +48,7 @@ def explain(
     with told_errors():
         from audit.data.listing import printable
         from audit.data.outputs import write_picture
-        from audit.single import explain_picture, require_place
+        from audit.explain.one_photo import explain_picture, require_place
         from audit.store.audit_folder import AuditFolder
         from flows.terminal import say, short
 

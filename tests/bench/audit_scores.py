@@ -21,7 +21,7 @@ from audit.cam.regions import cover
 from audit.cues.table import CueTable, load_cues
 from audit.data.dataset import Dataset, load_dataset
 from audit.detectors.cue import GRID, Cue
-from audit.maps import read_maps
+from audit.explain.read_maps import read_maps
 from audit.severity import FLAGGED, ORDER
 from audit.store.audit_folder import AuditFolder, read_json, read_table
 from tests.bench.audit_cases import GENDER, Case

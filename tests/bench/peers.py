@@ -25,7 +25,7 @@ from sklearn.cluster import KMeans
 from sklearn.neighbors import kneighbors_graph
 
 from audit.data.dataset import Dataset, load_dataset
-from audit.maps import read_maps
+from audit.explain.read_maps import read_maps
 from audit.store.audit_folder import AuditFolder
 from tests.bench.audit_sets import Truth
 

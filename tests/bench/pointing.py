@@ -23,7 +23,7 @@ from torch import Tensor
 from audit.cam.localisation import Box, box_overlap, find_box, pointing_game
 from audit.config import Config, parse_config
 from audit.data.batches import read_batches
-from audit.maps import read_maps
+from audit.explain.read_maps import read_maps
 from audit.measures.intervals import wilson
 from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import load_fold

@@ -11,8 +11,8 @@ from audit.cam.regions import cover, find_regions, mass_on
 from audit.config import AttentionConfig
 from audit.detectors.cue import Mask
 from audit.detectors.mask_grid import to_grid
+from audit.explain.cluster_names import vote
 from audit.measures.intervals import wilson
-from audit.naming import vote
 
 Floats = NDArray[np.floating]
 

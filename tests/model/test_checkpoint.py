@@ -15,7 +15,7 @@ from audit.config import Arch, Config, parse_config
 from audit.data.batches import read_pixels
 from audit.data.dataset import load_dataset
 from audit.errors import ConfigError, MissingModelFile, ModelFileError
-from audit.maps import read_maps
+from audit.explain.read_maps import read_maps
 from audit.model.architectures import build, split
 from audit.model.checkpoint import GivenHead, load_given
 from audit.model.device import Runtime

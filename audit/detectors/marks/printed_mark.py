@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from audit.detectors.cue import ABSENT, Cue, Mask, Sighting
 from audit.detectors.photo import Pixels
-from audit.naming import place_words
+from audit.explain.cluster_names import place_words
 
 Floats = NDArray[np.float32]
 Place = tuple[float, float]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from audit.cam.regions import Region, find_regions
 from audit.config import Config
-from audit.explain import read_shards
+from audit.explain.compute_maps import read_shards
 from audit.progress import track
 from audit.store.audit_folder import AuditFolder, read_table, write_table
 

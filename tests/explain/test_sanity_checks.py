@@ -12,16 +12,23 @@ from scipy.stats import spearmanr
 from torch import nn
 from torchvision.transforms.functional import gaussian_blur
 
-from audit import sanity
 from audit.data.batches import read_pixels
 from audit.data.dataset import load_dataset
+from audit.explain import sanity_checks
+from audit.explain.read_maps import read_maps, shard_paths
+from audit.explain.sanity_checks import (
+    cascade,
+    judge_empty,
+    judge_occlusion,
+    judge_randomisation,
+    likeness_by_step,
+    summary,
+)
 from audit.findings import Verdict, lowered
-from audit.maps import read_maps, shard_paths
 from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import load_fold
 from audit.model.device import Runtime, choose_runtime
 from audit.model.network import Network, load_backbone
-from audit.sanity import cascade, judge_empty, judge_occlusion, judge_randomisation, likeness_by_step, summary
 from audit.sentences import LOWERED as REASON
 from audit.severity import LOWERED
 from audit.stages import STAGES
@@ -107,7 +114,7 @@ def test_maps_of_other_photographs_do_not_pass_for_faithful(audit, copied, manif
             rows = np.flatnonzero(dataset.labels[tensors["image"]] == label)
             tensors["label_map"][rows] = tensors["label_map"][rng.permutation(rows)]
         save_file(tensors, path, {"header": "{}"})
-    sanity.build(copied, tiny_config(manifest))
+    sanity_checks.build(copied, tiny_config(manifest))
     faith = checks_of(copied)["occlusion"]
     assert faith["passed"] is not True
     assert faith["value"] < checks_of(audit)["occlusion"]["value"] / 2
@@ -117,8 +124,8 @@ def test_occlusion_agrees_with_a_calculation_by_hand(audit, manifest):
     config, dataset = tiny_config(manifest), load_dataset(audit)
     runtime = choose_runtime(config)
     store = ActivationStore(audit, dataset, config, load_backbone(config), runtime)
-    (sample, _) = sanity._samples(store, read_table(audit.predictions), 0, 2)
-    own, others = sanity._faith(sample)[0]
+    (sample, _) = sanity_checks._samples(store, read_table(audit.predictions), 0, 2)
+    own, others = sanity_checks._faith(sample)[0]
     image = int(sample.images[0])
     network, label = load_fold(store, int(dataset.folds[image])), dataset.labels[image]
     whole = runtime.normalise(read_pixels(dataset, image, config)[None])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.detectors.cue import Cue
-from audit.naming import Name, colour_words, name_cluster, place_words, size_words, vote
+from audit.explain.cluster_names import Name, colour_words, name_cluster, place_words, size_words, vote
 
 CUES = tuple(Cue(name, f"the {name}", "part") for name in ("face", "hair", "border"))
 ALWAYS = np.ones(3)

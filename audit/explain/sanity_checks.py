@@ -27,8 +27,8 @@ from audit.cam.occlusion import occlusion_maps, rank_correlation
 from audit.config import Config
 from audit.data.batches import Images, read_pixels
 from audit.data.dataset import Dataset
-from audit.explain_json import Check, CheckName, Sanity
-from audit.maps import read_maps
+from audit.explain.explain_json import Check, CheckName, Sanity
+from audit.explain.read_maps import read_maps
 from audit.measures.intervals import LEVEL, share_interval
 from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import load_fold

@@ -16,11 +16,11 @@ from audit.data.batches import read_pixels
 from audit.data.dataset import load_dataset
 from audit.data.outputs import write_picture
 from audit.errors import AuditFolderError, ConfigError, OutputError, RejectedImage
+from audit.explain.one_photo import Method, explain_picture
 from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import load_fold
 from audit.model.device import choose_runtime
 from audit.model.network import load_backbone
-from audit.single import Method, explain_picture
 from audit.store.audit_folder import AuditFolder, read_table, write_text
 from flows.cli import app
 from flows.commands import explain

@@ -9,10 +9,18 @@ import torch
 from PIL import Image
 
 from audit.config import model_folder
-from audit.imagenet import EfficientNetLite0, Resemblance, _SameConv, _top_words, _vote, load, resemblances
+from audit.explain.imagenet_words import (
+    EfficientNetLite0,
+    Resemblance,
+    _SameConv,
+    _top_words,
+    _vote,
+    load,
+    resemblances,
+)
 from audit.store.model_files import IMAGENET_WORDS
 
-_SAMPLE = Path(__file__).parents[2] / "shared" / "data" / "imagenet-sample"
+_SAMPLE = Path(__file__).parents[3] / "shared" / "data" / "imagenet-sample"
 
 
 @pytest.mark.parametrize(("side", "kernel", "stride"), [(7, 3, 2), (8, 3, 2), (9, 5, 2), (6, 5, 1), (5, 1, 1)])

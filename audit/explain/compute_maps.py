@@ -16,7 +16,7 @@ from audit.config import Config
 from audit.data.batches import Images
 from audit.data.occlude import controls_of
 from audit.detectors.detect import Detections, detections_digest, load_detections
-from audit.maps import shard_paths
+from audit.explain.read_maps import shard_paths
 from audit.model.activation_store import ActivationStore, to_half
 from audit.model.cross_fit import fold_path, load_fold
 from audit.model.network import Network

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 import torch
 
-from audit import regions
 from audit.cam.regions import find_regions
 from audit.config import Config
-from audit.regions import read_descriptors, unpack_masks
+from audit.explain import region_table
+from audit.explain.region_table import read_descriptors, unpack_masks
 from audit.store.audit_folder import AuditFolder, read_table, write_table
 from audit.store.tensors import load_tensors, save_tensors
 
@@ -36,7 +36,7 @@ def folder(tmp_path) -> AuditFolder:
         }
         save_tensors(audit.explain / f"fold-{number}-00000.safetensors", tensors, {})
     write_table(audit.predictions, pd.DataFrame({"image": np.arange(4)}))
-    regions.build(audit, Config())
+    region_table.build(audit, Config())
     return audit
 
 
@@ -74,8 +74,8 @@ def test_no_regions_at_all(folder):
     for path in folder.explain.glob("*.safetensors"):
         tensors, _ = load_tensors(path)
         save_tensors(path, {**tensors, "label_map": -tensors["label_map"].abs()}, {})
-    regions.build(folder, Config())
+    region_table.build(folder, Config())
     table = read_table(folder.regions)
-    assert len(table) == 0 and set(regions.COLUMNS) < set(table.columns)
+    assert len(table) == 0 and set(region_table.COLUMNS) < set(table.columns)
     assert unpack_masks(table, SHAPE).shape == (0, *SHAPE)
     assert read_descriptors(folder, table).shape == (0, 2)

@@ -18,13 +18,13 @@ from audit.config import Config, model_folder
 from audit.data.batches import read_pixels
 from audit.data.dataset import Dataset, load_dataset
 from audit.detectors.detect import Detections, load_detections
-from audit.explain_json import Cluster
-from audit.imagenet import SIDE as CROP_SIDE
-from audit.imagenet import Resemblance, can_find_words, resemblances
-from audit.maps import read_maps
-from audit.naming import colour_words, name_cluster, place_words, size_words, vote
+from audit.explain.cluster_names import colour_words, name_cluster, place_words, size_words, vote
+from audit.explain.explain_json import Cluster
+from audit.explain.imagenet_words import SIDE as CROP_SIDE
+from audit.explain.imagenet_words import Resemblance, can_find_words, resemblances
+from audit.explain.read_maps import read_maps
+from audit.explain.region_table import read_descriptors, unpack_masks
 from audit.progress import track
-from audit.regions import read_descriptors, unpack_masks
 from audit.store.audit_folder import AuditFolder, read_records, read_table, write_records, write_table
 
 _COMPONENTS = 24

@@ -1,0 +1,1 @@
+"""The maps of a whole dataset, and what is made of them."""
