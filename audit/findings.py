@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from audit import sentences
 from audit.config import Config
-from audit.cues.table import CueTable, load_cues
+from audit.cues.cue_table import CueTable, load_cues
 from audit.data.batches import Images
 from audit.data.dataset import Dataset, load_dataset
 from audit.detectors.cue import Cue

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from audit.cues.table import CueTable
+from audit.cues.cue_table import CueTable
 from audit.data.dataset import load_dataset
 from audit.data.occlude import both_views, controls_of, mean_colour
 from audit.detectors.detect import detections_digest

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from audit.audit_json import AuditRecord, ChangedSeverity, Changes, Former, ThenNow, read_audit
-from audit.cues.table import load_cues
+from audit.cues.cue_table import load_cues
 from audit.data.dataset_json import DatasetSummary
 from audit.detectors.cue import Cue
 from audit.errors import AuditFolderError

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from audit.config import Config
-from audit.cues.table import CueTable, load_cues
+from audit.cues.cue_table import CueTable, load_cues
 from audit.data.occlude import both_views, controls_of, mean_colour
 from audit.detectors.detect import detections_digest
 from audit.measures.association import leaning_classes

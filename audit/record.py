@@ -27,7 +27,7 @@ from audit.audit_json import (
 )
 from audit.config import Config
 from audit.cues.cue_json import CueSummary, LooksEntry
-from audit.cues.table import CueTable, load_cues
+from audit.cues.cue_table import CueTable, load_cues
 from audit.data.dataset import Dataset, load_dataset
 from audit.data.dataset_json import DatasetSummary, RefusedFile
 from audit.detectors.detect import not_looked_for

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from audit.config import Config, load_config, model_folder
-from audit.cues.table import CueTable, load_cues
+from audit.cues.cue_table import CueTable, load_cues
 from audit.data.dataset import Dataset, load_dataset
 from audit.data.decode import open_photo
 from audit.data.outputs import Inputs, new_folder, require_new_folder

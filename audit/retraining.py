@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.config import Config
-from audit.cues.table import CueTable, load_cues
+from audit.cues.cue_table import CueTable, load_cues
 from audit.hidden_views import ask_hidden, choose_pairs, view_activations
 from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import Recipe, fit_fold

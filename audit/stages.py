@@ -68,7 +68,7 @@ STAGES = (
     Stage("clusters", "audit.explain.clusters:build", ("detect", "regions"), ("attention", "seed"), version=3),
     Stage(
         "cues",
-        "audit.cues.table:build",
+        "audit.cues.cue_table:build",
         ("detect", "explain", "clusters"),
         ("attention", "evidence", "seed"),
         version=7,

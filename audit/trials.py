@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from audit import findings
 from audit.config import Config, parse_config
-from audit.cues.table import load_cues, looks_of, tabulate
+from audit.cues.cue_table import load_cues, looks_of, tabulate
 from audit.data.batches import Images
 from audit.data.dataset import load_dataset
 from audit.data.dataset_json import DatasetSummary

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from audit.audit_json import read_audit
-from audit.cues.table import load_cues
+from audit.cues.cue_table import load_cues
 from audit.data.dataset_json import DatasetSummary
 from audit.finding import Finding
 from audit.history import _counterparts, _kind, _pairs, changes, find_former

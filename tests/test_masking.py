@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from audit.config import Config
-from audit.cues.table import load_cues
+from audit.cues.cue_table import load_cues
 from audit.data.batches import read_pixels
 from audit.data.dataset import load_dataset
 from audit.data.occlude import control_masks, hide, mean_colour

@@ -6,7 +6,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from audit.config import dump_config
-from audit.cues.table import load_cues
+from audit.cues.cue_table import load_cues
 from audit.data.dataset import load_dataset
 from audit.detectors.cue import Cue
 from audit.detectors.marks.border import find_border

@@ -7,7 +7,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from audit.cues.table import load_cues
+from audit.cues.cue_table import load_cues
 from audit.data.dataset import load_dataset
 from audit.errors import ConfigError
 from audit.finding import Finding

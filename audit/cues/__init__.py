@@ -1,1 +1,1 @@
-"""Which cues each photograph shows, and where."""
+"""What the audit knows of each cue in every photograph."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from audit.config import Config
-from audit.cues.table import CueTable, load_cues
+from audit.cues.cue_table import CueTable, load_cues
 from audit.data.batches import Images, read_pixels
 from audit.data.dataset import Dataset, load_dataset
 from audit.data.occlude import control_masks

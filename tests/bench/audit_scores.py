@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.cam.regions import cover
-from audit.cues.table import CueTable, load_cues
+from audit.cues.cue_table import CueTable, load_cues
 from audit.data.dataset import Dataset, load_dataset
 from audit.detectors.cue import GRID, Cue
 from audit.explain.read_maps import read_maps

@@ -12,7 +12,7 @@ from PIL import Image
 
 from audit.cam.regions import cover
 from audit.config import parse_config
-from audit.cues.appearance import find_looks
+from audit.cues.appearance_groups import find_looks
 from audit.data.batches import Images
 from audit.data.dataset import Dataset
 from audit.detectors.cue import GRID, Mask

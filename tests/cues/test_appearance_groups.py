@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from audit.cues.appearance import compare, find_looks, sort_looks
+from audit.cues.appearance_groups import compare, find_looks, sort_looks
 from audit.detectors.cue import GRID, Cue
 from audit.store.audit_folder import AuditFolder, read_json, read_table
 from tests.planted import draw_picture, run_audit, tiny_config
@@ -67,7 +67,7 @@ def found(monkeypatch):
     rng = np.random.default_rng(1)
     long = rng.random(120) < 0.5
     monkeypatch.setattr(
-        "audit.cues.appearance.read_pixels",
+        "audit.cues.appearance_groups.read_pixels",
         lambda dataset, image, config: np.full((8, 8, 3), 40 if long[image] else 200, np.uint8),
     )
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from audit.config import parse_config
-from audit.cues.look_alikes import LookAlike, _around_peak, _Finder, is_own_cue
+from audit.cues.cluster_cues import LookAlike, _around_peak, _Finder, is_own_cue
 from audit.detectors.cue import GRID, Cue
 from audit.explain.explain_json import Cluster
 from audit.model.activation_store import ActivationStore

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from audit.cam.regions import cover, mass_on
 from audit.config import Config
-from audit.cues.appearance import Looks, find_looks
+from audit.cues.appearance_groups import Looks, find_looks
 from audit.cues.attributes import attribute_cues
+from audit.cues.cluster_cues import look_alikes, read_look_alikes, write_look_alikes
 from audit.cues.cue_json import CueSummary
-from audit.cues.look_alikes import look_alikes, read_look_alikes, write_look_alikes
 from audit.cues.summary import summarise
 from audit.data.batches import Images
 from audit.data.dataset import Dataset
