@@ -15,7 +15,7 @@ from audit.cues.cue_table import CueTable, load_cues
 from audit.data.batches import Images
 from audit.data.dataset import Dataset, load_dataset
 from audit.detectors.cue import Cue
-from audit.evidence.table import read_evidence
+from audit.evidence.evidence_table import read_evidence
 from audit.explain.clusters import load_clusters
 from audit.explain.sanity_checks import maps_are_trusted
 from audit.finding import Finding

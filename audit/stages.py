@@ -75,12 +75,18 @@ STAGES = (
     ),
     Stage(
         "masking",
-        "audit.masking:build",
+        "audit.evidence.occlusion_test:build",
         ("training", "cues"),
         ("evidence.effect_images", "evidence.min_images", "evidence.resamples", "seed"),
         version=5,
     ),
-    Stage("evidence", "audit.evidence.table:build", ("explain", "cues", "masking"), ("evidence", "seed"), version=11),
+    Stage(
+        "evidence",
+        "audit.evidence.evidence_table:build",
+        ("explain", "cues", "masking"),
+        ("evidence", "seed"),
+        version=11,
+    ),
     Stage(
         "findings",
         "audit.findings:build",

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from audit.data.batches import Images
 from audit.detectors.detect import SHARD, load_detections, shard_path
-from audit.evidence.table import Views, is_seen_as_pixels, pixel_views
-from audit.masking import read_masked
+from audit.evidence.evidence_table import Views, is_seen_as_pixels, pixel_views
+from audit.evidence.occlusion_test import read_masked
 from audit.model.activation_store import ActivationStore, to_half
 from audit.progress import track
 from audit.store.audit_folder import read_table

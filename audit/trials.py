@@ -23,12 +23,12 @@ from audit.data.dataset import load_dataset
 from audit.data.dataset_json import DatasetSummary
 from audit.detectors.detect import SHARD, load_detections, shard_path
 from audit.detectors.detectors_json import DetectorList
-from audit.evidence.table import Measurer, measure_all
+from audit.evidence.evidence_table import Measurer, measure_all
+from audit.evidence.occlusion_test import no_answers
 from audit.explain import clusters, region_table
 from audit.explain.compute_maps import explain, pool_cues
 from audit.explain.explain_json import Sanity
 from audit.finding import Finding
-from audit.masking import no_answers
 from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import fold_path, train
 from audit.model.network import Backbone, GapHead, Origin

@@ -1,1 +1,1 @@
-"""The five kinds of evidence about a cue and a class, as pure functions on arrays."""
+"""The measures applied to an audit."""

@@ -18,8 +18,8 @@ from audit.data.dataset import Dataset, load_dataset
 from audit.data.occlude import control_masks
 from audit.detectors.cue import Cue
 from audit.detectors.detect import Detections
-from audit.evidence.texture import DIMENSIONS, Surface
-from audit.masking import FILLINGS
+from audit.evidence.occlusion_test import FILLINGS
+from audit.evidence.pixel_features import DIMENSIONS, Surface
 from audit.measures.association import leaning_classes
 from audit.measures.attention import attention
 from audit.measures.effect import Answers, effect, weaker

@@ -13,7 +13,7 @@ from audit.cues.cue_table import load_cues
 from audit.data.batches import read_pixels
 from audit.data.dataset import load_dataset
 from audit.data.occlude import control_masks, hide, mean_colour
-from audit.masking import FILLINGS, choose_images, read_masked
+from audit.evidence.occlusion_test import FILLINGS, choose_images, read_masked
 from audit.measures.limits import EFFECT
 from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import load_fold
