@@ -9,7 +9,7 @@ from audit.data.dataset_json import RefusedFile
 from audit.explain.explain_json import Cluster, Sanity
 from audit.finding import Finding
 from audit.measures.figures import Share
-from audit.plan_json import Plan
+from audit.plan.plan_json import Plan
 from audit.records import ALWAYS, Count, JsonObject, Record, absent, named, newer, schema_of
 from audit.self_audit_json import SelfAudit
 from audit.severity import Severity

@@ -17,10 +17,10 @@ from audit.hidden_views import filling_of
 from audit.measures.gap import CELLS, TOWARDS, cell_words
 from audit.measures.measure import distinct
 from audit.measures.paired_bootstrap import Change, Draws, compare
+from audit.plan.reweighting import Raking, effective_n, rake, states
 from audit.remedy import Strategy, flagged, weights_under
 from audit.retraining import Retraining, SeedAnswers
 from audit.verification_json import ChangedFinding, ChangeFigures, Sizes, WorstGroup, WorstGroups
-from audit.weighting import Raking, effective_n, rake, states
 
 # One value per seed and image, (S, n).
 Values = NDArray[np.float64]

@@ -19,18 +19,18 @@ from audit.evidence.evidence_table import read_evidence
 from audit.explain.clusters import load_clusters
 from audit.explain.sanity_checks import maps_are_trusted
 from audit.finding import Finding
-from audit.inventory import Flagged, Inventory
 from audit.measures.balanced_accuracy import beats_guessing
 from audit.measures.figures import Figures
 from audit.measures.limits import Strength
-from audit.plan import write_plan
-from audit.plan_json import PlanCell
+from audit.plan.inventory import Flagged, Inventory
+from audit.plan.plan_json import PlanCell
+from audit.plan.remove_cue import way_to_mask
+from audit.plan.strategies import cells
+from audit.plan.write_plan import write_plan
 from audit.progress import note
 from audit.records import JsonObject
-from audit.retouch import way_to_mask
 from audit.severity import FLAGGED, ORDER, Measures, Severity, judge, lower
 from audit.store.audit_folder import AuditFolder, read_table, write_records
-from audit.ways import cells
 
 _COMPLAINTS: tuple[Severity, ...] = ("high", "medium", "low")
 _LEVELS: dict[Strength, int] = {"strong": 2, "weak": 1, "unknown": 0, "none": 0}

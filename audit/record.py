@@ -40,7 +40,7 @@ from audit.measures.balanced_accuracy import balanced_accuracy
 from audit.measures.figures import Share
 from audit.measures.intervals import share_interval
 from audit.model.model_json import ModelDescription
-from audit.plan_json import Plan
+from audit.plan.plan_json import Plan
 from audit.remedy import flagged
 from audit.self_audit_json import SelfAudit
 from audit.severity import RULES, STRENGTH_RULES

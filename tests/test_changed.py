@@ -17,8 +17,8 @@ from audit.data.extra_images import add_images
 from audit.data.photo_file import CHANGED
 from audit.errors import ChangedImage
 from audit.explain.one_photo import explain_picture
+from audit.plan.masked_copy import write_retouched
 from audit.remedy import BASELINE
-from audit.retouched_copy import write_retouched
 from audit.retraining import Retraining
 from audit.stages import STAGES, run_stage
 from audit.store.audit_folder import AuditFolder, file_digest, read_json, read_table

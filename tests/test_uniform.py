@@ -19,7 +19,7 @@ from audit.data.duplicates import fingerprint
 from audit.explain.clusters import group, unit_components
 from audit.explain.one_photo import explain_picture
 from audit.explain.sanity_checks import faith, judge_empty, judge_occlusion, judge_randomisation, summary
-from audit.retouched_copy import write_retouched
+from audit.plan.masked_copy import write_retouched
 from audit.retraining import Retraining
 from audit.schemas import schema_text
 from audit.store.audit_folder import AuditFolder, read_json, read_table

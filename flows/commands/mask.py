@@ -32,8 +32,8 @@ def mask(
     bias-audit mask audits/photos-20260102-030405 --cue face --irrelevant --out masked/
     """
     with told_errors():
+        from audit.plan.masked_copy import write_retouched
         from audit.progress import reporting_to
-        from audit.retouched_copy import write_retouched
         from audit.store.audit_folder import AuditFolder
         from flows.terminal import reporter, say, short
 

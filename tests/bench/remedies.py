@@ -33,8 +33,8 @@ from audit.model.network import Network
 from audit.model.predict import Sight, ask
 from audit.model.trainer import Fitting, Inputs, PooledInputs
 from audit.model.trunk_pass import read_pooled
+from audit.plan.reweighting import effective_n
 from audit.store.audit_folder import write_json
-from audit.weighting import effective_n
 from tests.bench.remedy_sets import STUDIES, Condition, Study
 
 SEEDS = 10

@@ -23,10 +23,10 @@ from audit.measures.limits import DIFFERENCE, Evidence, strength
 from audit.measures.prevalence import prevalence
 from audit.model.activation_store import ActivationStore
 from audit.model.pooling import pool_strong_under
+from audit.plan.reweighting import rake, shopping_list
 from audit.planting import Watermark
 from audit.stages import STAGES, run_stage
 from audit.store.audit_folder import AuditFolder
-from audit.weighting import rake, shopping_list
 
 Counts = Mapping[tuple[str, int], int]
 SHARES = (0.25, 0.5, 1.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from audit.measures.balanced_accuracy import balanced_accuracy
-from audit.weighting import reweigh
+from audit.plan.reweighting import reweigh
 
 ACCURACY = np.array([[0.95, 0.55], [0.5, 0.9]])
 

@@ -14,8 +14,8 @@ from audit.errors import StageError
 from audit.model.device import Runtime
 from audit.model.network import GapHead, load_backbone
 from audit.model.trainer import Checkpoint, Epoch, Fitting, PooledInputs, Split, draw
+from audit.plan.reweighting import reweigh
 from audit.store.shards import Shard, ShardStore
-from audit.weighting import reweigh
 
 CPU = Runtime(torch.device("cpu"), "float32")
 

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from audit.data.dataset import Dataset
-from audit.inventory import Flagged, Inventory
-from audit.plan import safe_cell, safe_path, write_plan
-from audit.plan_json import PlanCell
+from audit.plan.inventory import Flagged, Inventory
+from audit.plan.plan_json import PlanCell
+from audit.plan.strategies import JointCell, cells, collect, drop, mask, together, weight
+from audit.plan.write_plan import safe_cell, safe_path, write_plan
 from audit.store.audit_folder import AuditFolder, read_json
-from audit.ways import JointCell, cells, collect, drop, mask, together, weight
 
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx")
 

@@ -6,22 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.balance import JointTable, fewest_to_add, fewest_to_drop
 from audit.data.batches import Images
-from audit.inventory import Flagged, Inventory
-from audit.plan_json import (
-    Collecting,
-    Dropping,
-    How,
-    MaskedCue,
-    Masking,
-    Order,
-    PlanCell,
-    Weighting,
-    state_words,
-)
+from audit.plan.inventory import Flagged, Inventory
+from audit.plan.plan_json import Collecting, Dropping, How, MaskedCue, Masking, Order, PlanCell, Weighting, state_words
+from audit.plan.rebalancing import JointTable, fewest_to_add, fewest_to_drop
+from audit.plan.reweighting import CLIP, effective_n, rake, shopping_list
 from audit.sentences import percent
-from audit.weighting import CLIP, effective_n, rake, shopping_list
 
 # More cues at once than this make a shopping list that nobody can read.
 JOINT = 4

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.optimize import minimize
 
-from audit.balance import JointTable, fewest_to_add, fewest_to_drop
-from audit.weighting import shopping_list
+from audit.plan.rebalancing import JointTable, fewest_to_add, fewest_to_drop
+from audit.plan.reweighting import shopping_list
 
 PAIRS = np.array(list(product((0, 1), repeat=2)))
 TINY = arrays.arrays(np.int64, (2, 4), elements=st.integers(0, 2)).filter(lambda table: table.sum(1).all())

@@ -21,8 +21,8 @@ from audit.detectors.photo import Networks, Photo, Pixels
 from audit.detectors.registry import choose_detectors
 from audit.detectors.workers import read_shrunk
 from audit.errors import AuditFolderError, ConfigError, OutputError, RejectedImage, StageError
+from audit.plan.remove_cue import retouch, way_to_mask
 from audit.progress import track
-from audit.retouch import retouch, way_to_mask
 from audit.store.audit_folder import AuditFolder
 from audit.store.model_files import require
 

@@ -1,6 +1,6 @@
 """Taking a cue out of one photograph for good: borders are cut off, marks painted over, anything else is blurred.
 
-``retouched_copy.py`` does so for all photographs of an audit. Hiding a cue only to ask the model is ``occlude.py``.
+``masked_copy.py`` does so for all photographs of an audit. Hiding a cue only to ask the model is ``occlude.py``.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from PIL import Image
 from audit.detectors.cue import Cue, Mask
 from audit.detectors.marks.border import find_border
 from audit.detectors.photo import LONGEST, Pixels
-from audit.plan_json import How
+from audit.plan.plan_json import How
 
 # Frames inside frames that are cut off, the outermost first.
 _FRAMES = 4

@@ -8,7 +8,7 @@ from PIL import Image
 
 from audit.detectors.cue import Cue
 from audit.detectors.marks.border import find_border
-from audit.retouch import blur, crop_border, inpaint, retouch, shrunk, way_to_mask
+from audit.plan.remove_cue import blur, crop_border, inpaint, retouch, shrunk, way_to_mask
 
 
 def scene(height: int = 180, width: int = 240, seed: int = 0) -> np.ndarray:

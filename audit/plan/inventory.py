@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.data.dataset import Dataset
-from audit.plan_json import How
-from audit.weighting import states
+from audit.plan.plan_json import How
+from audit.plan.reweighting import states
 
 EXAMPLES = 3
 

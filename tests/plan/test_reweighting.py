@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.optimize import minimize
 
-from audit.weighting import best_odds, effective_n, rake, reweigh, shopping_list
+from audit.plan.reweighting import best_odds, effective_n, rake, reweigh, shopping_list
 
 COUNTS = st.integers(0, 12)
 FILLED = arrays.arrays(np.int64, (3, 2), elements=st.integers(1, 30))

@@ -5,10 +5,10 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from audit.inventory import EXAMPLES, Flagged, Inventory
-from audit.plan_json import Plan, PlanCell, Ways
+from audit.plan.inventory import EXAMPLES, Flagged, Inventory
+from audit.plan.plan_json import Plan, PlanCell, Ways
+from audit.plan.strategies import JointCell, collect, drop, mask, weight
 from audit.store.audit_folder import AuditFolder, write_record, write_text
-from audit.ways import JointCell, collect, drop, mask, weight
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _SHOPPING_HEADER = ("list", "class", "cue state", "have", "need", "add", *(f"example {n + 1}" for n in range(EXAMPLES)))

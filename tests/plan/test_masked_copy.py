@@ -11,8 +11,8 @@ from audit.data.dataset import load_dataset
 from audit.detectors.cue import Cue
 from audit.detectors.marks.border import find_border
 from audit.errors import AuditFolderError, ConfigError, OutputError
+from audit.plan.masked_copy import _Places, _why_not, write_retouched
 from audit.progress import Silence, reporting_to
-from audit.retouched_copy import _Places, _why_not, write_retouched
 from audit.store.audit_folder import AuditFolder, write_json, write_text
 from flows.cli import app
 from tests.planted import draw_dataset, run_audit, tiny_config

@@ -8,7 +8,7 @@ from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import csr_array, vstack
 
 from audit.measures.measure import Floats, Ints
-from audit.weighting import shopping_list
+from audit.plan.reweighting import shopping_list
 
 # Where the lower bound of the convex programme ends below the plan that it bounds, in images.
 _GAP = 1e-3
