@@ -14,7 +14,7 @@ from audit.data.dataset import load_dataset
 from audit.data.occlude import both_views, controls_of, mean_colour
 from audit.detectors.detect import detections_digest
 from audit.evidence.occlusion_test import FILLINGS, masks_of
-from audit.finding import Finding
+from audit.findings.finding import Finding
 from audit.measures.figures import Filling
 from audit.model.activation_store import TRUNK, ActivationStore, to_half
 from audit.model.network import Network

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.config import MarkKind
-from audit.finding import Finding
+from audit.findings.finding import Finding
+from audit.findings.self_audit_json import Attempt, TriedMark
+from audit.findings.sentences import percent
 from audit.marked import MARKS, PAIRS, Marked, spread
-from audit.self_audit_json import Attempt, TriedMark
-from audit.sentences import percent
 from audit.trials import Outcome, Trial
 
 # Each as it is called in "... present in 70 % of one class".

@@ -11,7 +11,7 @@ from audit.config import load_config
 from audit.data.dataset import Dataset
 from audit.data.extra_images import added
 from audit.errors import AuditFolderError, ConfigError
-from audit.finding import Finding
+from audit.findings.finding import Finding
 from audit.plan.write_plan import safe_path
 from audit.store.audit_folder import AuditFolder, read_records
 

@@ -12,15 +12,15 @@ from audit.config import Config
 from audit.data.batches import Images
 from audit.detectors.detect import not_looked_for
 from audit.explain.sanity_checks import maps_are_trusted
-from audit.finding import Finding
+from audit.findings.finding import Finding
+from audit.findings.self_audit_json import FalseAlarms, PowerFigures, SelfAudit
+from audit.findings.severity import FLAGGED
 from audit.marked import mark_photographs
 from audit.measures.figures import CountedShare
 from audit.measures.intervals import permuted_order, wilson
 from audit.model.activation_store import ActivationStore
 from audit.power import measure_power, power_sentence
 from audit.progress import track
-from audit.self_audit_json import FalseAlarms, PowerFigures, SelfAudit
-from audit.severity import FLAGGED
 from audit.stages import STAGES, stage_key
 from audit.stock import Stock
 from audit.store.audit_folder import AuditFolder, value_digest, write_record

@@ -89,7 +89,7 @@ STAGES = (
     ),
     Stage(
         "findings",
-        "audit.findings:build",
+        "audit.findings.findings:build",
         ("sanity", "evidence"),
         ("expected_cues", "irrelevant_cues", "dataset.min_images_per_class", "evidence", "report.exemplars"),
         version=9,
@@ -101,7 +101,7 @@ STAGES = (
         ("self_audit", "model", "training", "attention", "evidence", "cues", "own_cues", "expected_cues", "seed"),
         version=3,
     ),
-    Stage("record", "audit.record:build", ("findings", "self-audit"), ("report",), version=5),
+    Stage("record", "audit.findings.write_audit_json:build", ("findings", "self-audit"), ("report",), version=5),
 )
 
 

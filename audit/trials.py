@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from audit import findings
 from audit.config import Config, parse_config
 from audit.cues.cue_table import load_cues, looks_of, tabulate
 from audit.data.batches import Images
@@ -28,7 +27,8 @@ from audit.evidence.occlusion_test import no_answers
 from audit.explain import clusters, region_table
 from audit.explain.compute_maps import explain, pool_cues
 from audit.explain.explain_json import Sanity
-from audit.finding import Finding
+from audit.findings import findings
+from audit.findings.finding import Finding
 from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import fold_path, train
 from audit.model.network import Backbone, GapHead, Origin

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from audit import __version__
-from audit.audit_json import read_audit
+from audit.findings.audit_json import read_audit
 from audit.stages import Stage, finished_record
 from audit.store.audit_folder import SCHEMA_VERSION, AuditFolder, file_digest, write_json
 

@@ -25,7 +25,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from audit.finding import Finding
+from audit.findings.finding import Finding
 from audit.progress import Reporter, Silence
 from flows.standing import starting_folder
 

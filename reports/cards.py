@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from audit.audit_json import AuditRecord, Confusion
 from audit.explain.explain_json import Cluster
-from audit.finding import Finding
+from audit.findings.audit_json import AuditRecord, Confusion
+from audit.findings.finding import Finding
+from audit.findings.sentences import data_answer, model_answer
 from audit.measures.figures import EvidenceFigure
 from audit.plan.plan_json import PlanCell
-from audit.sentences import data_answer, model_answer
 from audit.store.audit_folder import AuditFolder, read_table
 from reports.charts import DotPlot, Scale, dot_plot
 from reports.repeats import repeated

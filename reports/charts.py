@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from audit.finding import Finding
+from audit.findings.finding import Finding
 from audit.measures.figures import EvidenceFigure, HasInterval, Leakage, Prevalence
 from reports.text import decimal, percent, points
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
+from audit.findings.verification_json import Verification, read_verification, verification_path
 from audit.store.audit_folder import AuditFolder, file_digest
-from audit.verification_json import Verification, read_verification, verification_path
 from reports.pictures import Heat, heat_of
 from reports.text import count, counted
 

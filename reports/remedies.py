@@ -1,6 +1,6 @@
 """What the report shows of the plan: the photographs to collect, with pictures, and how to train with the weights."""
 
-from audit.audit_json import AuditRecord
+from audit.findings.audit_json import AuditRecord
 from audit.plan.plan_json import Order
 
 # Rows with pictures; further ones are in the plan's files.

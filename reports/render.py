@@ -9,8 +9,8 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from audit.audit_json import AuditRecord, read_audit
 from audit.config import Config, parse_config
+from audit.findings.audit_json import AuditRecord, read_audit
 from audit.store.audit_folder import AuditFolder, read_table, write_atomically
 from reports.cards import FAILURES, MATRIX, cards, mistakes, places
 from reports.charts import scales, share_plot, training_curves

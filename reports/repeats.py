@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from audit.audit_json import AuditRecord
+from audit.findings.audit_json import AuditRecord
 
 
 def part_of_looks(record: AuditRecord) -> dict[str, str]:

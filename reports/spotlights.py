@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from audit.audit_json import AuditRecord
 from audit.cam.regions import Region
 from audit.cues.cue_json import CueEntry, LooksEntry
 from audit.detectors.detect import Detections, load_detections
+from audit.findings.audit_json import AuditRecord
 from audit.store.audit_folder import AuditFolder, read_table
 from reports.cards import Box
 from reports.pictures import data_uri

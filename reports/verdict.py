@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from audit.audit_json import AuditRecord
-from audit.finding import Finding
-from audit.severity import FLAGGED
+from audit.findings.audit_json import AuditRecord
+from audit.findings.finding import Finding
+from audit.findings.severity import FLAGGED
 from reports.repeats import further, part_of_looks, repeated
 from reports.text import capital, counted, percent
 

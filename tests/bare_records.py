@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from audit.audit_json import AuditRecord
-from audit.finding import Finding
+from audit.findings.audit_json import AuditRecord
+from audit.findings.finding import Finding
 from audit.measures.figures import Figures
 
 NOTHING = {"value": None, "low": None, "high": None, "p": None, "p_adjusted": None, "n": 0, "reason": "Not measured."}

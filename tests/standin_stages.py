@@ -7,8 +7,8 @@ import time
 
 from audit import stages
 from audit.errors import DatasetError
+from audit.findings.self_audit_json import SelfAudit
 from audit.progress import track
-from audit.self_audit_json import SelfAudit
 from audit.stages import Stage
 from audit.store.audit_folder import write_json, write_record, write_text
 from tests.bare_records import bare_finding, bare_record

@@ -17,11 +17,11 @@ from audit.cam.gradcam import GradCAM
 from audit.data.batches import read_pixels
 from audit.data.dataset import load_dataset
 from audit.explain.read_maps import read_maps
+from audit.findings.schemas import schema_text
 from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import load_fold, split_fold
 from audit.model.device import choose_runtime
 from audit.model.network import load_backbone
-from audit.schemas import schema_text
 from audit.store.audit_folder import AuditFolder, read_json, read_table
 from tests.planted import draw_dataset, run_audit, tiny_config
 

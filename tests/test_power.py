@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from audit.findings.self_audit_json import Attempt
 from audit.marked import MARKS, spread
 from audit.power import WORDS, Power, agreement, measure_power, noticed, power_sentence
-from audit.self_audit_json import Attempt
 from audit.trials import Outcome
 from tests.bare_records import bare_finding
 

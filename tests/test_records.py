@@ -10,12 +10,12 @@ import pytest
 from pydantic import ValidationError
 
 import audit
-from audit.audit_json import AuditRecord, read_audit
 from audit.errors import AuditFolderError
+from audit.findings.audit_json import AuditRecord, read_audit
+from audit.findings.schemas import SCHEMAS, schema_text
+from audit.findings.verification_json import Verification, read_verification
 from audit.measures.figures import Share
-from audit.schemas import SCHEMAS, schema_text
 from audit.store.audit_folder import AuditFolder, read_json, read_record, read_records, write_json, write_record
-from audit.verification_json import Verification, read_verification
 from tests.bare_records import bare_finding
 from tests.report_folder import Wish, make_audit
 from tests.schema_facts import facts
@@ -128,8 +128,8 @@ def test_what_version_1_missed_version_2_misses(name, documents):
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_the_schemas_in_the_package_are_those_that_are_written_beside_the_files(name):
-    place = Path(audit.__file__).with_name(f"{name}.schema.json")
-    assert place.read_text(encoding="utf-8") == schema_text(name), "write them anew: python -m audit.schemas"
+    place = Path(audit.__file__).parent.joinpath("findings", f"{name}.schema.json")
+    assert place.read_text(encoding="utf-8") == schema_text(name), "write them anew: python -m audit.findings.schemas"
     jsonschema.Draft202012Validator.check_schema(json.loads(schema_text(name)))
 
 

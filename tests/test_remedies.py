@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from audit.audit_json import read_audit
+from audit.findings.audit_json import read_audit
 from audit.store.audit_folder import read_json, write_json
 from reports.remedies import ORDERS, SAMPLER, orders
 from reports.render import render

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from audit.audit_json import read_audit
 from audit.config import parse_config
 from audit.errors import AuditFolderError
+from audit.findings.audit_json import read_audit
 from audit.progress import reporting_to
 from audit.store.audit_folder import AuditFolder, file_digest, read_json, read_table, write_json, write_table
 from reports.charts import Scale, dot_plot, scales

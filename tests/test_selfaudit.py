@@ -10,12 +10,12 @@ import pytest
 from audit.cues.cue_table import load_cues
 from audit.data.dataset import load_dataset
 from audit.errors import ConfigError
-from audit.finding import Finding
+from audit.findings.finding import Finding
+from audit.findings.schemas import schema_text
+from audit.findings.self_audit_json import SelfAudit
 from audit.marked import mark_photographs, spread
 from audit.measures.intervals import permuted_order, wilson
 from audit.power import noticed
-from audit.schemas import schema_text
-from audit.self_audit_json import SelfAudit
 from audit.selfaudit import NOT_RUN, SelfAuditor, build, false_alarms, left_out
 from audit.stages import STAGES, run_stage
 from audit.stock import Stock

@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 
 from audit.data.dataset import load_dataset
 from audit.errors import AuditFolderError, ConfigError, DatasetError
+from audit.findings.schemas import schema_text
 from audit.measures.paired_bootstrap import Change
 from audit.model.activation_store import ActivationStore, drop_activations
 from audit.progress import reporting_to
 from audit.remedy import BASELINE, require_verifiable, weights_under
 from audit.retraining import Retraining, answers_path
-from audit.schemas import schema_text
 from audit.store.audit_folder import AuditFolder, file_digest, read_json, read_table
 from audit.store.tensors import load_tensors
 from audit.verification import _points, conclude, judge, prepare

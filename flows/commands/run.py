@@ -70,7 +70,7 @@ def run(
 
 def _conclude(folder: "AuditFolder", fail_on: Severity | None, quiet: bool) -> bool:
     """Print the findings and the report's path; tell whether a finding is as grave as ``fail_on``."""
-    from audit.audit_json import read_audit
+    from audit.findings.audit_json import read_audit
     from flows.terminal import findings_table, say, short, show
 
     findings = read_audit(folder).findings

@@ -69,7 +69,7 @@ def _refuse_settings(*given: object) -> None:
 
 
 def _self_audit_of(folder: "AuditFolder") -> str:
-    from audit.self_audit_json import SelfAudit
+    from audit.findings.self_audit_json import SelfAudit
     from audit.store.audit_folder import read_record
 
     return read_record(folder.self_audit, SelfAudit).sentence

@@ -62,8 +62,8 @@ def verify(
     bias-audit verify audits/photos-20260102-030405 --with new-photos/
     """
     with interruptible(), told_errors():
+        from audit.findings.verification_json import read_verification
         from audit.progress import reporting_to
-        from audit.verification_json import read_verification
         from flows.run import verify_audit
         from flows.terminal import reporter, say, short
 

@@ -22,7 +22,7 @@ from audit.cues.cue_table import CueTable, load_cues
 from audit.data.dataset import Dataset, load_dataset
 from audit.detectors.cue import GRID, Cue
 from audit.explain.read_maps import read_maps
-from audit.severity import FLAGGED, ORDER
+from audit.findings.severity import FLAGGED, ORDER
 from audit.store.audit_folder import AuditFolder, read_json, read_table
 from tests.bench.audit_cases import GENDER, Case
 from tests.bench.audit_sets import Truth

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from audit.findings.severity import FLAGGED
 from audit.measures.intervals import wilson
-from audit.severity import FLAGGED
 from tests.bench.audit_cases import GENDER, KINDS, PAIRS, PLAIN, Case
 from tests.bench.audit_scores import NAMES
 

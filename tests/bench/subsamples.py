@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from audit.config import parse_config
+from audit.findings.severity import FLAGGED
 from audit.model.activation_store import ActivationStore
-from audit.severity import FLAGGED
 from audit.stock import Stock
 from audit.trials import Trial, run_trial
 from tests.bench.audit_cases import EXPECTED, PEOPLE, Case, subsamples

@@ -24,13 +24,13 @@ from audit.explain.sanity_checks import (
     likeness_by_step,
     summary,
 )
-from audit.findings import Verdict, lowered
+from audit.findings.findings import Verdict, lowered
+from audit.findings.sentences import LOWERED as REASON
+from audit.findings.severity import LOWERED
 from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import load_fold
 from audit.model.device import Runtime, choose_runtime
 from audit.model.network import Network, load_backbone
-from audit.sentences import LOWERED as REASON
-from audit.severity import LOWERED
 from audit.stages import STAGES
 from audit.store.audit_folder import AuditFolder, read_json, read_table, write_json
 from tests.planted import draw_dataset, run_audit, tiny_config

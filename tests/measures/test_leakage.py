@@ -6,11 +6,11 @@ from scipy.stats import kstest, norm
 from sklearn.metrics import roc_auc_score
 
 from audit.detectors.cue import Cue
+from audit.findings.severity import Measures, judge
 from audit.measures.intervals import cluster_bootstrap_weights, percentile_interval, permuted_labels
 from audit.measures.leakage import fold_auc, leakage, training_share, weighted_fold_auc
 from audit.measures.limits import Evidence
 from audit.measures.ridge_probe import Probes
-from audit.severity import Measures, judge
 
 
 def drawn(seed, n=120, d=16, strength=0.0, share=0.4, copies=1):

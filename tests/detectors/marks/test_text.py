@@ -24,8 +24,8 @@ from audit.detectors.marks import text
 from audit.detectors.marks.text import Line, TextDetector, missing_reader, printable, read_lines, text_mask
 from audit.detectors.photo import Photo
 from audit.detectors.registry import missing_cues
+from audit.findings.write_audit_json import LIMITS, TEXT_READ, TEXT_UNREAD, TRAINED_HERE, limits
 from audit.progress import Silence, reporting_to
-from audit.record import LIMITS, TEXT_READ, TEXT_UNREAD, TRAINED_HERE, limits
 from audit.store.audit_folder import AuditFolder, read_json
 
 needs_reader = pytest.mark.skipif(bool(missing_reader()), reason=f"text cannot be read: {missing_reader()}")

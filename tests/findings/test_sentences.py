@@ -5,9 +5,9 @@ from itertools import product
 
 import pytest
 
+from audit.findings.sentences import data_answer, headline, model_answer, percent, recommendations
+from audit.findings.severity import ORDER
 from audit.measures.figures import Figures
-from audit.sentences import data_answer, headline, model_answer, percent, recommendations
-from audit.severity import ORDER
 from tests.bare_records import KINDS, bare_figures
 
 STRENGTHS = ("strong", "weak", "none", "unknown")

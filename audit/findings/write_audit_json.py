@@ -12,7 +12,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit import __version__
-from audit.audit_json import (
+from audit.config import Config
+from audit.cues.cue_json import CueSummary, LooksEntry
+from audit.cues.cue_table import CueTable, load_cues
+from audit.data.dataset import Dataset, load_dataset
+from audit.data.dataset_json import DatasetSummary, RefusedFile
+from audit.detectors.detect import not_looked_for
+from audit.explain.clusters import load_clusters
+from audit.explain.explain_json import Sanity
+from audit.findings.audit_json import (
     AuditRecord,
     Balanced,
     Confusion,
@@ -25,25 +33,17 @@ from audit.audit_json import (
     Tool,
     audit_schema,
 )
-from audit.config import Config
-from audit.cues.cue_json import CueSummary, LooksEntry
-from audit.cues.cue_table import CueTable, load_cues
-from audit.data.dataset import Dataset, load_dataset
-from audit.data.dataset_json import DatasetSummary, RefusedFile
-from audit.detectors.detect import not_looked_for
-from audit.explain.clusters import load_clusters
-from audit.explain.explain_json import Sanity
-from audit.finding import Finding
-from audit.findings import has_learned
-from audit.history import changes
+from audit.findings.finding import Finding
+from audit.findings.findings import has_learned
+from audit.findings.previous_audit import changes
+from audit.findings.self_audit_json import SelfAudit
+from audit.findings.severity import RULES, STRENGTH_RULES
 from audit.measures.balanced_accuracy import balanced_accuracy
 from audit.measures.figures import Share
 from audit.measures.intervals import share_interval
 from audit.model.model_json import ModelDescription
 from audit.plan.plan_json import Plan
 from audit.remedy import flagged
-from audit.self_audit_json import SelfAudit
-from audit.severity import RULES, STRENGTH_RULES
 from audit.stages import STAGES, finished_record
 from audit.store.audit_folder import (
     SCHEMA_VERSION,

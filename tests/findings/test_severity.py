@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from audit.detectors.cue import Cue
+from audit.findings.severity import ORDER, RULES, STRENGTH_RULES, Measures, judge
 from audit.measures.limits import (
     DIFFERENCE,
     EFFECT,
@@ -19,7 +20,6 @@ from audit.measures.limits import (
     over_all_pairs,
     strength,
 )
-from audit.severity import ORDER, RULES, STRENGTH_RULES, Measures, judge
 
 NOTHING = Evidence(None, None, None, None)
 LEVELS = ("strong", "weak", "none", "unknown")

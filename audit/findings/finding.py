@@ -1,10 +1,10 @@
 """findings.json: one verdict per cue and class, in words, with its evidence."""
 
 from audit.detectors.cue import Kind
+from audit.findings.severity import FLAGGED, Severity
 from audit.measures.figures import Figures
 from audit.measures.limits import Strength
 from audit.records import Record, named
-from audit.severity import FLAGGED, Severity
 
 
 class Finding(Record):

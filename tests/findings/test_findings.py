@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from audit.detectors.cue import Cue
-from audit.findings import Verdict, _verdict, lowered
+from audit.findings.findings import Verdict, _verdict, lowered
 from tests.bare_records import bare_figures
 
 NOTHING = {"value": None, "low": None, "high": None, "p": None, "p_adjusted": None, "n": 0, "reason": "", "extra": {}}

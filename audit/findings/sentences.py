@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from audit.findings.severity import Severity
 from audit.measures.figures import Figures
 from audit.measures.limits import Strength
-from audit.severity import Severity
 
 LOWERED = "Rated one step lower than the figures say, since the attention maps failed their own test."
 SHORT: Mapping[Strength, str] = {"strong": "Yes", "weak": "A little", "none": "No", "unknown": "Not certain"}

@@ -7,12 +7,12 @@ from pydantic import Field
 from audit.cues.cue_json import CueEntry, LooksEntry
 from audit.data.dataset_json import RefusedFile
 from audit.explain.explain_json import Cluster, Sanity
-from audit.finding import Finding
+from audit.findings.finding import Finding
+from audit.findings.self_audit_json import SelfAudit
+from audit.findings.severity import Severity
 from audit.measures.figures import Share
 from audit.plan.plan_json import Plan
 from audit.records import ALWAYS, Count, JsonObject, Record, absent, named, newer, schema_of
-from audit.self_audit_json import SelfAudit
-from audit.severity import Severity
 from audit.store.audit_folder import AuditFolder, read_published
 
 FineTune = Literal["head", "conv5", "all"]

@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 
-from audit.audit_json import read_audit
 from audit.cues.cue_table import load_cues
 from audit.data.dataset_json import DatasetSummary
-from audit.finding import Finding
-from audit.history import _counterparts, _kind, _pairs, changes, find_former
+from audit.findings.audit_json import read_audit
+from audit.findings.finding import Finding
+from audit.findings.previous_audit import _counterparts, _kind, _pairs, changes, find_former
 from audit.store.audit_folder import AuditFolder, read_json, write_json, write_record
 from tests.bare_records import bare_finding
 from tests.planted import draw_dataset, run_audit, tiny_config

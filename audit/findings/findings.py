@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit import sentences
 from audit.config import Config
 from audit.cues.cue_table import CueTable, load_cues
 from audit.data.batches import Images
@@ -18,7 +17,9 @@ from audit.detectors.cue import Cue
 from audit.evidence.evidence_table import read_evidence
 from audit.explain.clusters import load_clusters
 from audit.explain.sanity_checks import maps_are_trusted
-from audit.finding import Finding
+from audit.findings import sentences
+from audit.findings.finding import Finding
+from audit.findings.severity import FLAGGED, ORDER, Measures, Severity, judge, lower
 from audit.measures.balanced_accuracy import beats_guessing
 from audit.measures.figures import Figures
 from audit.measures.limits import Strength
@@ -29,7 +30,6 @@ from audit.plan.strategies import cells
 from audit.plan.write_plan import write_plan
 from audit.progress import note
 from audit.records import JsonObject
-from audit.severity import FLAGGED, ORDER, Measures, Severity, judge, lower
 from audit.store.audit_folder import AuditFolder, read_table, write_records
 
 _COMPLAINTS: tuple[Severity, ...] = ("high", "medium", "low")

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from audit.detectors.cue import Cue
+from audit.findings.severity import Measures, judge
 from audit.measures.gap import gap
 from audit.measures.intervals import benjamini_hochberg, wilson
 from audit.measures.limits import Evidence
 from audit.measures.prevalence import prevalence
-from audit.severity import Measures, judge
 
 IMAGES, LARGER, SEEDS = 300, 0.9, 200
 ATTRIBUTE = Cue("coin", "coin = heads", "attribute", "attribute")

@@ -6,15 +6,15 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from audit.audit_json import AuditRecord, ChangedSeverity, Changes, Former, ThenNow, read_audit
 from audit.cues.cue_table import load_cues
 from audit.data.dataset_json import DatasetSummary
 from audit.detectors.cue import Cue
 from audit.errors import AuditFolderError
-from audit.finding import Finding
+from audit.findings.audit_json import AuditRecord, ChangedSeverity, Changes, Former, ThenNow, read_audit
+from audit.findings.finding import Finding
+from audit.findings.severity import ORDER
 from audit.measures.figures import Share
 from audit.records import Count
-from audit.severity import ORDER
 from audit.store.audit_folder import AuditFolder, read_json, read_record, read_table
 
 Pair = tuple[Finding | None, Finding | None]

@@ -1,16 +1,16 @@
 """The JSON Schemas of the files that other programs rely on, written from their types.
 
-Each is laid beside the file that follows it, too. ``python -m audit.schemas`` writes anew those that are part of the
-package, for readers who have no audit at hand.
+Each is laid beside the file that follows it, too. ``python -m audit.findings.schemas`` writes anew those that are part
+of the package, for readers who have no audit at hand.
 """
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from audit.audit_json import audit_schema
+from audit.findings.audit_json import audit_schema
+from audit.findings.verification_json import verification_schema
 from audit.records import JsonObject
 from audit.store.audit_folder import json_text, write_schema
-from audit.verification_json import verification_schema
 
 SCHEMAS: Mapping[str, Callable[[], JsonObject]] = {"audit": audit_schema, "verification": verification_schema}
 

@@ -7,10 +7,10 @@ from typing import get_args
 
 import pytest
 
-from audit import severity
 from audit.detectors.cue import Cue, Kind, Role
+from audit.findings import severity
+from audit.findings.severity import LOWERED, ORDER, RULES, STRENGTH_RULES, Measures, judge, lower
 from audit.measures.limits import Evidence
-from audit.severity import LOWERED, ORDER, RULES, STRENGTH_RULES, Measures, judge, lower
 from tests import former_verdicts as former
 from tests.bare_records import bare_figures
 

@@ -1,0 +1,1 @@
+"""Verdicts, their sentences, and audit.json."""
