@@ -8,8 +8,8 @@ from audit.config import Config, dump_config, load_config
 from audit.errors import AuditFolderError, ConfigError, DatasetError, MissingModelFile, ModelFileError
 from audit.processes import standing_apart
 from audit.progress import note, track
-from audit.remedy import Strategy, require_verifiable
 from audit.store.audit_folder import AuditFolder, write_text
+from audit.verification.conditions import Strategy, require_verifiable
 from flows.manifest import write_manifest
 from flows.open_audit import OpenAudit, discard_if_empty, open_audit
 from flows.outcome import error_log

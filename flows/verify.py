@@ -10,10 +10,10 @@ from prefect.cache_policies import NO_CACHE
 
 from audit.config import load_config
 from audit.model.activation_store import drop_activations
-from audit.remedy import BASELINE, Strategy
-from audit.retraining import Retraining
 from audit.store.audit_folder import AuditFolder
-from audit.verification import conclude, prepare
+from audit.verification.conditions import BASELINE, Strategy
+from audit.verification.retraining import Retraining
+from audit.verification.verify import conclude, prepare
 from flows.run import render_again
 
 

@@ -18,10 +18,10 @@ from audit.data.photo_file import CHANGED
 from audit.errors import ChangedImage
 from audit.explain.one_photo import explain_picture
 from audit.plan.masked_copy import write_retouched
-from audit.remedy import BASELINE
-from audit.retraining import Retraining
 from audit.stages import STAGES, run_stage
 from audit.store.audit_folder import AuditFolder, file_digest, read_json, read_table
+from audit.verification.conditions import BASELINE
+from audit.verification.retraining import Retraining
 from flows.cli import app
 from tests.planted import SIDE, draw_dataset, draw_picture, finished_audit, tiny_config
 

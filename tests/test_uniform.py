@@ -21,10 +21,10 @@ from audit.explain.one_photo import explain_picture
 from audit.explain.sanity_checks import faith, judge_empty, judge_occlusion, judge_randomisation, summary
 from audit.findings.schemas import schema_text
 from audit.plan.masked_copy import write_retouched
-from audit.retraining import Retraining
 from audit.store.audit_folder import AuditFolder, read_json, read_table
 from audit.store.model_files import MODEL_FILES
-from audit.verification import conclude, prepare
+from audit.verification.retraining import Retraining
+from audit.verification.verify import conclude, prepare
 from flows.cli import app
 from reports.render import render
 from tests.nonfinite import nonfinite

@@ -43,7 +43,6 @@ from audit.measures.figures import Share
 from audit.measures.intervals import share_interval
 from audit.model.model_json import ModelDescription
 from audit.plan.plan_json import Plan
-from audit.remedy import flagged
 from audit.stages import STAGES, finished_record
 from audit.store.audit_folder import (
     SCHEMA_VERSION,
@@ -54,6 +53,7 @@ from audit.store.audit_folder import (
     write_record,
     write_schema,
 )
+from audit.verification.conditions import flagged
 
 _PACKAGES = (
     "torch",

@@ -18,11 +18,11 @@ from audit.findings.schemas import schema_text
 from audit.measures.paired_bootstrap import Change
 from audit.model.activation_store import ActivationStore, drop_activations
 from audit.progress import reporting_to
-from audit.remedy import BASELINE, require_verifiable, weights_under
-from audit.retraining import Retraining, answers_path
 from audit.store.audit_folder import AuditFolder, file_digest, read_json, read_table
 from audit.store.tensors import load_tensors
-from audit.verification import _points, conclude, judge, prepare
+from audit.verification.conditions import BASELINE, require_verifiable, weights_under
+from audit.verification.retraining import Retraining, answers_path
+from audit.verification.verify import _points, conclude, judge, prepare
 from flows.cli import app
 from tests.planted import draw_dataset, draw_picture, finished_audit, tiny_config
 
@@ -291,7 +291,7 @@ def test_what_cannot_be_verified_is_told(audit, tmp_path, monkeypatch):
         require_verifiable(audit, "weight", tmp_path)
     with pytest.raises(AuditFolderError, match="no finished audit"):
         require_verifiable(AuditFolder(tmp_path), "weight", None)
-    monkeypatch.setattr("audit.remedy.flagged", lambda folder: [])
+    monkeypatch.setattr("audit.verification.conditions.flagged", lambda folder: [])
     with pytest.raises(ConfigError, match="nothing to mend"):
         require_verifiable(audit, "weight", None)
 

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 from audit.config import Config
 from audit.cues.cue_table import CueTable, load_cues
-from audit.hidden_views import ask_hidden, choose_pairs, view_activations
 from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import Recipe, fit_fold
 from audit.model.predict import ask
 from audit.model.trunk_pass import fill
 from audit.progress import track
-from audit.remedy import flagged, weights_under
 from audit.store.audit_folder import AuditFolder, value_digest
 from audit.store.contents import by_content
 from audit.store.shards import SUFFIX, Arrays, Shard, ShardStore
 from audit.store.tensors import load_arrays
+from audit.verification.conditions import flagged, weights_under
+from audit.verification.occluded_views import ask_hidden, choose_pairs, view_activations
 
 _ANSWERS = ("probabilities", "maps", "hidden")
 
