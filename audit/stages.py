@@ -96,7 +96,7 @@ STAGES = (
     ),
     Stage(
         "self-audit",
-        "audit.selfaudit:build",
+        "audit.selfaudit.selfaudit:build",
         ("dataset", "detect", "features", "masking", "findings"),
         ("self_audit", "model", "training", "attention", "evidence", "cues", "own_cues", "expected_cues", "seed"),
         version=3,

@@ -15,7 +15,7 @@ from audit.config import model_folder, parse_config
 from audit.data.dataset import Dataset
 from audit.errors import BiasAuditError
 from audit.model.pretrained import load_vgg16_weights
-from audit.planting import Bar, Frame, Letterbox, Sticker, Tint
+from audit.selfaudit.marks import Bar, Frame, Letterbox, Sticker, Tint
 from audit.store.model_files import CUE_MODEL_FILES, require
 from tests.bench import audits
 from tests.bench.audit_cases import (

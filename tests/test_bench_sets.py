@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from audit.planting import MARKS
+from audit.selfaudit.marks import MARKS
 from tests.bench.cue_sets import HEADS, PEOPLE, PLANTED, Example, load, read_examples
 
 _CLASSES = ("null", "hair", "skin", "dress", "hat", "glasses", "sunglasses")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from audit.planting import Frame
+from audit.selfaudit.marks import Frame
 from tests.bench.audit_cases import GENDER, PEOPLE, Case
 from tests.bench.subsamples import main, open_stock, run_case
 from tests.planted import draw_picture, tiny_config

@@ -8,7 +8,7 @@ shortcut that we know of: a plain subsample, one whose labels are shuffled, or o
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from audit.planting import (
+from audit.selfaudit.marks import (
     Bar,
     Caption,
     Frame,

@@ -18,7 +18,7 @@ from PIL import Image
 
 from audit.data.decode import open_photo
 from audit.detectors.photo import LONGEST
-from audit.planting import MARKS, Mask, Pixels
+from audit.selfaudit.marks import MARKS, Mask, Pixels
 
 Box = tuple[int, int, int, int]
 

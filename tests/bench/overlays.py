@@ -20,7 +20,7 @@ from audit.data.decode import open_photo
 from audit.detectors.marks.find_printed_marks import find_overlays
 from audit.detectors.photo import LONGEST, Pixels
 from audit.measures.intervals import wilson
-from audit.planting import Logo
+from audit.selfaudit.marks import Logo
 
 SETS = ("cats-dogs", "raccoon-kangaroo", "doctor-nurse")
 CORNERS = ((0, 1), (1, 0))

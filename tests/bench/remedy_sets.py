@@ -24,7 +24,7 @@ from audit.measures.prevalence import prevalence
 from audit.model.activation_store import ActivationStore
 from audit.model.pooling import pool_strong_under
 from audit.plan.reweighting import rake, shopping_list
-from audit.planting import Watermark
+from audit.selfaudit.marks import Watermark
 from audit.stages import STAGES, run_stage
 from audit.store.audit_folder import AuditFolder
 

@@ -1,9 +1,9 @@
 """Twenty small audits for the passes of one: ``python -m tests.bench.subsamples --data ../shared/data --draw 2``.
 
 Doctors and nurses at the paper's bias and with as many men as women, as ``tests.bench.audits --subsamples`` draws them.
-All photographs are looked at and sent through the network once; each draw is a trial (audit/trials.py) of some of them,
-with the audit's own stages from training to findings, but for the effect of hiding: nothing is hidden. So a verdict
-rests on the data, the attention and the accuracy.
+All photographs are looked at and sent through the network once; each draw is a trial (audit/selfaudit/trial.py) of some
+of them, with the audit's own stages from training to findings, but for the effect of hiding: nothing is hidden. So a
+verdict rests on the data, the attention and the accuracy.
 """
 
 import argparse
@@ -18,8 +18,8 @@ import numpy as np
 from audit.config import parse_config
 from audit.findings.severity import FLAGGED
 from audit.model.activation_store import ActivationStore
-from audit.stock import Stock
-from audit.trials import Trial, run_trial
+from audit.selfaudit.trial import Trial, run_trial
+from audit.selfaudit.trial_inputs import Stock
 from tests.bench.audit_cases import EXPECTED, PEOPLE, Case, subsamples
 from tests.bench.audit_sets import choose_members, read_pool
 from tests.bench.audit_tables import subsample_report

@@ -13,7 +13,7 @@ from audit.detectors.marks.border import BorderDetector
 from audit.detectors.marks.find_printed_marks import find_overlays
 from audit.detectors.marks.printed_mark import OVERLAY, Overlay, _told_apart, normalised_gradients, overlay_cues, window
 from audit.errors import StageError
-from audit.planting import Logo
+from audit.selfaudit.marks import Logo
 from audit.store.audit_folder import AuditFolder, file_digest
 
 _ALL = 60

@@ -13,14 +13,14 @@ from audit.errors import ConfigError
 from audit.findings.finding import Finding
 from audit.findings.schemas import schema_text
 from audit.findings.self_audit_json import SelfAudit
-from audit.marked import mark_photographs, spread
 from audit.measures.intervals import permuted_order, wilson
-from audit.power import noticed
-from audit.selfaudit import NOT_RUN, SelfAuditor, build, false_alarms, left_out
+from audit.selfaudit.planted_copies import mark_photographs, spread
+from audit.selfaudit.power import noticed
+from audit.selfaudit.selfaudit import NOT_RUN, SelfAuditor, build, false_alarms, left_out
+from audit.selfaudit.trial import Trial, run_trial
+from audit.selfaudit.trial_inputs import Stock
 from audit.stages import STAGES, run_stage
-from audit.stock import Stock
 from audit.store.audit_folder import AuditFolder, read_json, read_record, read_records, read_table
-from audit.trials import Trial, run_trial
 from tests.planted import draw_dataset, run_audit, tiny_config
 
 SETTINGS = {"permutations": 2, "power_images": 60, "kinds": ["border"]}
@@ -61,7 +61,7 @@ def test_the_record_follows_its_schema(audit):
 def test_a_mark_is_in_the_data_at_95_to_5_and_not_at_50_to_50(audit, config, tmp_path, monkeypatch):
     """Only the data are asked: a model may lean on a frame that every other photograph has."""
     store = SelfAuditor.of(audit, config).store
-    monkeypatch.setattr("audit.marked.PAIRS", ((0.95, 0.05), (0.5, 0.5)))
+    monkeypatch.setattr("audit.selfaudit.planted_copies.PAIRS", ((0.95, 0.05), (0.5, 0.5)))
     marked = mark_photographs(store, ["border"], tmp_path / "marked")
     plain = run_trial(marked.stock, marked.plain(), True, tmp_path / "plain")
     for share, is_strong in ((0.95, True), (0.5, False)):
@@ -126,7 +126,7 @@ def test_an_interrupted_run_does_not_repeat_finished_trials(audit, config, monke
         ran.append(given[-1].name)
         return run_trial(*given)
 
-    monkeypatch.setattr("audit.selfaudit.run_trial", counting)
+    monkeypatch.setattr("audit.selfaudit.selfaudit.run_trial", counting)
     with pytest.raises(KeyboardInterrupt):
         auditor.null(lambda count: None)
     null = auditor.null(lambda count: None)

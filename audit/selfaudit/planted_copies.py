@@ -17,10 +17,10 @@ from audit.data.folds import assign_folds
 from audit.detectors import detect
 from audit.detectors.workers import read_shrunk
 from audit.model.activation_store import ActivationStore
-from audit.planting import Frame, Mark, Pixels, SoftBackground, Sticker, Tag, Tint
-from audit.stock import Stock
+from audit.selfaudit.marks import Frame, Mark, Pixels, SoftBackground, Sticker, Tag, Tint
+from audit.selfaudit.trial import Trial
+from audit.selfaudit.trial_inputs import Stock
 from audit.store.audit_folder import AuditFolder, file_digest, value_digest, write_atomically, write_record, write_table
-from audit.trials import Trial
 
 MARKS: Mapping[MarkKind, Mark] = {
     "text": Tag(),

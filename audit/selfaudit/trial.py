@@ -34,7 +34,7 @@ from audit.model.cross_fit import fold_path, train
 from audit.model.network import Backbone, GapHead, Origin
 from audit.model.trunk_pass import POOLED
 from audit.progress import Silence, reporting_to
-from audit.stock import Stock
+from audit.selfaudit.trial_inputs import Stock
 from audit.store.audit_folder import (
     AuditFolder,
     read_record,

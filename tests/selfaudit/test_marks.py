@@ -6,7 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.detectors.marks.border import border_mask, find_border
-from audit.planting import MARKS, Bar, Caption, Frame, Letterbox, Logo, SoftBackground, Sticker, Tag, Tint, Watermark
+from audit.selfaudit.marks import (
+    MARKS,
+    Bar,
+    Caption,
+    Frame,
+    Letterbox,
+    Logo,
+    SoftBackground,
+    Sticker,
+    Tag,
+    Tint,
+    Watermark,
+)
 
 
 def _noise(height: int = 150, width: int = 200, seed: int = 0) -> np.ndarray:

@@ -15,18 +15,18 @@ from audit.explain.sanity_checks import maps_are_trusted
 from audit.findings.finding import Finding
 from audit.findings.self_audit_json import FalseAlarms, PowerFigures, SelfAudit
 from audit.findings.severity import FLAGGED
-from audit.marked import mark_photographs
 from audit.measures.figures import CountedShare
 from audit.measures.intervals import permuted_order, wilson
 from audit.model.activation_store import ActivationStore
-from audit.power import measure_power, power_sentence
 from audit.progress import track
+from audit.selfaudit.planted_copies import mark_photographs
+from audit.selfaudit.power import measure_power, power_sentence
+from audit.selfaudit.trial import Outcome, Trial, run_trial
+from audit.selfaudit.trial_inputs import Stock
 from audit.stages import STAGES, stage_key
-from audit.stock import Stock
 from audit.store.audit_folder import AuditFolder, value_digest, write_record
 from audit.store.shards import Shard, ShardStore
 from audit.store.tensors import load_header
-from audit.trials import Outcome, Trial, run_trial
 
 NOT_RUN = SelfAudit(
     status="not_run",

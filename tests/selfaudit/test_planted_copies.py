@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from audit.data.decode import open_photo
-from audit.marked import MARKS, PAIRS, choose_photographs, mark_photographs, spread
 from audit.model.activation_store import ActivationStore
+from audit.selfaudit.planted_copies import MARKS, PAIRS, choose_photographs, mark_photographs, spread
 from audit.store.audit_folder import AuditFolder, file_digest, read_table
 from tests.planted import SIDE, draw_dataset, run_audit, tiny_config
 

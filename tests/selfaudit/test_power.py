@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from audit.findings.self_audit_json import Attempt
-from audit.marked import MARKS, spread
-from audit.power import WORDS, Power, agreement, measure_power, noticed, power_sentence
-from audit.trials import Outcome
+from audit.selfaudit.planted_copies import MARKS, spread
+from audit.selfaudit.power import WORDS, Power, agreement, measure_power, noticed, power_sentence
+from audit.selfaudit.trial import Outcome
 from tests.bare_records import bare_finding
 
 LABELS = np.repeat([0, 1], 20)

@@ -11,8 +11,8 @@ from audit.config import MarkKind
 from audit.findings.finding import Finding
 from audit.findings.self_audit_json import Attempt, TriedMark
 from audit.findings.sentences import percent
-from audit.marked import MARKS, PAIRS, Marked, spread
-from audit.trials import Outcome, Trial
+from audit.selfaudit.planted_copies import MARKS, PAIRS, Marked, spread
+from audit.selfaudit.trial import Outcome, Trial
 
 # Each as it is called in "... present in 70 % of one class".
 WORDS: dict[MarkKind, str] = {

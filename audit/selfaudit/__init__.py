@@ -1,0 +1,1 @@
+"""The audit's own false alarms, and what it would have missed."""
