@@ -7,7 +7,7 @@ import pytest
 
 from reports.render import render
 from tests.report_folder import Wish, make_audit
-from tests.test_reports import HOSTILE
+from tests.reports.test_render import HOSTILE
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -40,7 +40,7 @@ from tests.bench.audits import Bench, main, run_all
 from tests.bench.peers import cluster_maps, spray
 from tests.planted import draw_picture, tiny_config
 
-_DATA = Path(__file__).parents[2] / "shared" / "data"
+_DATA = Path(__file__).parents[3] / "shared" / "data"
 
 
 def test_there_are_enough_cases_of_every_kind():

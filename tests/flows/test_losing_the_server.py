@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from flows.server import EmbeddedServer
-from tests.test_server import gone_within, is_alive
+from tests.flows.test_server import gone_within, is_alive
 
-LOSING = Path(__file__).with_name("losing_the_server.py")
+LOSING = Path(__file__).parents[1].joinpath("losing_the_server.py")
 COMPLETE = "Prefect's server stopped answering; the audit is complete without its record."
 BEFORE = "Prefect's server stopped answering before the audit could go on; give the same command to resume it."
 # Before this was mended, the command did not end within four minutes.

@@ -22,7 +22,7 @@ CREATED = "2026-01-02T03:04:05+00:00"
 @pytest.fixture
 def photos(tmp_path, monkeypatch):
     """A folder to audit with stand-in stages."""
-    monkeypatch.syspath_prepend(Path(__file__).parent)
+    monkeypatch.syspath_prepend(Path(__file__).parents[1])
     import standin_stages
 
     monkeypatch.setattr(stages, "STAGES", standin_stages.STAGES)

@@ -15,7 +15,7 @@ from flows.cli import COMMANDS, app
 
 # Settings under which nothing that `bias-audit fetch` brings is needed.
 NO_MODELS = ("--set", "model.arch=tiny", "--set", "cues=[border]")
-STANDIN = Path(__file__).with_name("standin_stages.py")
+STANDIN = Path(__file__).parents[1].joinpath("standin_stages.py")
 
 
 @pytest.fixture
