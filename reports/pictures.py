@@ -12,12 +12,12 @@ from PIL import Image
 
 from audit.cam.heatmap import heat_colours
 from audit.data.decode import open_photo
-from audit.data.listing import printable
 from audit.data.photo_file import PhotoFile
 from audit.errors import AuditFolderError, ChangedImage, RejectedImage
 from audit.explain.read_maps import Which, read_maps
 from audit.progress import note
 from audit.store.audit_folder import AuditFolder, read_table
+from audit.text import printable
 
 QUALITY = 72
 # Of the 5 MB that a report may have; text, charts and heat maps take the rest.

@@ -14,12 +14,13 @@ from audit.config import Config
 from audit.data.dataset_json import DatasetSummary
 from audit.data.duplicates import Fingerprint, duplicate_groups, fingerprint
 from audit.data.folds import assign_folds
-from audit.data.listing import Listing, at_most_ten, list_files, printable
+from audit.data.listing import Listing, list_files
 from audit.data.photo_file import PhotoFile
 from audit.data.uniform import uniform_files, uniform_warnings
 from audit.errors import DatasetError
 from audit.progress import track
 from audit.store.audit_folder import AuditFolder, read_record, read_table, value_digest, write_record, write_table
+from audit.text import at_most_ten, printable
 
 MAX_IMBALANCE = 10
 MAX_DUPLICATE_SHARE = 0.05

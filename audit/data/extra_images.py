@@ -12,10 +12,10 @@ from audit.data.dataset import Dataset, read_files
 from audit.data.dataset_json import DatasetSummary, RefusedFile
 from audit.data.duplicates import duplicate_groups, fingerprint
 from audit.data.folds import ADDED
-from audit.data.listing import at_most_ten, printable
 from audit.data.photo_file import PhotoFile
 from audit.errors import DatasetError
 from audit.store.audit_folder import AuditFolder, read_record, read_table, write_record, write_table
+from audit.text import at_most_ten, printable
 
 
 def add_images(audit: AuditFolder, config: Config, source: Path, place: AuditFolder) -> list[RefusedFile]:

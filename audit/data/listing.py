@@ -4,24 +4,22 @@ import csv
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from audit.config import DatasetConfig
 from audit.errors import DatasetError
+from audit.text import at_most_ten, printable
 
 MAX_ATTRIBUTE_VALUES = 12
 _MAX_NUMBERS = 20
-_NAMED = 10
 _PHOTO_SUFFIX = re.compile(r"\.(jpe?g|jfif|png|webp|tiff?|gif|bmp|p[gnp]m|jp2|avif|heic)", re.IGNORECASE)
 # Columns (letters and digits of their names) about a file or its place in a study, which no picture shows.
 _DESCRIPTIVE = re.compile(
     r"((orig(inal)?|image|img)?(width|height))|((file|image|img)(id|name|size|path)?)|id|name|index|bytes|format|url|"
     r"sha256|sha1|md5|p?hash|dup(licate)?group|split|subset|fold"
 )
-# Controls, line separators and lone surrogates, and marks that reorder text: they could disguise what is printed.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -43,15 +41,6 @@ class Listing:
     files: tuple[Listed, ...]
     attributes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-
-
-def printable(text: str) -> str:
-    """``text`` with control, line-separating and text-reordering characters written as escapes.
-
-    >>> printable("nurse" + chr(27) + "[31m")
-    'nurse\\\\x1b[31m'
-    """
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def list_files(config: DatasetConfig) -> Listing:
@@ -279,10 +268,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def at_most_ten(words: Iterable[str]) -> str:
-    """At most ten of the words, then how many more there are."""
-    all_words = list(words)
-    more = [f"and {len(all_words) - _NAMED} more"] if len(all_words) > _NAMED else []
-    return ", ".join(all_words[:_NAMED] + more)

@@ -7,7 +7,7 @@ import pandas as pd
 from PIL import Image
 from scipy.stats import fisher_exact
 
-from audit.data.listing import at_most_ten, printable
+from audit.text import at_most_ten, printable
 
 # Most levels of 255 between the least and the greatest value of a colour channel, in the picture shrunk to 128 pixels:
 # what sensor noise and compression leave of one colour. 4,768 photographs of nine public sets have 91 and more, X-rays

@@ -15,7 +15,6 @@ from audit.cam.heatmap import lay_heat, relief
 from audit.config import Config, load_config
 from audit.data.dataset import Dataset, load_dataset
 from audit.data.decode import decode_photo, decode_square
-from audit.data.listing import at_most_ten, printable
 from audit.data.outputs import Inputs, require_picture
 from audit.data.photo_file import CHANGED, PhotoFile, content_digest, read_content
 from audit.errors import AuditFolderError, ChangedImage, ConfigError, RejectedImage
@@ -25,6 +24,7 @@ from audit.model.device import choose_runtime
 from audit.model.network import Network, load_backbone
 from audit.stages import finished_record_of
 from audit.store.audit_folder import AuditFolder, file_digest
+from audit.text import at_most_ten, printable
 
 Method = Literal["gradcam", "guided", "guided-gradcam", "counterfactual"]
 _LONGEST = 960

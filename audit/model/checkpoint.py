@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from audit.config import Config
-from audit.data.listing import at_most_ten, printable
 from audit.errors import ConfigError, ModelFileError
 from audit.model.architectures import build, split
 from audit.model.device import IMAGENET_MEAN, IMAGENET_STD
 from audit.model.pretrained import plain_state, read_untrusted
 from audit.store.audit_folder import file_digest
+from audit.text import at_most_ten, printable
 
 # Wide enough for every architecture; larger pictures only take longer.
 _PROBED_SIDE = 64

@@ -46,10 +46,10 @@ def explain(
     bias-audit explain new.jpg --audit audits/photos-20260102-030405 --method guided-gradcam --class doctor --out d.png
     """
     with told_errors():
-        from audit.data.listing import printable
         from audit.data.outputs import write_picture
         from audit.explain.one_photo import explain_picture, require_place
         from audit.store.audit_folder import AuditFolder
+        from audit.text import printable
         from flows.terminal import say, short
 
         folder = AuditFolder(audit)

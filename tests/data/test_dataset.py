@@ -16,10 +16,11 @@ from PIL import Image
 from audit.config import parse_config
 from audit.data import dataset as module
 from audit.data.dataset import Dataset, build, inspect, load_dataset
-from audit.data.listing import list_files, printable
+from audit.data.listing import list_files
 from audit.errors import AuditFolderError, DatasetError
 from audit.progress import Silence, reporting_to
 from audit.store.audit_folder import AuditFolder
+from audit.text import printable
 
 
 def save(path, seed, size=(80, 60)):

@@ -1,0 +1,25 @@
+"""Small pieces of text: what is safe to print, lists that stay short, shares in per cent."""
+
+import re
+from collections.abc import Iterable
+
+_NAMED = 10
+
+# Controls, line separators and lone surrogates, and marks that reorder text: they could disguise what is printed.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """``text`` with control, line-separating and text-reordering characters written as escapes.
+
+    >>> printable("nurse" + chr(27) + "[31m")
+    'nurse\\\\x1b[31m'
+    """
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def at_most_ten(words: Iterable[str]) -> str:
+    """At most ten of the words, then how many more there are."""
+    all_words = list(words)
+    more = [f"and {len(all_words) - _NAMED} more"] if len(all_words) > _NAMED else []
+    return ", ".join(all_words[:_NAMED] + more)
