@@ -23,3 +23,12 @@ def at_most_ten(words: Iterable[str]) -> str:
     all_words = list(words)
     more = [f"and {len(all_words) - _NAMED} more"] if len(all_words) > _NAMED else []
     return ", ".join(all_words[:_NAMED] + more)
+
+
+def percent(share: float) -> str:
+    """A share as whole per cent.
+
+    >>> percent(0.934)
+    '93 %'
+    """
+    return f"{share * 100:.0f} %"

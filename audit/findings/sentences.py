@@ -6,19 +6,11 @@ from dataclasses import dataclass
 from audit.findings.severity import Severity
 from audit.measures.figures import Figures
 from audit.measures.limits import Strength
+from audit.text import percent
 
 LOWERED = "Rated one step lower than the figures say, since the attention maps failed their own test."
 SHORT: Mapping[Strength, str] = {"strong": "Yes", "weak": "A little", "none": "No", "unknown": "Not certain"}
 CANNOT = "Cannot be told"
-
-
-def percent(share: float) -> str:
-    """A share as whole per cent.
-
-    >>> percent(0.934)
-    '93 %'
-    """
-    return f"{share * 100:.0f} %"
 
 
 def headline(words: str, label: str, severity: Severity, lowered: bool = False) -> str:

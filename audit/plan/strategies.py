@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.data.batches import Images
-from audit.findings.sentences import percent
 from audit.plan.inventory import Flagged, Inventory
 from audit.plan.plan_json import Collecting, Dropping, How, MaskedCue, Masking, Order, PlanCell, Weighting, state_words
 from audit.plan.rebalancing import JointTable, fewest_to_add, fewest_to_drop
 from audit.plan.reweighting import CLIP, effective_n, rake, shopping_list
+from audit.text import percent
 
 # More cues at once than this make a shopping list that nobody can read.
 JOINT = 4

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from audit.config import MarkKind
 from audit.findings.finding import Finding
 from audit.findings.self_audit_json import Attempt, TriedMark
-from audit.findings.sentences import percent
 from audit.selfaudit.planted_copies import MARKS, PAIRS, Marked, spread
 from audit.selfaudit.trial import Outcome, Trial
+from audit.text import percent
 
 # Each as it is called in "... present in 70 % of one class".
 WORDS: dict[MarkKind, str] = {

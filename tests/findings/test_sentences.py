@@ -5,9 +5,10 @@ from itertools import product
 
 import pytest
 
-from audit.findings.sentences import data_answer, headline, model_answer, percent, recommendations
+from audit.findings.sentences import data_answer, headline, model_answer, recommendations
 from audit.findings.severity import ORDER
 from audit.measures.figures import Figures
+from audit.text import percent
 from tests.bare_records import KINDS, bare_figures
 
 STRENGTHS = ("strong", "weak", "none", "unknown")
