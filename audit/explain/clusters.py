@@ -17,8 +17,9 @@ from audit.cam.regions import cover, mass_on
 from audit.config import Config, model_folder
 from audit.data.batches import read_pixels
 from audit.data.dataset import Dataset, load_dataset
+from audit.detectors.describe import colour_words, place_words, size_words
 from audit.detectors.detect import Detections, load_detections
-from audit.explain.cluster_names import colour_words, name_cluster, place_words, size_words, vote
+from audit.explain.cluster_names import name_cluster, vote
 from audit.explain.explain_json import Cluster
 from audit.explain.imagenet_words import SIDE as CROP_SIDE
 from audit.explain.imagenet_words import Resemblance, can_find_words, resemblances

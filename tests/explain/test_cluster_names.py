@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.detectors.cue import Cue
-from audit.explain.cluster_names import Name, colour_words, name_cluster, place_words, size_words, vote
+from audit.detectors.describe import colour_words, place_words, size_words
+from audit.explain.cluster_names import Name, name_cluster, vote
 
 CUES = tuple(Cue(name, f"the {name}", "part") for name in ("face", "hair", "border"))
 ALWAYS = np.ones(3)

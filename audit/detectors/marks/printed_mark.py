@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.detectors.cue import ABSENT, Cue, Mask, Sighting
+from audit.detectors.describe import place_words
 from audit.detectors.photo import Pixels
-from audit.explain.cluster_names import place_words
 
 Floats = NDArray[np.float32]
 Place = tuple[float, float]
