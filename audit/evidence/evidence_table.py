@@ -24,9 +24,9 @@ from audit.measures.association import leaning_classes
 from audit.measures.attention import attention
 from audit.measures.effect import Answers, effect, weaker
 from audit.measures.gap import gap
-from audit.measures.intervals import benjamini_hochberg
 from audit.measures.leakage import leakage
 from audit.measures.measure import Measure, distinct, too_few, unmeasured
+from audit.measures.permutation import benjamini_hochberg
 from audit.measures.prevalence import prevalence
 from audit.progress import track
 from audit.store.audit_folder import AuditFolder, read_table, write_table

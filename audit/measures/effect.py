@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import norm
 
-from audit.measures.intervals import CHUNK, LEVEL, mean_bounds, ratio_interval, refined_p
+from audit.measures.intervals import CHUNK, LEVEL, mean_bounds, ratio_interval
 from audit.measures.measure import Floats, Ints, Measure, Random, distinct, too_few, unmeasured
+from audit.measures.permutation import refined_p
 
 _MISSED_BEYOND = (1 - LEVEL) / 10
 

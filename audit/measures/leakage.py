@@ -6,15 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 
-from audit.measures.intervals import (
-    LEVEL,
-    cluster_bootstrap_weights,
-    percentile_interval,
-    permuted_labels,
-    refined_p,
-    wilson,
-)
+from audit.measures.intervals import LEVEL, cluster_bootstrap_weights, percentile_interval, wilson
 from audit.measures.measure import Bools, Floats, Ints, Measure, Random, distinct, too_few, unmeasured
+from audit.measures.permutation import permuted_labels, refined_p
 from audit.measures.ridge_probe import Probes
 
 # Enough to tell how much training adds to the variance of the AUC of everything else, which gets no p-value.

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from audit.measures.intervals import contrast_interval, permuted_labels, refined_p, share_interval
+from audit.measures.intervals import contrast_interval, share_interval
 from audit.measures.measure import Bools, Floats, Ints, Measure, Random, distinct, too_few, unmeasured
+from audit.measures.permutation import permuted_labels, refined_p
 
 
 def prevalence(

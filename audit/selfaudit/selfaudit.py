@@ -16,7 +16,8 @@ from audit.findings.finding import Finding
 from audit.findings.self_audit_json import FalseAlarms, PowerFigures, SelfAudit
 from audit.findings.severity import FLAGGED
 from audit.measures.figures import CountedShare
-from audit.measures.intervals import permuted_order, wilson
+from audit.measures.intervals import wilson
+from audit.measures.permutation import permuted_order
 from audit.model.activation_store import ActivationStore
 from audit.progress import track
 from audit.selfaudit.planted_copies import mark_photographs

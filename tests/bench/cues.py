@@ -24,7 +24,7 @@ from audit.config import model_folder
 from audit.detectors.photo import Networks
 from audit.detectors.registry import DETECTORS
 from audit.errors import BiasAuditError
-from audit.measures.intervals import benjamini_hochberg
+from audit.measures.permutation import benjamini_hochberg
 from audit.store.model_files import require
 from tests.bench.cue_sets import HEADS, PEOPLE, PLANTED, SETS, Example, read_examples
 from tests.bench.measuring import EVERYTHING, RIGHT_NAMES, WITHOUT_TEXT, Measurement, clock, known, measure

@@ -18,8 +18,8 @@ from audit.data.dataset import Dataset
 from audit.detectors.cue import GRID, Mask
 from audit.detectors.detect import Detections, load_detections
 from audit.detectors.mask_grid import to_grid
-from audit.measures.intervals import benjamini_hochberg
 from audit.measures.limits import DIFFERENCE, Evidence, strength
+from audit.measures.permutation import benjamini_hochberg
 from audit.measures.prevalence import prevalence
 from audit.model.activation_store import ActivationStore
 from audit.model.pooling import pool_strong_under

@@ -10,8 +10,9 @@ import pytest
 from audit.detectors.cue import Cue
 from audit.findings.severity import Measures, judge
 from audit.measures.gap import gap
-from audit.measures.intervals import benjamini_hochberg, wilson
+from audit.measures.intervals import wilson
 from audit.measures.limits import Evidence
+from audit.measures.permutation import benjamini_hochberg
 from audit.measures.prevalence import prevalence
 
 IMAGES, LARGER, SEEDS = 300, 0.9, 200

@@ -8,19 +8,16 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, chisquare, false_discovery_control, kstest
 
 from audit.measures.intervals import (
-    benjamini_hochberg,
     cluster_bootstrap_totals,
     cluster_bootstrap_weights,
     contrast_interval,
     effective_count,
     mean_bounds,
     percentile_interval,
-    permutation_p,
-    permuted_labels,
-    refined_p,
     share_interval,
     wilson,
 )
+from audit.measures.permutation import benjamini_hochberg, permutation_p, permuted_labels, refined_p
 
 PAIRS = np.repeat(np.arange(40), 2)
 

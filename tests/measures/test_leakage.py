@@ -7,9 +7,10 @@ from sklearn.metrics import roc_auc_score
 
 from audit.detectors.cue import Cue
 from audit.findings.severity import Measures, judge
-from audit.measures.intervals import cluster_bootstrap_weights, percentile_interval, permuted_labels
+from audit.measures.intervals import cluster_bootstrap_weights, percentile_interval
 from audit.measures.leakage import fold_auc, leakage, training_share, weighted_fold_auc
 from audit.measures.limits import Evidence
+from audit.measures.permutation import permuted_labels
 from audit.measures.ridge_probe import Probes
 
 

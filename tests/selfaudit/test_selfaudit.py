@@ -13,7 +13,8 @@ from audit.errors import ConfigError
 from audit.findings.finding import Finding
 from audit.findings.schemas import schema_text
 from audit.findings.self_audit_json import SelfAudit
-from audit.measures.intervals import permuted_order, wilson
+from audit.measures.intervals import wilson
+from audit.measures.permutation import permuted_order
 from audit.selfaudit.planted_copies import mark_photographs, spread
 from audit.selfaudit.power import noticed
 from audit.selfaudit.selfaudit import NOT_RUN, SelfAuditor, build, false_alarms, left_out
