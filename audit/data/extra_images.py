@@ -8,11 +8,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.config import Config
-from audit.data.dataset import Dataset, read_files
+from audit.data.dataset import Dataset
 from audit.data.dataset_json import DatasetSummary, RefusedFile
 from audit.data.duplicates import duplicate_groups, fingerprint
 from audit.data.folds import ADDED
 from audit.data.photo_file import PhotoFile
+from audit.data.read_files import read_files
 from audit.errors import DatasetError
 from audit.store.audit_folder import AuditFolder, read_record, read_table, write_record, write_table
 from audit.text import at_most_ten, printable

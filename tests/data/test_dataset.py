@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from audit.config import parse_config
-from audit.data import dataset as module
+from audit.data import read_files as module
 from audit.data.dataset import Dataset, build, inspect, load_dataset
 from audit.data.listing import list_files
 from audit.errors import AuditFolderError, DatasetError

@@ -1,0 +1,92 @@
+"""List and read all files of a dataset: which are usable, which are copies, in which fold each falls."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from audit.config import Config
+from audit.data.duplicates import Fingerprint, duplicate_groups, fingerprint
+from audit.data.folds import assign_folds
+from audit.data.listing import Listing, list_files
+from audit.progress import track
+
+
+def read_files(config: Config) -> tuple[Listing, pd.DataFrame]:
+    """List and read all files; the table is that of ``images.parquet``."""
+    listing = list_files(config.dataset)
+    unread = iter(_fingerprints([listing.root / file.path for file in listing.files if not file.reason], config))
+    prints = [Fingerprint(reason=file.reason) if file.reason else next(unread) for file in listing.files]
+    table = pd.DataFrame(
+        {
+            "image": np.int32(-1),
+            "path": [file.path for file in listing.files],
+            "label": [file.label for file in listing.files],
+            "width": np.array([found.width for found in prints], np.int32),
+            "height": np.array([found.height for found in prints], np.int32),
+            "bytes": np.array([found.bytes for found in prints], np.int64),
+            "format": [found.format for found in prints],
+            "sha256": [found.sha256 for found in prints],
+            "phash": [f"{found.phash:016x}" if found.thumb is not None else "" for found in prints],
+            "uniform": np.array([found.uniform for found in prints], bool),
+            "group": np.int32(-1),
+            "fold": np.int8(-1),
+            "rejected": [found.reason or _small_reason(found, config.dataset.min_side) for found in prints],
+        }
+    )
+    for name in listing.attributes:
+        table[f"attribute:{name}"] = pd.Series([file.attributes.get(name) for file in listing.files], dtype=object)
+    _number(table, prints, config)
+    return listing, table
+
+
+def _fingerprints(paths: Sequence[Path], config: Config) -> list[Fingerprint]:
+    """Read files in threads (decoders release Python's lock), in small lots: an interrupt then ends it at once."""
+    read = partial(fingerprint, max_megapixels=config.dataset.max_megapixels)
+    workers = max(1, config.compute.workers)
+    prints: list[Fingerprint] = []
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="reading")
+    try:
+        with track("reading photographs", total=len(paths)) as advance:
+            for start in range(0, len(paths), 8 * workers):
+                for found in pool.map(read, paths[start : start + 8 * workers]):
+                    prints.append(found)
+                    advance(1)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return prints
+
+
+def _small_reason(found: Fingerprint, min_side: int) -> str:
+    if min(found.width, found.height) >= min_side:
+        return ""
+    return f"too small: {found.width} x {found.height} pixels; each side needs at least {min_side} (dataset.min_side)"
+
+
+def _number(table: pd.DataFrame, prints: Sequence[Fingerprint], config: Config) -> None:
+    """Fill in image, group and fold of the accepted rows."""
+    rows = np.flatnonzero(table["rejected"] == "")
+    if not len(rows):
+        return
+    accepted = [prints[int(row)] for row in rows]
+    hashes = np.array([found.phash for found in accepted], np.uint64)
+    thumbs = np.stack([found.thumb for found in accepted if found.thumb is not None])
+    groups = duplicate_groups(_identities(accepted), hashes, thumbs, config.dataset.duplicate_bits)
+    _, labels = np.unique(table["label"].to_numpy(str)[rows], return_inverse=True)
+    folds = assign_folds(labels, groups, config.training.folds, config.seed)
+    for column, values in {"image": np.arange(len(rows), dtype=np.int32), "group": groups, "fold": folds}.items():
+        filled = table[column].to_numpy(copy=True)
+        filled[rows] = values
+        table[column] = filled
+
+
+def _identities(prints: Sequence[Fingerprint]) -> list[str]:
+    """What must be equal for two files to be copies: their SHA-256, but of a uniform picture also its place.
+
+    Equal bytes are what every failed exposure leaves, so each is a case of its own: there is nothing in one by which a
+    model could recognise it, and a class of such pictures would otherwise be a single photograph.
+    """
+    return [f"{found.sha256} {place}" if found.uniform else found.sha256 for place, found in enumerate(prints)]
