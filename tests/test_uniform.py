@@ -14,8 +14,9 @@ from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
 from audit.config import Config, model_folder
-from audit.data.dataset import build, inspect, load_dataset
+from audit.data.dataset import build, load_dataset
 from audit.data.duplicates import fingerprint
+from audit.data.inspection import inspect
 from audit.explain.clusters import group, unit_components
 from audit.explain.one_photo import explain_picture
 from audit.explain.sanity_checks import faith, judge_empty, judge_occlusion, judge_randomisation, summary

@@ -1,6 +1,5 @@
 """The dataset stage: which files there are, which are usable, which are copies, and in which fold each falls."""
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,45 +10,16 @@ from numpy.typing import NDArray
 
 from audit.config import Config
 from audit.data.dataset_json import DatasetSummary
+from audit.data.inspection import Inspection, cross_class_groups, inspect_files
 from audit.data.listing import Listing
 from audit.data.photo_file import PhotoFile
 from audit.data.read_files import read_files
-from audit.data.uniform import uniform_files, uniform_warnings
+from audit.data.uniform import uniform_files
 from audit.errors import DatasetError
 from audit.store.audit_folder import AuditFolder, read_record, read_table, value_digest, write_record, write_table
-from audit.text import at_most_ten, printable
 
-MAX_IMBALANCE = 10
-MAX_DUPLICATE_SHARE = 0.05
 # Column that only copies made for trials have.
 SEEN_AS = "seen_as"
-
-
-@dataclass(frozen=True)
-class ClassCount:
-    """Files of one class."""
-
-    accepted: int
-    rejected: int
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """What reading the dataset shows. All text is safe to print.
-
-    ``n_duplicates`` counts the images that are not the first of their duplicate group; ``cross_class_duplicates`` are
-    the groups with more than one label. ``problems`` are sentences of which each one alone forbids an audit.
-    """
-
-    name: str
-    root: Path
-    classes: Mapping[str, ClassCount]
-    attributes: tuple[str, ...]
-    rejected: tuple[tuple[str, str], ...]
-    n_duplicates: int
-    cross_class_duplicates: tuple[tuple[str, ...], ...]
-    warnings: tuple[str, ...]
-    problems: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,21 +71,12 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     Raises DatasetError, one sentence per line, when the dataset cannot be audited.
     """
     listing, table = read_files(config)
-    inspection = _inspect(listing, table, config)
+    inspection = inspect_files(listing, table, config)
     if inspection.problems:
         raise DatasetError("\n".join(inspection.problems))
     write_table(folder.images, table)
     write_record(folder.dataset, _summary(listing, table, inspection))
     return [folder.images, folder.dataset]
-
-
-def inspect(config: Config) -> Inspection:
-    """Read and judge the dataset without an audit folder.
-
-    Raises DatasetError only where there is nothing to judge: no photographs given, folder or manifest not readable.
-    """
-    listing, table = read_files(config)
-    return _inspect(listing, table, config)
 
 
 def load_dataset(folder: AuditFolder) -> Dataset:
@@ -132,87 +93,6 @@ def load_dataset(folder: AuditFolder) -> Dataset:
     )
 
 
-def _inspect(listing: Listing, table: pd.DataFrame, config: Config) -> Inspection:
-    accepted = table[table["rejected"] == ""]
-    crossings = _crossings(accepted)
-    classes = _class_counts(table)
-    duplicates = len(accepted) - accepted["group"].nunique()
-    rejected = table[table["rejected"] != ""]
-    return Inspection(
-        listing.name,
-        listing.root,
-        classes,
-        listing.attributes,
-        tuple((printable(path), reason) for path, reason in zip(rejected["path"], rejected["rejected"], strict=True)),
-        duplicates,
-        tuple(tuple(map(printable, paths)) for paths in crossings),
-        (*listing.warnings, *_warnings(classes, duplicates, crossings), *uniform_warnings(accepted)),
-        tuple(_problems(classes, accepted, config)),
-    )
-
-
-def _crossings(accepted: pd.DataFrame) -> list[list[str]]:
-    """The paths of every duplicate group that has more than one label."""
-    labels = accepted.groupby("group")["label"].nunique()
-    return [accepted.loc[accepted["group"] == group, "path"].tolist() for group in labels.index[labels > 1]]
-
-
-def _class_counts(table: pd.DataFrame) -> dict[str, ClassCount]:
-    counts = {}
-    for label, rows in table[table["label"] != ""].groupby("label"):
-        accepted = int((rows["rejected"] == "").sum())
-        counts[str(label)] = ClassCount(accepted, len(rows) - accepted)
-    return counts
-
-
-def _warnings(classes: Mapping[str, ClassCount], duplicates: int, crossings: Sequence[Sequence[str]]) -> Iterator[str]:
-    sizes = sorted((count.accepted, label) for label, count in classes.items() if count.accepted)
-    total = sum(size for size, _ in sizes)
-    if crossings:
-        yield (
-            f"Pictures that appear under more than one label: {len(crossings)}; decide on one label for each, "
-            "since no model can get both right."
-        )
-    if sizes and sizes[-1][0] > MAX_IMBALANCE * sizes[0][0]:
-        (few, rare), (many, common) = sizes[0], sizes[-1]
-        yield (
-            f"The classes differ much in size: {many} of '{common}' but {few} of '{rare}'; collect more of the latter."
-        )
-    if duplicates > MAX_DUPLICATE_SHARE * total:
-        yield (
-            f"{duplicates} of {total} photographs ({duplicates / total:.0%}) are copies of another one; "
-            "copies are kept in one fold, but count less than new photographs."
-        )
-
-
-def _problems(classes: Mapping[str, ClassCount], accepted: pd.DataFrame, config: Config) -> Iterator[str]:
-    if len(classes) < 2:
-        found = at_most_ten(f"'{label}'" for label in classes) or "none"
-        yield (
-            f"Classes found: {found}; an audit compares at least 2: put the photographs of each class into a subfolder "
-            "of its own, or give labels with --manifest."
-        )
-    minimum = config.dataset.min_images_per_class
-    small = {label: count for label, count in classes.items() if count.accepted < minimum}
-    if small:
-        counts = (
-            f"'{label}' has {count.accepted}{f' ({count.rejected} rejected)' if count.rejected else ''}"
-            for label, count in small.items()
-        )
-        yield (
-            f"Too few usable photographs: {at_most_ten(counts)}; each class needs at least {minimum} "
-            "(dataset.min_images_per_class): add photographs or leave these classes out."
-        )
-    different = accepted.groupby("label")["group"].nunique()
-    folds = config.training.folds
-    copied = [f"'{label}' has {n}" for label, n in different.items() if n < folds and label not in small]
-    if copied:
-        yield (
-            f"Too few different photographs: {at_most_ten(copied)}, the others are copies; each class needs at least "
-            f"{folds} (training.folds): add photographs or lower training.folds."
-        )
-
-
 def _summary(listing: Listing, table: pd.DataFrame, inspection: Inspection) -> DatasetSummary:
     accepted = table[table["rejected"] == ""]
     columns = ["path", "label", "sha256", *(f"attribute:{name}" for name in listing.attributes)]
@@ -225,7 +105,7 @@ def _summary(listing: Listing, table: pd.DataFrame, inspection: Inspection) -> D
         n_images=len(accepted),
         n_rejected=len(table) - len(accepted),
         digest=value_digest(content.to_numpy().tolist()),
-        cross_class_duplicates=tuple(map(tuple, _crossings(accepted))),
+        cross_class_duplicates=tuple(map(tuple, cross_class_groups(accepted))),
         n_duplicates=inspection.n_duplicates,
         uniform={label: tuple(paths) for label, paths in uniform_files(accepted).items()},
         warnings=inspection.warnings,

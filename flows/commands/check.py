@@ -9,7 +9,7 @@ from flows.outcome import BAD_INPUT, told_errors
 
 if TYPE_CHECKING:
     from audit.config import Config
-    from audit.data.dataset import Inspection
+    from audit.data.inspection import Inspection
 
 
 def check(
@@ -31,7 +31,7 @@ def check(
     bias-audit check --manifest images.csv --image-root photos/
     """
     with told_errors():
-        from audit.data.dataset import inspect
+        from audit.data.inspection import inspect
         from audit.progress import reporting_to
         from flows.terminal import reporter
 

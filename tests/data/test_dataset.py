@@ -15,7 +15,8 @@ from PIL import Image
 
 from audit.config import parse_config
 from audit.data import read_files as module
-from audit.data.dataset import Dataset, build, inspect, load_dataset
+from audit.data.dataset import Dataset, build, load_dataset
+from audit.data.inspection import inspect
 from audit.data.listing import list_files
 from audit.errors import AuditFolderError, DatasetError
 from audit.progress import Silence, reporting_to
