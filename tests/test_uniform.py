@@ -17,9 +17,10 @@ from audit.config import Config, model_folder
 from audit.data.dataset import build, load_dataset
 from audit.data.duplicates import fingerprint
 from audit.data.inspection import inspect
-from audit.explain.clusters import group, unit_components
+from audit.explain.clusters import unit_components
 from audit.explain.one_photo import explain_picture
 from audit.explain.sanity_checks import faith, judge_empty, judge_occlusion, judge_randomisation, summary
+from audit.explain.stable_kmeans import group
 from audit.findings.schemas import schema_text
 from audit.plan.masked_copy import write_retouched
 from audit.store.audit_folder import AuditFolder, read_json, read_table

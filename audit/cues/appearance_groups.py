@@ -19,7 +19,8 @@ from audit.data.batches import Images, read_pixels
 from audit.data.dataset import Dataset
 from audit.detectors.cue import GRID, Cue
 from audit.detectors.detect import Detections
-from audit.explain.clusters import group, unit_components
+from audit.explain.clusters import unit_components
+from audit.explain.stable_kmeans import group
 
 _EVERYBODY = 0.8
 # Bare skin is the face and what is seen of the limbs: its looks would tell those of the face once more.

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from audit.explain.clusters import _distinct, group, is_fixed, lies_on_subject
+from audit.explain.clusters import _distinct, is_fixed, lies_on_subject
+from audit.explain.stable_kmeans import group
 
 
 def blobs(count: int, each: int = 40, dimensions: int = 6, apart: float = 20.0) -> tuple[np.ndarray, np.ndarray]:
