@@ -16,14 +16,8 @@ from audit.data.batches import read_pixels
 from audit.data.dataset import load_dataset
 from audit.explain import sanity_checks
 from audit.explain.read_maps import read_maps, shard_paths
-from audit.explain.sanity_checks import (
-    cascade,
-    judge_empty,
-    judge_occlusion,
-    judge_randomisation,
-    likeness_by_step,
-    summary,
-)
+from audit.explain.sanity_checks import judge_empty, judge_occlusion, judge_randomisation, summary
+from audit.explain.weight_randomisation import cascade, likeness_by_step
 from audit.findings.findings import Verdict, lowered
 from audit.findings.sentences import LOWERED as REASON
 from audit.findings.severity import LOWERED
