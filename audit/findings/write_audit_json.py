@@ -35,6 +35,7 @@ from audit.findings.audit_json import (
 )
 from audit.findings.finding import Finding
 from audit.findings.findings import has_learned
+from audit.findings.flagged import flagged
 from audit.findings.previous_audit import changes
 from audit.findings.self_audit_json import SelfAudit
 from audit.findings.severity import RULES, STRENGTH_RULES
@@ -53,7 +54,6 @@ from audit.store.audit_folder import (
     write_record,
     write_schema,
 )
-from audit.verification.conditions import flagged
 
 _PACKAGES = (
     "torch",

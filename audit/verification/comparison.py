@@ -13,12 +13,13 @@ from audit.data.dataset import Dataset
 from audit.data.extra_images import added
 from audit.detectors.cue import Cue
 from audit.findings.finding import Finding
+from audit.findings.flagged import flagged
 from audit.findings.verification_json import ChangedFinding, ChangeFigures, Sizes, WorstGroup, WorstGroups
 from audit.measures.gap import CELLS, TOWARDS, cell_words
 from audit.measures.measure import distinct
 from audit.measures.paired_bootstrap import Change, Draws, compare
 from audit.plan.reweighting import Raking, effective_n, rake, states
-from audit.verification.conditions import Strategy, flagged, weights_under
+from audit.verification.conditions import Strategy, weights_under
 from audit.verification.occluded_views import filling_of
 from audit.verification.retraining import Retraining, SeedAnswers
 

@@ -11,18 +11,13 @@ from audit.config import load_config
 from audit.data.dataset import Dataset
 from audit.data.extra_images import added
 from audit.errors import AuditFolderError, ConfigError
-from audit.findings.finding import Finding
+from audit.findings.flagged import flagged
 from audit.plan.write_plan import safe_path
-from audit.store.audit_folder import AuditFolder, read_records
+from audit.store.audit_folder import AuditFolder
 
 Strategy = Literal["weight", "drop", "collect"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 BASELINE = "baseline"
-
-
-def flagged(audit: AuditFolder) -> list[Finding]:
-    """The findings that the plan is to mend."""
-    return [finding for finding in read_records(audit.findings, Finding) if finding.is_flagged]
 
 
 def require_verifiable(audit: AuditFolder, strategy: Strategy, source: Path | None) -> None:

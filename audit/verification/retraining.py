@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from audit.config import Config
 from audit.cues.cue_table import CueTable, load_cues
+from audit.findings.flagged import flagged
 from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import Recipe, fit_fold
 from audit.model.predict import ask
@@ -19,7 +20,7 @@ from audit.store.audit_folder import AuditFolder, value_digest
 from audit.store.contents import by_content
 from audit.store.shards import SUFFIX, Arrays, Shard, ShardStore
 from audit.store.tensors import load_arrays
-from audit.verification.conditions import flagged, weights_under
+from audit.verification.conditions import weights_under
 from audit.verification.occluded_views import ask_hidden, choose_pairs, view_activations
 
 _ANSWERS = ("probabilities", "maps", "hidden")
