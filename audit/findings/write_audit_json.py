@@ -17,7 +17,6 @@ from audit.cues.cue_json import CueSummary, LooksEntry
 from audit.cues.cue_table import CueTable, load_cues
 from audit.data.dataset import Dataset, load_dataset
 from audit.data.dataset_json import DatasetSummary, RefusedFile
-from audit.detectors.detect import not_looked_for
 from audit.explain.clusters import load_clusters
 from audit.explain.explain_json import Sanity
 from audit.findings.audit_json import (
@@ -36,6 +35,7 @@ from audit.findings.audit_json import (
 from audit.findings.finding import Finding
 from audit.findings.findings import has_learned
 from audit.findings.flagged import flagged
+from audit.findings.limitations import GUESSES, limits
 from audit.findings.previous_audit import changes
 from audit.findings.self_audit_json import SelfAudit
 from audit.findings.severity import RULES, STRENGTH_RULES
@@ -70,43 +70,6 @@ _PACKAGES = (
 _FAILURES = 12
 _WORST_GROUPS = 6
 _SMALLEST_GROUP = 5
-
-LIMITS = (
-    "A finding says that a cue and a class go together in these photographs and how far this model leans on it; it "
-    "does not say why, and it is no proof of discrimination or of its absence.",
-    "Only the kinds of content listed here were looked for. A shortcut that no detector names, no attribute records "
-    "and no cluster of attention shows can go unnoticed.",
-    "Grad-CAM maps are coarse, and what the network sees at one place reaches beyond it: the leakage of the face can "
-    "hold something of the hair or the collar beside it. The background's leakage is measured on its pixels alone.",
-    "Hiding part of a picture makes an unusual picture; the same is done elsewhere in it as a comparison, but the "
-    "comparison is not perfect.",
-    "Cues are found by small detectors that make mistakes; their examples in this report are there to be doubted. In "
-    "1,005 photographs of doctors and nurses a face was found in 99 to 100 % of each of four groups by skin and gender "
-    "(91 photographs or more each); hair and skin are found where a face is, so people seen from behind are missed.",
-)
-TEXT_READ = (
-    "Text was read where its letters are clear in a picture of 512 pixels. Handwriting, logos, and very small or faint "
-    "letters can go unread: where one matters it appears as something in a fixed place or as an unnamed cue."
-)
-GUESSES = (
-    "On photographs that it was not trained on, the model tells the classes apart no better than by guessing, so "
-    "nothing is concluded about what it uses."
-)
-TEXT_UNREAD = (
-    "Text and watermarks were not read: where one matters it appears as something in a fixed place or as an unnamed "
-    "cue."
-)
-TRAINED_HERE = (
-    "The model was trained for this audit. Another network may use what this one ignores, which is why what is in the "
-    "data is reported apart from what the model uses."
-)
-TINY_MODEL = "This audit used the tiny test network with random weights; its findings mean nothing outside tests."
-GIVEN_MODEL = (
-    "The model was given, not trained for this audit, and it was perhaps trained on photographs that are audited here. "
-    "It may then be right about them because it remembers them, so that its accuracy, and the leakage that is read off "
-    "its own activations, can be too high, and its gaps too small.",
-    "Answers of the given model for classes that are not in this dataset are left out.",
-)
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
@@ -143,14 +106,6 @@ def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> AuditReco
         limits=(*(() if has_learned(folder, dataset) else (GUESSES,)), *limits(folder, config)),
         former=None,
     )
-
-
-def limits(folder: AuditFolder, config: Config) -> list[str]:
-    """What the result does not say, and what could not be done on this machine."""
-    missing = not_looked_for(folder)
-    sentences = [f"The cue '{cue}' was not looked for: {reason}." for cue, reason in missing.items()]
-    was_read = "text" in config.cues and "text" not in missing
-    return [*sentences, *_model_limits(config), *LIMITS, TEXT_READ if was_read else TEXT_UNREAD]
 
 
 def _versions() -> dict[str, str]:
@@ -270,11 +225,3 @@ def _peak_memory() -> int:
     unit = 2**20 if sys.platform == "darwin" else 2**10
     most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return int(most // unit)
-
-
-def _model_limits(config: Config) -> list[str]:
-    if config.model.checkpoint is not None:
-        return list(GIVEN_MODEL)
-    if config.model.arch == "tiny":
-        return [TINY_MODEL, TRAINED_HERE]
-    return [TRAINED_HERE]

@@ -24,7 +24,7 @@ from audit.detectors.marks import text
 from audit.detectors.marks.text import Line, TextDetector, missing_reader, printable, read_lines, text_mask
 from audit.detectors.photo import Photo
 from audit.detectors.registry import missing_cues
-from audit.findings.write_audit_json import LIMITS, TEXT_READ, TEXT_UNREAD, TRAINED_HERE, limits
+from audit.findings.limitations import LIMITS, TEXT_READ, TEXT_UNREAD, TRAINED_HERE, limits
 from audit.progress import Silence, reporting_to
 from audit.store.audit_folder import AuditFolder, read_json
 

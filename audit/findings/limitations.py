@@ -1,0 +1,60 @@
+"""What an audit's result does not say, in sentences."""
+
+from audit.config import Config
+from audit.detectors.detect import not_looked_for
+from audit.store.audit_folder import (
+    AuditFolder,
+)
+
+LIMITS = (
+    "A finding says that a cue and a class go together in these photographs and how far this model leans on it; it "
+    "does not say why, and it is no proof of discrimination or of its absence.",
+    "Only the kinds of content listed here were looked for. A shortcut that no detector names, no attribute records "
+    "and no cluster of attention shows can go unnoticed.",
+    "Grad-CAM maps are coarse, and what the network sees at one place reaches beyond it: the leakage of the face can "
+    "hold something of the hair or the collar beside it. The background's leakage is measured on its pixels alone.",
+    "Hiding part of a picture makes an unusual picture; the same is done elsewhere in it as a comparison, but the "
+    "comparison is not perfect.",
+    "Cues are found by small detectors that make mistakes; their examples in this report are there to be doubted. In "
+    "1,005 photographs of doctors and nurses a face was found in 99 to 100 % of each of four groups by skin and gender "
+    "(91 photographs or more each); hair and skin are found where a face is, so people seen from behind are missed.",
+)
+TEXT_READ = (
+    "Text was read where its letters are clear in a picture of 512 pixels. Handwriting, logos, and very small or faint "
+    "letters can go unread: where one matters it appears as something in a fixed place or as an unnamed cue."
+)
+GUESSES = (
+    "On photographs that it was not trained on, the model tells the classes apart no better than by guessing, so "
+    "nothing is concluded about what it uses."
+)
+TEXT_UNREAD = (
+    "Text and watermarks were not read: where one matters it appears as something in a fixed place or as an unnamed "
+    "cue."
+)
+TRAINED_HERE = (
+    "The model was trained for this audit. Another network may use what this one ignores, which is why what is in the "
+    "data is reported apart from what the model uses."
+)
+TINY_MODEL = "This audit used the tiny test network with random weights; its findings mean nothing outside tests."
+GIVEN_MODEL = (
+    "The model was given, not trained for this audit, and it was perhaps trained on photographs that are audited here. "
+    "It may then be right about them because it remembers them, so that its accuracy, and the leakage that is read off "
+    "its own activations, can be too high, and its gaps too small.",
+    "Answers of the given model for classes that are not in this dataset are left out.",
+)
+
+
+def limits(folder: AuditFolder, config: Config) -> list[str]:
+    """What the result does not say, and what could not be done on this machine."""
+    missing = not_looked_for(folder)
+    sentences = [f"The cue '{cue}' was not looked for: {reason}." for cue, reason in missing.items()]
+    was_read = "text" in config.cues and "text" not in missing
+    return [*sentences, *_model_limits(config), *LIMITS, TEXT_READ if was_read else TEXT_UNREAD]
+
+
+def _model_limits(config: Config) -> list[str]:
+    if config.model.checkpoint is not None:
+        return list(GIVEN_MODEL)
+    if config.model.arch == "tiny":
+        return [TINY_MODEL, TRAINED_HERE]
+    return [TRAINED_HERE]
