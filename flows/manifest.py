@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from audit import __version__
 from audit.findings.audit_json import read_audit
-from audit.stages import Stage, finished_record
+from audit.stages import Stage
+from audit.steps import finished_record
 from audit.store.audit_folder import SCHEMA_VERSION, AuditFolder, file_digest, write_json
 
 

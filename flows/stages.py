@@ -3,10 +3,11 @@
 from audit import stages
 from audit.config import Config, load_config
 from audit.progress import track
-from audit.stages import Stage, StageRecord, done_already, finished_record, run_stage
+from audit.stages import Stage, run_stage
+from audit.steps import StageRecord, done_already, finished_record
 from audit.store.audit_folder import AuditFolder
 
-REPORT = Stage("report", "reports.render:build", ("dataset", "explain", "record"), ("report",))
+REPORT = Stage("report", ("dataset", "explain", "record"), ("report",), entry="reports.render:build")
 
 
 def all_stages() -> tuple[Stage, ...]:

@@ -14,12 +14,12 @@ from audit.store.audit_folder import write_json, write_record, write_text
 from tests.bare_records import bare_finding, bare_record
 
 STAGES = (
-    Stage("dataset", "standin_stages:dataset", (), ("dataset",)),
-    Stage("work", "standin_stages:work", ("dataset",), ("training.epochs",)),
-    Stage("self-audit", "standin_stages:self_audit", ("work",), ("self_audit",)),
-    Stage("record", "standin_stages:record", ("work", "self-audit"), ("evidence",)),
+    Stage("dataset", (), ("dataset",), entry="standin_stages:dataset"),
+    Stage("work", ("dataset",), ("training.epochs",), entry="standin_stages:work"),
+    Stage("self-audit", ("work",), ("self_audit",), entry="standin_stages:self_audit"),
+    Stage("record", ("work", "self-audit"), ("evidence",), entry="standin_stages:record"),
 )
-REPORT = Stage("report", "standin_stages:report", ("record",), ("report",))
+REPORT = Stage("report", ("record",), ("report",), entry="standin_stages:report")
 CREATED = "2026-01-02T03:04:05+00:00"
 
 

@@ -2,17 +2,17 @@
 
 import pytest
 
-from audit import stages
 from audit.config import Config, parse_config
 from audit.errors import DatasetError, StageError
-from audit.stages import STAGES, Stage, done_already, finished_record, run_stage
+from audit.stages import STAGES, Stage, run_stage
+from audit.steps import _setting, done_already, finished_record
 from audit.store.audit_folder import AuditFolder, read_json, write_text
 
 DEFAULTS = Config()
 CHAIN = (
-    Stage("first", "counting:first", (), ("seed",)),
-    Stage("second", "counting:second", ("first",), ("training.epochs",)),
-    Stage("third", "counting:third", ("second",), ("report",)),
+    Stage("first", (), ("seed",), entry="counting:first"),
+    Stage("second", ("first",), ("training.epochs",), entry="counting:second"),
+    Stage("third", ("second",), ("report",), entry="counting:third"),
 )
 
 
@@ -77,7 +77,7 @@ def test_a_new_version_is_done_again(tmp_path, done):
     folder = AuditFolder(tmp_path)
     run_chain(folder)
     done.clear()
-    run_stage(Stage("second", "counting:second", ("first",), ("training.epochs",), version=2), folder, Config())
+    run_stage(Stage("second", ("first",), ("training.epochs",), version=2, entry="counting:second"), folder, Config())
     assert done == ["second"]
 
 
@@ -120,4 +120,4 @@ def test_stages_follow_what_they_read_and_name_settings_that_exist():
     for place, stage in enumerate(STAGES):
         assert set(stage.after) <= set(names[:place])
         for setting in stage.settings:
-            stages._setting(Config(), setting)
+            _setting(Config(), setting)

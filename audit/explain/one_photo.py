@@ -22,7 +22,7 @@ from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import fold_path, load_fold
 from audit.model.device import choose_runtime
 from audit.model.network import Network, load_backbone
-from audit.stages import finished_record_of
+from audit.steps import finished_record_of
 from audit.store.audit_folder import AuditFolder, file_digest
 from audit.text import at_most_ten, printable
 

@@ -44,7 +44,7 @@ from audit.measures.figures import Share
 from audit.measures.intervals import share_interval
 from audit.model.model_json import ModelDescription
 from audit.plan.plan_json import Plan
-from audit.stages import STAGES, finished_record
+from audit.steps import STEPS, finished_record
 from audit.store.audit_folder import (
     SCHEMA_VERSION,
     AuditFolder,
@@ -216,7 +216,7 @@ def _failures(folder: AuditFolder, dataset: Dataset) -> tuple[Failure, ...]:
 
 
 def _seconds(folder: AuditFolder) -> dict[str, float]:
-    records = {stage.name: finished_record(stage, folder) for stage in STAGES}
+    records = {stage.name: finished_record(stage, folder) for stage in STEPS}
     return {name: record.seconds for name, record in records.items() if record}
 
 

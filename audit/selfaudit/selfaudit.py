@@ -24,7 +24,7 @@ from audit.selfaudit.planted_copies import mark_photographs
 from audit.selfaudit.power import measure_power, power_sentence
 from audit.selfaudit.trial import Outcome, Trial, run_trial
 from audit.selfaudit.trial_inputs import Stock
-from audit.stages import STAGES, stage_key
+from audit.steps import STEPS, stage_key
 from audit.store.audit_folder import AuditFolder, value_digest, write_record
 from audit.store.shards import Shard, ShardStore
 from audit.store.tensors import load_header
@@ -75,7 +75,7 @@ class SelfAuditor:
     @classmethod
     def of(cls, folder: AuditFolder, config: Config) -> "SelfAuditor":
         """For an audit whose findings are done."""
-        (stage,) = (stage for stage in STAGES if stage.name == "self-audit")
+        (stage,) = (stage for stage in STEPS if stage.name == "self-audit")
         return cls(ActivationStore.open(folder, config), maps_are_trusted(folder), stage_key(stage, folder, config))
 
     @property

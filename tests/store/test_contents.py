@@ -5,7 +5,8 @@ import shutil
 import pytest
 
 from audit.config import Config, parse_config
-from audit.stages import STAGES, stage_key
+from audit.stages import STAGES
+from audit.steps import stage_key
 from audit.store.audit_folder import AuditFolder, file_digest
 from audit.store.contents import by_content, path_digest
 

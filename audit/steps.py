@@ -1,0 +1,102 @@
+"""The steps of an audit in order, what each depends on, and the record by which a finished one is not done again."""
+
+from dataclasses import dataclass
+
+from audit.config import Config
+from audit.store.audit_folder import AuditFolder, digests, read_json, value_digest
+from audit.store.contents import by_content
+
+
+@dataclass(frozen=True)
+class Step:
+    """A named piece of work, whoever does it.
+
+    ``settings`` are the dotted keys of the configuration that its result depends on, ``after`` the steps whose files it
+    reads. Raise ``version`` whenever its output changes for equal input.
+    """
+
+    name: str
+    after: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    version: int = 1
+
+
+STEPS = (
+    Step("dataset", (), ("dataset", "training.folds", "seed"), version=2),
+    Step("detect", ("dataset",), ("cues", "own_cues"), version=3),
+    Step("features", ("dataset",), ("model", "training.flips", "compute.cache_gb", "seed")),
+    Step("training", ("dataset", "features"), ("model", "training", "seed")),
+    Step("explain", ("dataset", "detect", "training"), ("model", "attention", "seed"), version=3),
+    Step("sanity", ("dataset", "explain"), ("model", "seed"), version=2),
+    Step("regions", ("dataset", "explain"), ("attention",)),
+    Step("clusters", ("detect", "regions"), ("attention", "seed"), version=3),
+    Step("cues", ("detect", "explain", "clusters"), ("attention", "evidence", "seed"), version=7),
+    Step(
+        "masking",
+        ("training", "cues"),
+        ("evidence.effect_images", "evidence.min_images", "evidence.resamples", "seed"),
+        version=5,
+    ),
+    Step("evidence", ("explain", "cues", "masking"), ("evidence", "seed"), version=11),
+    Step(
+        "findings",
+        ("sanity", "evidence"),
+        ("expected_cues", "irrelevant_cues", "dataset.min_images_per_class", "evidence", "report.exemplars"),
+        version=9,
+    ),
+    Step(
+        "self-audit",
+        ("dataset", "detect", "features", "masking", "findings"),
+        ("self_audit", "model", "training", "attention", "evidence", "cues", "own_cues", "expected_cues", "seed"),
+        version=3,
+    ),
+    Step("record", ("findings", "self-audit"), ("report",), version=5),
+)
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """What a finished stage leaves behind: its key, the SHA-256 of its files, its wall time in seconds."""
+
+    name: str
+    key: str
+    outputs: dict[str, str]
+    seconds: float
+
+
+def done_already(stage: Step, folder: AuditFolder, config: Config) -> StageRecord | None:
+    """The record of a stage that need not be done: same key, and every output is as it was left."""
+    record = finished_record(stage, folder)
+    if record and record.key == stage_key(stage, folder, config) and _intact(folder, record):
+        return record
+    return None
+
+
+def stage_key(stage: Step, folder: AuditFolder, config: Config) -> str:
+    """Digest of all that a stage's result depends on: its version, its settings, the files of the stages before it."""
+    settings = {name: _setting(config, name) for name in stage.settings}
+    before = {name: record.outputs if (record := finished_record_of(name, folder)) else None for name in stage.after}
+    return value_digest(stage.name, stage.version, settings, before)
+
+
+def finished_record(stage: Step, folder: AuditFolder) -> StageRecord | None:
+    """The record that a stage left in the folder, or None."""
+    return finished_record_of(stage.name, folder)
+
+
+def finished_record_of(name: str, folder: AuditFolder) -> StageRecord | None:
+    """As ``finished_record``, by the stage's name."""
+    path = folder.stage_record(name)
+    return StageRecord(**read_json(path)) if path.exists() else None
+
+
+def _intact(folder: AuditFolder, record: StageRecord) -> bool:
+    paths = [folder / name for name in record.outputs]
+    return all(path.exists() for path in paths) and digests(folder, paths) == record.outputs
+
+
+def _setting(config: Config, dotted: str) -> object:
+    value: object = config
+    for part in dotted.split("."):
+        value = getattr(value, part)
+    return by_content(value)
