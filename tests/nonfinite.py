@@ -62,18 +62,19 @@ def _unmeasured(path: Path, table: pd.DataFrame, name: str) -> pd.Series:
         case "cues.parquet", "attention":
             empty = pd.read_parquet(path.with_name("predictions.parquet")).set_index("image")["empty"]
             return table["image"].map(empty) | ~table["present"].fillna(False).astype(bool)
-        case _, "p_masked" | "p_control" if path.name == "masking.parquet" or path.parent.name == "masking":
+        case _, "p_masked" | "p_control" if path.name == "masking.parquet":
             return table["predicted_control"] == -1
     return never
 
 
 def _in_tensors(path: Path) -> Iterator[str]:
-    for name, values in load_file(path).items():
+    tensors = load_file(path)
+    for name, values in tensors.items():
         if values.dtype.kind != "f":
             continue
         allowed = np.zeros(values.shape, bool)
-        if path.parent.name == "masking" and name in ("masked", "control"):
-            allowed[pd.read_parquet(path.with_suffix(".parquet"))["predicted_control"].to_numpy() == -1] = True
+        if path.parent.name == "masking" and name in ("masked", "control", "p_masked", "p_control"):
+            allowed[tensors["predicted_control"] == -1] = True
         if not (np.isfinite(values) | (allowed & np.isnan(values))).all():
             yield f"{name} is not finite"
 

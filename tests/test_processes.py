@@ -18,13 +18,15 @@ LIBRARY_USER = """
 import sys
 from pathlib import Path
 from audit.config import parse_config
+from audit.data.photo_file import PhotoFile
 from audit.detectors.workers import Job, looking
+from audit.store.audit_folder import file_digest
 
 if __name__ == "__main__":
     photos = sorted(Path(sys.argv[1]).glob("*/*.png"))
     config = parse_config({"dataset": {"photos": sys.argv[1]}, "cues": ["border"], "compute": {"workers": 2}})
     with looking(config, len(photos)) as look:
-        print(len(list(look([Job(path, path.name, (0,)) for path in photos]))))
+        print(len(list(look([Job(PhotoFile(path, file_digest(path)), path.name, (0,)) for path in photos]))))
 """
 
 

@@ -11,8 +11,9 @@ from PIL.PngImagePlugin import PngInfo
 from typer.testing import CliRunner
 
 from audit.config import dump_config
-from audit.store.audit_folder import AuditFolder, write_json, write_text
+from audit.store.audit_folder import AuditFolder, write_json, write_records, write_text
 from flows.cli import app
+from tests.bare_records import bare_finding
 from tests.planted import draw_dataset, run_audit, tiny_config
 
 COMMANDS = ("explain", "mask", "demo", "run", "selfcheck")
@@ -217,7 +218,7 @@ def test_a_folder_that_may_not_be_written_is_told_before_any_work(command, place
 def test_a_prepared_audit_does_not_lead_elsewhere(command, link, finished, tmp_path, monkeypatch):
     audit = AuditFolder(tmp_path / "audit")
     shutil.copytree(finished.audit, audit.path)
-    write_json(audit.findings, [{"severity": "high"}])
+    write_records(audit.findings, [bare_finding(severity="high")])
     mine = tmp_path / "mine"
     mine.mkdir()
     if link == ".lock":
