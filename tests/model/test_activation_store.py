@@ -14,7 +14,7 @@ from audit.model import activation_store, trunk_pass
 from audit.model.activation_store import ActivationStore, drop_activations, to_half
 from audit.model.device import choose_runtime
 from audit.model.network import load_backbone
-from audit.store.audit_folder import AuditFolder, read_json, write_json, write_table
+from audit.store.audit_folder import AuditFolder, file_digest, read_json, write_json, write_table
 from audit.store.tensors import load_arrays, save_tensors
 from tests.planted import draw_dataset, run_audit, tiny_config
 
@@ -178,9 +178,13 @@ def test_nothing_is_taken_over_from_other_inputs(spoil, manifest, tmp_path, monk
 
 
 def extended(lender: ActivationStore, folder: AuditFolder, others_first: bool = False) -> ActivationStore:
-    """A store of the lender's photographs and, behind or before them, six of them again under another digest."""
+    """A store of the lender's photographs and, behind or before them, six of them again in other bytes."""
     images = lender.dataset.images
-    again = images.iloc[:6].assign(sha256="another")
+    paths = [folder / f"{image}.png" for image in range(6)]
+    for image, path in enumerate(paths):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(lender.dataset.file_of(image).path.read_bytes() + b"another")
+    again = images.iloc[:6].assign(path=list(map(str, paths)), sha256=list(map(file_digest, paths)))
     parts = [again, images] if others_first else [images, again]
     table = pd.concat(parts, ignore_index=True).assign(image=np.arange(30, dtype=np.int32))
     write_table(folder.images, table)

@@ -12,7 +12,7 @@ from audit.detectors.detect import build, load_detections
 from audit.detectors.marks.border import BorderDetector
 from audit.detectors.marks.find_printed_marks import find_overlays
 from audit.detectors.marks.printed_mark import OVERLAY, Overlay, _told_apart, normalised_gradients, overlay_cues, window
-from audit.errors import StageError
+from audit.errors import ChangedImage
 from audit.selfaudit.marks import Logo
 from audit.store.audit_folder import AuditFolder, file_digest
 
@@ -177,5 +177,5 @@ def test_a_photograph_that_vanished_is_named(audit):
     build(folder, config)
     path = load_dataset(folder).file_of(7).path
     path.unlink()
-    with pytest.raises(StageError, match=path.name):
+    with pytest.raises(ChangedImage, match=path.name):
         build(folder, config)
