@@ -1,3 +1,5 @@
 """Find shortcuts in labelled photographs before a classifier learns them."""
 
-__version__ = "0.1.0"
+from audit.store.version import __version__
+
+__all__ = ["__version__"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from audit.findings.audit_json import AuditRecord
 from audit.findings.finding import Finding
+from audit.findings.repeats import further, part_of_looks, repeated
 from audit.findings.severity import FLAGGED
-from reports.repeats import further, part_of_looks, repeated
 from reports.text import capital, counted, percent
 
 # From the gravest to the most harmless; a cue that is judged for several classes is listed under its gravest.
