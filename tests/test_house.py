@@ -54,6 +54,7 @@ REPORT_READS = {
     "audit.explain.explain_json",
     "audit.explain.read_maps",
     "audit.findings.audit_json",
+    "audit.findings.conclusion",
     "audit.findings.finding",
     "audit.findings.repeats",
     "audit.findings.self_audit_json",
