@@ -27,8 +27,10 @@ def run_here(config: Config, parent: Path, *, fresh: bool = False) -> AuditFolde
 def begin(audit: OpenAudit) -> None:
     """Check the settings and read the photographs; what is refused then leaves no new folder behind.
 
+    What an earlier run left of its failure goes.
     Raises ConfigError, DatasetError, MissingModelFile or ModelFileError.
     """
+    (audit.folder / "error.log").unlink(missing_ok=True)
     if audit.resumed:
         done = ", ".join(finished_names(audit.folder)) or "none"
         note(f"Resuming {audit.folder.path} (finished stages: {done})")
