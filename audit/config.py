@@ -4,6 +4,7 @@ import difflib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 import yaml
@@ -206,17 +207,25 @@ class Config(Section):
         return self
 
 
-def load_config(path: Path | None = None, overrides: Sequence[str] = (), **dataset: Path | None) -> Config:
-    """Read a YAML file, apply ``section.key=value`` overrides, then the photographs' location.
+def load_config(
+    path: Path | None = None,
+    overrides: Sequence[str] = (),
+    settings: Mapping[str, object] = MappingProxyType({}),
+    **dataset: Path | None,
+) -> Config:
+    """Read a YAML file, apply ``section.key=value`` overrides and ``settings``, then the photographs' location.
 
     ``dataset`` takes ``photos``, ``manifest`` and ``image_root``; a value of None leaves the file's setting.
-    Values of overrides are read as YAML, so ``training.flips=false`` is a boolean.
+    Values of overrides are read as YAML, so ``training.flips=false`` is a boolean. ``settings`` holds values as they
+    are by dotted key; a mapping changes of a section what it names.
 
     Raises ConfigError for an unreadable file, an unknown key (naming the nearest valid one) or a bad value.
     """
     tree = _read_yaml(path) if path else {}
     for override in overrides:
         _apply(tree, override)
+    for dotted, value in settings.items():
+        _put(tree, dotted, value)
     given = {key: value for key, value in dataset.items() if value is not None}
     section = tree.setdefault("dataset", {})
     if given and isinstance(section, dict):
@@ -260,16 +269,30 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     dotted, separator, text = override.partition("=")
     if not separator or not dotted.strip():
         raise ConfigError(f"--set {override}: write it as section.key=value, e.g. model.fine_tune=head.")
-    *sections, key = dotted.strip().split(".")
-    for section in sections:
-        child = tree.setdefault(section, {})
-        if not isinstance(child, dict):
-            raise ConfigError(f"--set {override}: '{section}' is not a section.")
-        tree = child
     try:
-        tree[key] = yaml.safe_load(text)
+        value = yaml.safe_load(text)
     except yaml.YAMLError:
         raise ConfigError(f"--set {override}: the value is not valid YAML; put it in quotes.") from None
+    _section(tree, dotted.strip(), f"--set {override}")[dotted.strip().rpartition(".")[2]] = value
+
+
+def _put(tree: dict[str, Any], dotted: str, value: object) -> None:
+    """Set one key of the tree; a mapping is put into the section key by key, and so never shared with the caller."""
+    if not isinstance(value, Mapping):
+        _section(tree, dotted, dotted)[dotted.rpartition(".")[2]] = value
+        return
+    for key, part in value.items():
+        _put(tree, f"{dotted}.{key}", part)
+
+
+def _section(tree: dict[str, Any], dotted: str, told: str) -> dict[str, Any]:
+    """The section that holds a dotted key, made if need be. Raises ConfigError, which begins with ``told``."""
+    for section in dotted.split(".")[:-1]:
+        child = tree.setdefault(section, {})
+        if not isinstance(child, dict):
+            raise ConfigError(f"{told}: '{section}' is not a section.")
+        tree = child
+    return tree
 
 
 def _explain(problem: Mapping[str, Any]) -> str:
@@ -277,8 +300,17 @@ def _explain(problem: Mapping[str, Any]) -> str:
     dotted = ".".join(location)
     if problem["type"] != "extra_forbidden":
         return f"{dotted}: {problem['msg']} (found {problem['input']!r})."
-    near = difflib.get_close_matches(dotted, known_keys(), n=1, cutoff=0.0)
-    return f"{dotted}: there is no such setting; the nearest is '{near[0]}'."
+    return no_such_setting(dotted)
+
+
+def no_such_setting(name: str, others: Sequence[str] = ()) -> str:
+    """A sentence that names the nearest dotted key, or the nearest of ``others`` where that is nearer.
+
+    >>> no_such_setting("training.fold")
+    "training.fold: there is no such setting; the nearest is 'training.folds'."
+    """
+    (near,) = difflib.get_close_matches(name, [*others, *known_keys()], n=1, cutoff=0.0)
+    return f"{name}: there is no such setting; the nearest is '{near}'."
 
 
 def known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:

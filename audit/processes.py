@@ -8,13 +8,17 @@ the working folder, and libraries look there for their settings.
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+
+from audit.errors import ConfigError
 
 NEUTRAL_FOLDER = Path("/")
 """Nobody but the machine's owner writes there, it is always there, and no library finds more in a folder above it."""
 
 _LISTS_OF_FOLDERS = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _SAFE = {"PYTHONSAFEPATH": "1"}
+_start: ContextVar[Path | None] = ContextVar("start", default=None)
 
 
 def child_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -56,6 +60,27 @@ def standing_apart() -> Iterator[None]:
     finally:
         if before is not None and before.is_dir():
             os.chdir(before)
+
+
+@contextmanager
+def reading_from(folder: Path) -> Iterator[None]:
+    """Have ``starting_folder`` answer ``folder`` inside the block, wherever the process stands then."""
+    token = _start.set(folder)
+    try:
+        yield
+    finally:
+        _start.reset(token)
+
+
+def starting_folder() -> Path:
+    """The folder that the user's relative paths mean: where a command was given, else where the process stands now.
+
+    Raises ConfigError when it is gone.
+    """
+    folder = _start.get() or working_folder()
+    if folder is None:
+        raise ConfigError("The working folder was removed; change into another one.")
+    return folder
 
 
 def working_folder() -> Path | None:

@@ -46,6 +46,13 @@ def reporting_to(reporter: Reporter) -> Iterator[None]:
 
 
 @contextmanager
+def reporting_by_default(reporter: Reporter) -> Iterator[None]:
+    """The same, unless somebody listens already."""
+    with reporting_to(_reporter.get(reporter)):
+        yield
+
+
+@contextmanager
 def track(task: str, total: int | None = None, unit: str = "images") -> Iterator[Callable[[int], None]]:
     """Announce a piece of work and yield the function to call as its units get done.
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from audit.config import Config
+from audit.config import Config, load_config
 from audit.errors import BiasAuditError, StageError
-from audit.steps import STEPS, StageRecord, Step, done_already, stage_key
+from audit.progress import track
+from audit.steps import STEPS, StageRecord, Step, done_already, finished_record, stage_key
 from audit.store.audit_folder import AuditFolder, digests, write_json
 
 Work = Callable[[AuditFolder, Config], Iterable[Path]]
@@ -48,6 +49,31 @@ _WORK: Mapping[str, str] = {
     "record": "audit.findings.write_audit_json:build",
 }
 STAGES = tuple(Stage(step.name, step.after, step.settings, step.version, entry=_WORK[step.name]) for step in STEPS)
+# The report comes last, from outside of this package, and only reads.
+REPORT = Stage("report", ("dataset", "explain", "record"), ("report",), entry="reports.render:build")
+
+
+def all_stages() -> tuple[Stage, ...]:
+    """Every stage in order, the report too."""
+    return (*STAGES, REPORT)
+
+
+def finished_names(folder: AuditFolder) -> list[str]:
+    """The stages of which the folder has a record, in order."""
+    return [stage.name for stage in all_stages() if finished_record(stage, folder)]
+
+
+def do_stage(name: str, folder: AuditFolder, config: Config | None = None) -> StageRecord:
+    """Do the stage called ``name``, with the folder's own settings if none are given; nothing if it is done already.
+
+    Its progress is told. Raises what ``run_stage`` raises, and ConfigError for settings that cannot be read.
+    """
+    (stage,) = (stage for stage in all_stages() if stage.name == name)
+    config = config or load_config(folder.config)
+    if record := done_already(stage, folder, config):
+        return record
+    with track(name, unit=""):
+        return run_stage(stage, folder, config)
 
 
 def run_stage(stage: Stage, folder: AuditFolder, config: Config) -> StageRecord:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 _NAMED = 10
+_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 # Controls, line separators and lone surrogates, and marks that reorder text: they could disguise what is printed.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -32,3 +33,18 @@ def percent(share: float) -> str:
     '93 %'
     """
     return f"{share * 100:.0f} %"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number, in words up to twelve, with its noun.
+
+    >>> counted(1, "shortcut"), counted(2, "shortcut"), counted(40, "photograph")
+    ('one shortcut', 'two shortcuts', '40 photographs')
+    """
+    word = _WORDS[number] if 0 <= number < len(_WORDS) else f"{number:,}"
+    return f"{word} {noun if number == 1 else plural or noun + 's'}"
+
+
+def capital(sentence: str) -> str:
+    """The sentence with its first letter raised, the rest untouched."""
+    return sentence[:1].upper() + sentence[1:]

@@ -9,11 +9,9 @@ from pathlib import Path
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from audit.config import load_config
-from audit.model.activation_store import drop_activations
+from audit.run.manifest import finish
+from audit.stages import all_stages, do_stage
 from audit.store.audit_folder import AuditFolder
-from flows.manifest import write_manifest
-from flows.stages import all_stages, do_stage
 
 
 @flow(name="bias-audit", flow_run_name="{audit_dir.name}", persist_result=False)
@@ -36,10 +34,7 @@ def stage_task(name: str, audit_dir: Path) -> None:
 @task(name="manifest", cache_policy=NO_CACHE, persist_result=False)
 def manifest_task(audit_dir: Path) -> None:
     """Declare the audit finished, and give back the disk space that only an unfinished one needs."""
-    folder = AuditFolder(audit_dir)
-    write_manifest(folder, all_stages())
-    if not load_config(folder.config).compute.keep_cache:
-        drop_activations(folder)
+    finish(AuditFolder(audit_dir))
 
 
 if __name__ == "__main__":

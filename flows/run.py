@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audit.config import Config, dump_config, load_config
-from audit.errors import AuditFolderError, ConfigError, DatasetError, MissingModelFile, ModelFileError
 from audit.processes import standing_apart
 from audit.progress import note, track
+from audit.run.manifest import write_manifest
+from audit.run.open_audit import open_audit
+from audit.run.run_here import begin
+from audit.stages import REPORT, all_stages, do_stage
 from audit.store.audit_folder import AuditFolder, write_text
 from audit.verification.conditions import Strategy, require_verifiable
-from flows.manifest import write_manifest
-from flows.open_audit import OpenAudit, discard_if_empty, open_audit
 from flows.outcome import error_log
 from flows.server import EmbeddedServer, UserServer, prefect_api
-from flows.stages import REPORT, all_stages, do_stage, finished_names, load_all
 
 
 def run_audit(config: Config, parent: Path, *, fresh: bool = False) -> AuditFolder:
@@ -23,9 +23,6 @@ def run_audit(config: Config, parent: Path, *, fresh: bool = False) -> AuditFold
     Raises BiasAuditError, bad photographs and settings before Prefect is waited for.
     """
     with open_audit(config, parent, fresh=fresh) as audit, prefect_api() as api, error_log(audit.folder.path):
-        if audit.resumed:
-            done = ", ".join(finished_names(audit.folder)) or "none"
-            note(f"Resuming {audit.folder.path} (finished stages: {done})")
         begin(audit)
         run_flow(audit.folder, api)
     return audit.folder
@@ -41,33 +38,6 @@ def verify_audit(path: Path, strategy: Strategy, source: Path | None, seeds: int
     with folder.locked(), prefect_api() as api, error_log(folder.path):
         run_in_prefect(api, "flows.verify:verify_flow", folder.path, strategy, source and source.absolute(), seeds)
     return folder
-
-
-def begin(audit: OpenAudit) -> None:
-    """Check the settings and read the photographs; what is refused then leaves no new folder behind."""
-    try:
-        require_ready(audit.config)
-        read_photographs(audit.folder)
-    except (ConfigError, DatasetError, MissingModelFile, ModelFileError):
-        discard_if_empty(audit)
-        raise
-
-
-def read_photographs(folder: AuditFolder) -> None:
-    """The first stage, done here already, and again when resuming: photographs may have changed since.
-
-    Where they have not, its files come out equal and the later stages stay as they are.
-    """
-    first = all_stages()[0].name
-    folder.stage_record(first).unlink(missing_ok=True)
-    do_stage(first, folder)
-
-
-def require_ready(config: Config) -> None:
-    """As ``audit.readiness``; PyTorch is imported here, while the server boots."""
-    from audit import readiness
-
-    readiness.require_ready(config)
 
 
 def run_flow(folder: AuditFolder, api: EmbeddedServer | UserServer) -> None:
@@ -92,7 +62,8 @@ def _run_in_prefect(api: EmbeddedServer | UserServer, entry: str, *arguments: ob
 
         module, _, name = entry.partition(":")
         flow = getattr(importlib.import_module(module), name)
-        load_all()
+        for stage in all_stages():
+            stage.load()
         api.wait_ready()
     record = Recording(api)
     ending = call_recorded(record, flow, arguments)
@@ -106,7 +77,8 @@ def _run_in_prefect(api: EmbeddedServer | UserServer, entry: str, *arguments: ob
 
 def render_again(path: Path) -> Path:
     """Write the report of the finished audit in ``path`` again. Raises AuditFolderError when it is not finished."""
-    folder = _finished(path)
+    folder = AuditFolder(path)
+    folder.require_finished()
     with folder.locked(), error_log(path):
         folder.stage_record(REPORT.name).unlink(missing_ok=True)
         do_stage(REPORT.name, folder)
@@ -120,7 +92,8 @@ def check_finished(path: Path, amounts: Sequence[str]) -> AuditFolder:
     Until that is done the audit stays as it is; interrupted, the same call goes on. Raises AuditFolderError when the
     audit is not finished.
     """
-    folder = _finished(path)
+    folder = AuditFolder(path)
+    folder.require_finished()
     with folder.locked(), error_log(path):
         config = load_config(folder.config, amounts)
         do_stage("self-audit", folder, config)
@@ -128,11 +101,4 @@ def check_finished(path: Path, amounts: Sequence[str]) -> AuditFolder:
         for name in ("record", REPORT.name):
             do_stage(name, folder)
         write_manifest(folder, all_stages())
-    return folder
-
-
-def _finished(path: Path) -> AuditFolder:
-    folder = AuditFolder(path)
-    if not folder.manifest.exists():
-        raise AuditFolderError(f"{path}: no finished audit (it has no manifest.json); finish it with 'bias-audit run'.")
     return folder

@@ -1,23 +1,11 @@
 """Where the user stands: a command reads the paths that it is given from there, and nothing else."""
 
 from collections.abc import Callable
-from contextvars import ContextVar
 from functools import wraps
 from pathlib import Path
 
-from audit.errors import ConfigError
-from audit.processes import standing_apart, working_folder
+from audit.processes import reading_from, standing_apart, starting_folder
 from flows.outcome import told_errors
-
-_start: ContextVar[Path | None] = ContextVar("start", default=None)
-
-
-def starting_folder() -> Path:
-    """The folder in which the command was given. Raises ConfigError when it is gone."""
-    folder = _start.get() or working_folder()
-    if folder is None:
-        raise ConfigError("The working folder was removed; change into another one.")
-    return folder
 
 
 def reading_from_there(command: Callable[..., None]) -> Callable[..., None]:
@@ -27,12 +15,8 @@ def reading_from_there(command: Callable[..., None]) -> Callable[..., None]:
     def apart(**arguments: object) -> None:
         with told_errors():
             start = starting_folder()
-        token = _start.set(start)
-        try:
-            with standing_apart():
-                command(**{name: _from(start, value) for name, value in arguments.items()})
-        finally:
-            _start.reset(token)
+        with reading_from(start), standing_apart():
+            command(**{name: _from(start, value) for name, value in arguments.items()})
 
     return apart
 

@@ -26,8 +26,8 @@ from rich.table import Table
 from rich.text import Text
 
 from audit.findings.finding import Finding
+from audit.processes import starting_folder
 from audit.progress import Reporter, Silence
-from flows.standing import starting_folder
 
 LINE_EVERY_SECONDS = 10.0
 SEVERITY_STYLE = {"high": "bold red", "medium": "yellow", "low": "cyan", "expected": "dim", "cleared": "green"}

@@ -7,15 +7,15 @@ import pandas as pd
 
 from audit.explain.explain_json import Cluster
 from audit.findings.audit_json import AuditRecord, Confusion
+from audit.findings.conclusion import SEVERITIES
 from audit.findings.finding import Finding
+from audit.findings.repeats import repeated
 from audit.findings.sentences import data_answer, model_answer
 from audit.measures.figures import EvidenceFigure
 from audit.plan.plan_json import PlanCell
 from audit.store.audit_folder import AuditFolder, read_table
+from audit.text import capital
 from reports.charts import DotPlot, Scale, dot_plot
-from reports.repeats import repeated
-from reports.text import capital
-from reports.verdict import SEVERITIES
 
 Box = tuple[float, float, float, float]
 

@@ -10,8 +10,9 @@ from safetensors import SafetensorError, safe_open
 
 from audit.findings.verification_json import Verification, read_verification, verification_path
 from audit.store.audit_folder import AuditFolder, file_digest
+from audit.text import counted
 from reports.pictures import Heat, heat_of
-from reports.text import count, counted
+from reports.text import count
 
 TITLES = {
     "weight": "Rare combinations count more",

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from audit.config import Config, parse_config
 from audit.findings.audit_json import AuditRecord, read_audit
+from audit.findings.conclusion import SEVERITY_WORDS
 from audit.store.audit_folder import AuditFolder, read_table, write_atomically
 from reports.cards import FAILURES, MATRIX, cards, mistakes, places
 from reports.charts import scales, share_plot, training_curves
@@ -19,7 +20,7 @@ from reports.pictures import take_pictures
 from reports.remedies import SAMPLER, orders
 from reports.spotlights import looks, spotlights
 from reports.text import FILTERS, decimal, percent, points, visible
-from reports.verdict import SEVERITY_WORDS, verdict
+from reports.verdict import verdict
 
 TEMPLATES = Path(__file__).parent / "templates"
 

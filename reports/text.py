@@ -6,9 +6,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from audit.text import capital, counted
+
 _SPACE = "\N{NO-BREAK SPACE}"
 _MINUS = "\N{MINUS SIGN}"
-_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 # Control characters, overrides of the writing direction and lone surrogates can make a file name look like another.
 _UNSEEN = (*range(9), 11, 12, *range(14, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _VISIBLE = dict.fromkeys((*_UNSEEN, *range(0xD800, 0xE000)), "\N{REPLACEMENT CHARACTER}")
@@ -107,21 +108,6 @@ def day(iso: str) -> str:
     except ValueError:
         return iso
     return f"{moment.day} {moment:%B %Y}"
-
-
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number, in words up to twelve, with its noun.
-
-    >>> counted(1, "shortcut"), counted(2, "shortcut"), counted(40, "photograph")
-    ('one shortcut', 'two shortcuts', '40 photographs')
-    """
-    word = _WORDS[number] if 0 <= number < len(_WORDS) else count(number)
-    return f"{word} {noun if number == 1 else plural or noun + 's'}"
-
-
-def capital(sentence: str) -> str:
-    """The sentence with its first letter raised, the rest untouched."""
-    return sentence[:1].upper() + sentence[1:]
 
 
 FILTERS = {

@@ -5,21 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from audit.findings.audit_json import AuditRecord
+from audit.findings.conclusion import conclusion, cue_severities
 from audit.findings.finding import Finding
+from audit.findings.repeats import further, part_of_looks, repeated
 from audit.findings.severity import FLAGGED
-from reports.repeats import further, part_of_looks, repeated
-from reports.text import capital, counted, percent
-
-# From the gravest to the most harmless; a cue that is judged for several classes is listed under its gravest.
-SEVERITIES = ("high", "medium", "low", "not_enough_data", "expected", "cleared")
-SEVERITY_WORDS = {
-    "high": "High",
-    "medium": "Medium",
-    "low": "Low",
-    "not_enough_data": "Not enough data",
-    "expected": "Expected",
-    "cleared": "Cleared",
-}
+from reports.text import percent
 
 
 @dataclass(frozen=True)
@@ -53,44 +43,11 @@ class Verdict:
 
 def verdict(record: AuditRecord) -> Verdict:
     """Sum up audit.json. The strongest thing it ever says is that nothing was found among what was looked for."""
-    worst, again = cue_severities(record.findings), repeated(record)
+    again, said = repeated(record), conclusion(record)
     first = [finding for finding in record.findings if finding.id not in again]
-    severity, headline, lead = _headline(cue_severities(first), _looked_for(record))
     reported = tuple(f for level in FLAGGED for f in first if f.severity == level)
-    groups, warnings = _groups(record, worst), tuple(_warnings(record))
-    return Verdict(severity, headline, lead, reported, further(record), groups, warnings, _alarm(record))
-
-
-def cue_severities(findings: Sequence[Finding]) -> dict[str, str]:
-    """The gravest severity of every cue over its classes, in the order of the findings."""
-    worst: dict[str, str] = {}
-    for finding in findings:
-        known = worst.get(finding.cue, SEVERITIES[-1])
-        worst[finding.cue] = min(known, finding.severity, key=SEVERITIES.index)
-    return worst
-
-
-def _looked_for(record: AuditRecord) -> int:
-    return len({cue.name for cue in record.cues} | {finding.cue for finding in record.findings})
-
-
-def _headline(worst: Mapping[str, str], looked_for: int) -> tuple[str, str, str]:
-    """Severity, headline and the sentence below it."""
-    numbers = {level: sum(found == level for found in worst.values()) for level in SEVERITIES}
-    kinds = counted(looked_for, "kind of content", "kinds of content")
-    if high := numbers["high"]:
-        more = f" Besides, {counted(numbers['medium'], 'possible shortcut')}." if numbers["medium"] else ""
-        it = "it" if high == 1 else "them"
-        lead = f"The photographs show {it} unevenly and this model uses {it}: right for the wrong reason."
-        return "high", f"{capital(counted(high, 'shortcut'))} found that this model would learn", lead + more
-    if medium := numbers["medium"]:
-        lead = "The data or the model leans that way strongly, but not both: worth a look before training."
-        return "medium", f"{capital(counted(medium, 'possible shortcut'))} found", lead
-    if not worst or numbers["not_enough_data"] == len(worst):
-        lead = "There are too few photographs to judge any kind of content. This is not a clean bill of health."
-        return "not_enough_data", "Nothing can be told from these photographs", lead
-    lead = "Content that was not looked for, or that no region of a picture shows, can still be a shortcut."
-    return "cleared", f"No shortcut found among the {kinds} that were looked for", lead
+    groups, warnings = _groups(record, cue_severities(record.findings)), tuple(_warnings(record))
+    return Verdict(said.severity, said.headline, said.lead, reported, further(record), groups, warnings, _alarm(record))
 
 
 def _groups(record: AuditRecord, worst: Mapping[str, str]) -> tuple[Group, ...]:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import standin_stages
 
-import flows.stages
 from audit import stages
 from flows.server import EmbeddedServer, UserServer
 
@@ -64,7 +63,7 @@ if __name__ == "__main__":
         before("ready", UserServer, "wait_ready")
     before("work", standin_stages, "work")
     standin_stages.report = report
-    stages.STAGES, flows.stages.REPORT = standin_stages.STAGES, standin_stages.REPORT
+    stages.STAGES, stages.REPORT = standin_stages.STAGES, standin_stages.REPORT
     from flows.cli import main
 
     main()

@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from audit.config import Config, dump_config, parse_config
+from audit.run.manifest import write_manifest
 from audit.stages import STAGES, run_stage
 from audit.store.audit_folder import AuditFolder, write_text
-from flows.manifest import write_manifest
 
 SIDE = 64
 STICKER = (40, 60, 230)

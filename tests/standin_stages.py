@@ -68,10 +68,9 @@ def report(folder, config):
 
 
 if __name__ == "__main__":
-    import flows.run
-    import flows.stages
+    from audit.run import run_here
     from flows.cli import main
 
-    flows.run.require_ready = lambda config: None
-    stages.STAGES, flows.stages.REPORT = STAGES, REPORT
+    run_here.require_ready = lambda config: None
+    stages.STAGES, stages.REPORT = STAGES, REPORT
     main()

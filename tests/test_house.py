@@ -11,7 +11,6 @@ ROOT = Path(__file__).parents[1]
 
 # Every room of audit/ and every file at its top, in the order in which they may be imported: each from those before it.
 ORDER = (
-    "__init__",
     "errors",
     "processes",
     "progress",
@@ -27,7 +26,6 @@ ORDER = (
     "detectors",
     "attributes",
     "model",
-    "readiness",
     "explain",
     "cues",
     "evidence",
@@ -36,6 +34,8 @@ ORDER = (
     "verification",
     "selfaudit",
     "stages",
+    "run",
+    "__init__",
 )
 # Who may import what: no room of audit/ knows how it is scheduled, rendered or shown.
 ONLY_IN = {"prefect": "flows", "typer": "flows", "rich": "flows", "jinja2": "reports"}
@@ -54,7 +54,9 @@ REPORT_READS = {
     "audit.explain.explain_json",
     "audit.explain.read_maps",
     "audit.findings.audit_json",
+    "audit.findings.conclusion",
     "audit.findings.finding",
+    "audit.findings.repeats",
     "audit.findings.self_audit_json",
     "audit.findings.sentences",
     "audit.findings.severity",

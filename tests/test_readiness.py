@@ -5,7 +5,7 @@ import torch
 from torchvision import models
 from typer.testing import CliRunner
 
-import flows.run
+from audit.run import run_here
 from flows.cli import app
 from tests.planted import draw_dataset
 
@@ -60,7 +60,7 @@ OBSTACLES = {
 def test_run_and_check_tell_what_would_stop_an_audit(obstacle, manifest, checkpoints, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
-    monkeypatch.setattr(flows.run, "read_photographs", lambda *_: pytest.fail("photographs were read first"))
+    monkeypatch.setattr(run_here, "read_photographs", lambda *_: pytest.fail("photographs were read first"))
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     settings, told = OBSTACLES[obstacle]
     arguments = ["--manifest", str(manifest), *settings(checkpoints)]

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit import __version__
 from audit.config import Config
 from audit.cues.cue_json import CueSummary, LooksEntry
 from audit.cues.cue_table import CueTable, load_cues
@@ -54,6 +53,7 @@ from audit.store.audit_folder import (
     write_record,
     write_schema,
 )
+from audit.store.version import __version__
 
 _PACKAGES = (
     "torch",

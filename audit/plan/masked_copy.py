@@ -20,7 +20,7 @@ from audit.detectors.cue import Cue, Detector, Mask
 from audit.detectors.photo import Networks, Photo, Pixels
 from audit.detectors.registry import choose_detectors
 from audit.detectors.workers import read_shrunk
-from audit.errors import AuditFolderError, ConfigError, OutputError, RejectedImage, StageError
+from audit.errors import ConfigError, OutputError, RejectedImage, StageError
 from audit.plan.remove_cue import retouch, way_to_mask
 from audit.progress import track
 from audit.store.audit_folder import AuditFolder
@@ -39,8 +39,7 @@ def write_retouched(folder: AuditFolder, name: str, out: Path, irrelevant: bool 
     cannot be used, ConfigError for a cue that cannot be masked, ChangedImage for a photograph that is no longer the one
     that was audited, and StageError naming one that can no longer be decoded.
     """
-    if not folder.manifest.exists():
-        raise AuditFolderError(f"{folder.path}: no finished audit (it has no manifest.json).")
+    folder.require_finished()
     config, dataset, cues = load_config(folder.config), load_dataset(folder), load_cues(folder)
     cue = _cue_called(name, cues)
     how = way_to_mask(cue, [*config.irrelevant_cues, *([name] if irrelevant else [])])

@@ -81,6 +81,14 @@ class AuditFolder:
         """``path`` as written into records: POSIX, relative to the folder."""
         return path.relative_to(self.path).as_posix()
 
+    def require_finished(self) -> None:
+        """Raise AuditFolderError unless the audit is finished: its manifest is written last."""
+        if not self.manifest.exists():
+            raise AuditFolderError(
+                f"{self.path}: no finished audit (it has no manifest.json); finish it with 'bias-audit run', or in "
+                "Python with Audit.run, given the same photographs and settings."
+            )
+
     def _require_no_links(self) -> None:
         """What is written into an audit stays in it, also where somebody else prepared the folder."""
         for place, folders, _ in os.walk(self.path):

@@ -22,10 +22,7 @@ BASELINE = "baseline"
 
 def require_verifiable(audit: AuditFolder, strategy: Strategy, source: Path | None) -> None:
     """Raise AuditFolderError or ConfigError where there is nothing to verify, or not in this way."""
-    if not audit.manifest.exists():
-        raise AuditFolderError(
-            f"{audit.path}: no finished audit (it has no manifest.json); finish it with 'bias-audit run'."
-        )
+    audit.require_finished()
     if load_config(audit.config).model.checkpoint is not None:
         raise ConfigError(
             "This audit's model was given, not trained here, so it cannot be trained again: audit the photographs "

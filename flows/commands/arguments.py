@@ -54,7 +54,7 @@ def settings_of(
 ) -> "Config":
     """The settings of a file and the command line, their paths absolute. Raises ConfigError."""
     from audit.config import load_config
-    from flows.open_audit import with_absolute_paths
+    from audit.run.open_audit import with_absolute_paths
 
     given = load_config(config, overrides or (), photos=photos, manifest=manifest, image_root=image_root)
     return with_absolute_paths(given)

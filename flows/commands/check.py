@@ -47,7 +47,7 @@ def check(
 def _obstacle(settings: "Config", classes: list[str]) -> str:
     """Why an audit would stop, whatever the photographs are; empty if nothing is known."""
     from audit.errors import BiasAuditError
-    from audit.readiness import require_ready
+    from audit.run.readiness import require_ready
 
     try:
         require_ready(settings, classes)

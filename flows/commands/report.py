@@ -18,10 +18,11 @@ def report(audit: Annotated[Path, typer.Argument(help="An audit folder, as `run`
     open audits/photos-20260102-030405/report.html
     """
     with told_errors():
+        from audit import Audit
         from audit.progress import reporting_to
         from flows.run import render_again
         from flows.terminal import reporter, say, short
 
         with reporter(quiet=False) as listener, reporting_to(listener):
-            page = render_again(audit)
-        say(short(page))
+            render_again(audit)
+        say(short(Audit.open(audit).report_path))

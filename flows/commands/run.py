@@ -70,14 +70,14 @@ def run(
 
 def _conclude(folder: "AuditFolder", fail_on: Severity | None, quiet: bool) -> bool:
     """Print the findings and the report's path; tell whether a finding is as grave as ``fail_on``."""
-    from audit.findings.audit_json import read_audit
+    from audit import Audit
     from flows.terminal import findings_table, say, short, show
 
-    findings = read_audit(folder).findings
+    audit = Audit.open(folder.path)
     if not quiet:
-        show(findings_table(findings))
-    say(short(folder.report))
-    return fail_on is not None and any(is_as_grave(finding.severity, fail_on) for finding in findings)
+        show(findings_table(audit.findings))
+    say(short(audit.report_path))
+    return fail_on is not None and any(is_as_grave(finding.severity, fail_on) for finding in audit.findings)
 
 
 def is_as_grave(severity: str, limit: Severity) -> bool:

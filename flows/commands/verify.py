@@ -62,7 +62,7 @@ def verify(
     bias-audit verify audits/photos-20260102-030405 --with new-photos/
     """
     with interruptible(), told_errors():
-        from audit.findings.verification_json import read_verification
+        from audit import Audit
         from audit.progress import reporting_to
         from flows.run import verify_audit
         from flows.terminal import reporter, say, short
@@ -70,5 +70,6 @@ def verify(
         remedy = strategy or (Remedy.WEIGHT if source is None else Remedy.COLLECT)
         with reporter(quiet) as listener, reporting_to(listener):
             folder = verify_audit(audit, remedy.value, source, seeds)
-        say(read_verification(folder, remedy.value).sentence)
-        say(short(folder.report))
+        done = Audit.open(folder.path)
+        say(done.verification(remedy.value).sentence)
+        say(short(done.report_path))

@@ -93,12 +93,12 @@ def test_a_server_of_the_user_s_is_waited_for_no_longer_and_left_alone(lose, pre
 IN_A_LOOP = """
 import asyncio, sys
 sys.path.insert(0, sys.argv[1])
-import standin_stages, flows.stages
+import standin_stages
 from pathlib import Path
 from audit import stages
 from audit.config import parse_config
 from flows.run import run_audit
-stages.STAGES, flows.stages.REPORT = standin_stages.STAGES, standin_stages.REPORT
+stages.STAGES, stages.REPORT = standin_stages.STAGES, standin_stages.REPORT
 
 async def cell():
     return run_audit(parse_config({"dataset": {"photos": Path("photos")}}), Path("audits"))

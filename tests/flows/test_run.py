@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-import flows.run
-import flows.stages
 from audit import stages
 from audit.config import dump_config, load_config, parse_config
 from audit.errors import AuditFolderError, BiasAuditError, ConfigError, DatasetError, OutputError, StageError
+from audit.run import run_here
+from audit.run.open_audit import dataset_name, find_unfinished, open_audit
 from audit.store.audit_folder import AuditFolder, file_digest, read_json
-from flows.open_audit import dataset_name, find_unfinished, open_audit
 from flows.run import check_finished, render_again, run_audit
 
 CREATED = "2026-01-02T03:04:05+00:00"
@@ -26,8 +25,8 @@ def photos(tmp_path, monkeypatch):
     import standin_stages
 
     monkeypatch.setattr(stages, "STAGES", standin_stages.STAGES)
-    monkeypatch.setattr(flows.stages, "REPORT", standin_stages.REPORT)
-    monkeypatch.setattr(flows.run, "require_ready", lambda config: None)
+    monkeypatch.setattr(stages, "REPORT", standin_stages.REPORT)
+    monkeypatch.setattr(run_here, "require_ready", lambda config: None)
     folder = tmp_path / "My photos"
     folder.mkdir()
     return folder

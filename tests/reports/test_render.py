@@ -18,12 +18,12 @@ from PIL import Image
 from audit.config import parse_config
 from audit.errors import AuditFolderError
 from audit.findings.audit_json import read_audit
+from audit.findings.repeats import further, repeated
 from audit.progress import reporting_to
 from audit.store.audit_folder import AuditFolder, file_digest, read_json, read_table, write_json, write_table
 from reports.charts import Scale, dot_plot, scales
 from reports.pictures import LEVELS, heat_of, take_pictures, where
 from reports.render import build, environment, render
-from reports.repeats import further, repeated
 from reports.spotlights import shade
 from reports.verdict import verdict
 from tests.bare_records import bare_figures, bare_finding

@@ -14,10 +14,10 @@ from audit.config import parse_config
 from audit.detectors import cache
 from audit.detectors.cue import ABSENT
 from audit.progress import reporting_to
+from audit.run.open_audit import open_audit
 from audit.store.audit_folder import AuditFolder
 from audit.store.private import claim, make_private, open_own, outsiders, private_files
 from flows.environment import doubt_about, prefect_home, usual_home, warning_about
-from flows.open_audit import open_audit
 from flows.server import EmbeddedServer
 from tests.notes import Notes
 

@@ -4,11 +4,21 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from audit import __version__
+from audit.config import load_config
 from audit.findings.audit_json import read_audit
-from audit.stages import Stage
+from audit.stages import Stage, all_stages
 from audit.steps import finished_record
 from audit.store.audit_folder import SCHEMA_VERSION, AuditFolder, file_digest, write_json
+from audit.store.version import __version__
+
+
+def finish(folder: AuditFolder) -> None:
+    """Declare the audit finished, and give back the disk space that only an unfinished one needs."""
+    from audit.model.activation_store import drop_activations
+
+    write_manifest(folder, all_stages())
+    if not load_config(folder.config).compute.keep_cache:
+        drop_activations(folder)
 
 
 def write_manifest(folder: AuditFolder, stages: Iterable[Stage]) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from audit.config import Config, dump_config
 from audit.data.outputs import Inputs, require_audits_folder
 from audit.errors import ConfigError, OutputError
+from audit.processes import starting_folder
 from audit.store.audit_folder import AuditFolder, write_text
 from audit.store.private import USER_ONLY
-from flows.standing import starting_folder
 
 MAX_NAME = 60
 
@@ -69,7 +69,7 @@ def dataset_name(config: Config) -> str:
     """
     place = config.dataset.photos or config.dataset.manifest
     if place is None:
-        raise ConfigError("No photographs: name their folder, or a table of them with --manifest.")
+        raise ConfigError("No photographs: name their folder, or a table of them (--manifest, in Python manifest=).")
     place = place.absolute()
     name = place.name if config.dataset.photos else place.stem
     if config.dataset.photos is None and name in ("images", "index"):
@@ -78,7 +78,7 @@ def dataset_name(config: Config) -> str:
 
 
 def with_absolute_paths(config: Config) -> Config:
-    """The same settings, true wherever they are read: relative paths mean the folder in which the command was given."""
+    """The same settings, true wherever they are read: relative paths mean the folder in which the user stands."""
     tree = config.model_dump()
     for section in ("dataset", "model", "compute"):
         tree[section] = {key: _absolute(value) for key, value in tree[section].items()}
