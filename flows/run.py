@@ -44,7 +44,10 @@ def verify_audit(path: Path, strategy: Strategy, source: Path | None, seeds: int
 
 
 def begin(audit: OpenAudit) -> None:
-    """Check the settings and read the photographs; what is refused then leaves no new folder behind."""
+    """Check the settings and read the photographs; what is refused then leaves no new folder behind.
+
+    Raises ConfigError, DatasetError, MissingModelFile or ModelFileError for what is refused.
+    """
     try:
         require_ready(audit.config)
         read_photographs(audit.folder)
@@ -64,7 +67,7 @@ def read_photographs(folder: AuditFolder) -> None:
 
 
 def require_ready(config: Config) -> None:
-    """As ``audit.readiness``; PyTorch is imported here, while the server boots."""
+    """As ``audit.readiness``, and Raises as that; PyTorch is imported here, while the server boots."""
     from audit import readiness
 
     readiness.require_ready(config)
