@@ -25,10 +25,17 @@ class Reporter(Protocol):
 class Silence:
     """The listener of library use: drops everything."""
 
-    def started(self, task: str, total: int | None, unit: str) -> None: ...
-    def advanced(self, count: int) -> None: ...
-    def finished(self) -> None: ...
-    def note(self, message: str) -> None: ...
+    def started(self, task: str, total: int | None, unit: str) -> None:
+        """Nobody is told that work begins."""
+
+    def advanced(self, count: int) -> None:
+        """Nobody is told how much is done."""
+
+    def finished(self) -> None:
+        """Nobody is told that work has ended."""
+
+    def note(self, message: str) -> None:
+        """Nobody reads the sentence."""
 
 
 _reporter: ContextVar[Reporter] = ContextVar("reporter")

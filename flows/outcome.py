@@ -40,7 +40,10 @@ def told_errors() -> Iterator[None]:
 
 @contextmanager
 def error_log(folder: Path) -> Iterator[None]:
-    """Keep the traceback of an error that is not the user's in ``folder``/error.log, and have the error name it."""
+    """Keep the traceback of an error that is not the user's in ``folder``/error.log, and have the error name it.
+
+    Raises what the block raises.
+    """
     log = folder / "error.log"
     log.unlink(missing_ok=True)
     try:

@@ -104,9 +104,11 @@ class Lines:
         self._stack: list[_Work] = []
 
     def started(self, task: str, total: int | None, unit: str) -> None:
+        """Nothing is printed until there is something to tell."""
         self._stack.append(_Work(clean(task), total, clean(unit)))
 
     def advanced(self, count: int) -> None:
+        """A line, unless one was printed in the last ten seconds."""
         work = self._stack[-1]
         work.done += count
         if time.monotonic() - work.told >= LINE_EVERY_SECONDS:
@@ -114,11 +116,13 @@ class Lines:
             self._print(work.state())
 
     def finished(self) -> None:
+        """A line with the seconds that it took, for a stage that did not fail."""
         work = self._stack.pop()
         if not self._stack and not _failing():
             self._print(f"{work.name}: {work.seconds():.1f} s")
 
     def note(self, message: str) -> None:
+        """The sentence as a line."""
         self._print(clean(message))
 
     def _print(self, line: str) -> None:
@@ -133,19 +137,23 @@ class Bars:
         self._stack: list[tuple[TaskID, _Work]] = []
 
     def started(self, task: str, total: int | None, unit: str) -> None:
+        """A bar, indented below the one that it is a part of."""
         work = _Work("  " * len(self._stack) + clean(task), total, clean(unit))
         self._stack.append((self._progress.add_task(work.name, total=total, unit=work.unit), work))
 
     def advanced(self, count: int) -> None:
+        """The innermost bar moves on."""
         self._progress.advance(self._stack[-1][0], count)
 
     def finished(self) -> None:
+        """The bar goes; of a stage that did not fail a line stays, with the seconds that it took."""
         task, work = self._stack.pop()
         self._progress.remove_task(task)
         if not self._stack and not _failing():
             self._print(Text.assemble(("✓ ", "green"), f"{work.name:<12}", (f"{work.seconds():8.1f} s", "dim")))
 
     def note(self, message: str) -> None:
+        """The sentence above the bars, in yellow."""
         self._print(Text(clean(message), style="yellow"))
 
     def _print(self, line: Text) -> None:

@@ -40,7 +40,7 @@ def pgd(
     """Projected gradient descent (Madry 2018): ``steps`` steps towards a class, each clipped to the limits.
 
     As ``fgsm``. A step is ``step`` times epsilon; by default 2.5 epsilon is spread over all of them, and a single one
-    is epsilon long.
+    is epsilon long. Raises ConfigError for less than one step.
     """
     if steps < 1:
         raise ConfigError(f"steps is {steps}; at least one is needed.")

@@ -43,6 +43,7 @@ def grad_cam(activations: Tensor, scores: Tensor, reshape: Reshape | None = None
     Parameters: ``activations`` (N, C, h, w), part of the graph of ``scores`` (N, K); image n's scores may depend on
     image n's activations only. ``reshape`` turns activations of another form into (N, C, h, w) by moving or leaving out
     entries, the tokens of a transformer for example. Returns float32 (N, K, h, w), detached. No ``.grad`` is written.
+    Raises ConfigError when the scores do not depend on the activations.
 
     >>> a = torch.ones(1, 2, 1, 1, requires_grad=True)
     >>> grad_cam(a, (a * torch.tensor([3.0, 4.0]).view(1, 2, 1, 1)).sum((1, 2, 3))[:, None]).item()

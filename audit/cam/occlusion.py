@@ -40,7 +40,8 @@ def rank_correlation(a: Tensor, b: Tensor) -> Tensor:
     """Spearman's rank correlation of each pair of maps (N, h, w) on the same grid; equal values share their mean rank.
 
     Returns float64 (N,) in -1..1 on the CPU, NaN where one of the two maps is constant. The paper reports the mean over
-    images: 0.254 for Grad-CAM and 0.261 for Guided Grad-CAM with VGG-16 on PASCAL VOC 2007.
+    images: 0.254 for Grad-CAM and 0.261 for Guided Grad-CAM with VGG-16 on PASCAL VOC 2007. Raises ValueError for maps
+    of different shapes.
 
     >>> rank_correlation(torch.tensor([[[1.0, 2, 3]]]), torch.tensor([[[10.0, 20, 5]]])).tolist()
     [-0.5]

@@ -22,7 +22,7 @@ class Region:
 
     @property
     def box(self) -> tuple[float, float, float, float]:
-        """x0, y0, x1, y1 relative to the picture, enclosing every cell of the mask."""
+        """The smallest box around the mask, (x0, y0, x1, y1) as shares of width and height, 0..1."""
         height, width = self.mask.shape
         rows, columns = np.flatnonzero(self.mask.any(1)), np.flatnonzero(self.mask.any(0))
         x0, x1, y0, y1 = columns[0] / width, (columns[-1] + 1) / width, rows[0] / height, (rows[-1] + 1) / height

@@ -53,6 +53,7 @@ def inspect(config: Config) -> Inspection:
 
 
 def inspect_files(listing: Listing, table: pd.DataFrame, config: Config) -> Inspection:
+    """What the files' table says of a dataset: counts by class, rejected files, copies, warnings, problems."""
     accepted = table[table["rejected"] == ""]
     crossings = cross_class_groups(accepted)
     classes = _class_counts(table)

@@ -29,10 +29,14 @@ class Marks(Protocol):
     """Where a user marked something. ``digest`` changes with what was marked."""
 
     @property
-    def digest(self) -> str: ...
+    def digest(self) -> str:
+        """SHA-256 of what was marked, as hexadecimal digits."""
 
     def mask(self, photo: Photo) -> Mask | None:
-        """The marked area at the photograph's resolution; None where nothing is marked."""
+        """The marked area at the photograph's resolution, bool (height, width); None where nothing is marked.
+
+        Raises ConfigError when the user's file for this photograph cannot be used.
+        """
 
     def covers(self, path: str) -> bool:
         """Whether there is a mark for the photograph with this path."""
@@ -62,6 +66,7 @@ class Boxes:
         return cls(boxes, file_digest(file))
 
     def mask(self, photo: Photo) -> Mask | None:
+        """The union of the boxes, each at least a pixel wide and high; None where there is no box."""
         if not self.covers(photo.path):
             return None
         mask = np.zeros(photo.shape, np.uint8)
@@ -71,6 +76,7 @@ class Boxes:
         return mask.astype(bool)
 
     def covers(self, path: str) -> bool:
+        """Whether a row of the file names the photograph with this path."""
         return path in self.boxes
 
 
@@ -89,6 +95,10 @@ class Masks:
         return cls(folder, path_digest(folder))
 
     def mask(self, photo: Photo) -> Mask | None:
+        """Where the mask's file is lighter than half of its maximum, resized to the photograph's resolution.
+
+        None where there is no file. Raises ConfigError when the file is not a usable picture.
+        """
         file = self._file(photo.path)
         if file is None:
             return None
@@ -102,6 +112,7 @@ class Masks:
         return resized
 
     def covers(self, path: str) -> bool:
+        """Whether the folder holds a mask for the photograph with this path."""
         return self._file(path) is not None
 
     def _file(self, path: str) -> Path | None:
@@ -124,7 +135,10 @@ class OwnCueDetector:
         self.name = f"own:{settings.name}:{self.marks.digest}"
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
-        """In a photograph without a mark the cue is absent and everything lies outside of it."""
+        """In a photograph without a mark the cue is absent and everything lies outside of it.
+
+        Raises ConfigError when the user's file for this photograph cannot be used.
+        """
         mask = self.marks.mask(photo)
         inside = np.zeros(photo.shape, bool) if mask is None else mask
         return {

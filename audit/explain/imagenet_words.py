@@ -82,6 +82,7 @@ class EfficientNetLite0(nn.Module):
         self.fc = nn.Linear(1280, 1000)
 
     def forward(self, pixels: Tensor) -> Tensor:
+        """Logits of the ImageNet classes, (N, 1000), from normalised pixels (N, 3, height, width)."""
         stem = self.bn0(self.conv_stem(pixels)).clamp(0, 6)
         head = self.bn1(self.conv_head(self.blocks(stem))).clamp(0, 6)
         scores: Tensor = self.fc(head.mean((2, 3)))

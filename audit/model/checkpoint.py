@@ -52,6 +52,7 @@ class GivenHead(nn.Module):
         self.order.copy_(torch.tensor([self.names.index(name) for name in classes]))
 
     def forward(self, activations: Tensor) -> Tensor:
+        """Logits (N, classes) in the order asked for, from activations (N, C, h, w) of the explained layer."""
         scores: Tensor = self.rest(activations.float())[:, self.order]
         return scores
 

@@ -51,7 +51,10 @@ class Runtime:
 
 
 def in_halves(work: Callable[[NDArray[Any]], Tensor], batch: NDArray[Any]) -> Tensor:
-    """``work(batch)``; where a GPU's memory is too small for that, the halves one after the other, and so on."""
+    """``work(batch)``; where a GPU's memory is too small for that, the halves one after the other, and so on.
+
+    Raises OutOfMemoryError when a single image is too much.
+    """
     try:
         return work(batch)
     except torch.cuda.OutOfMemoryError:

@@ -43,6 +43,7 @@ class GapHead(nn.Module):
         self.std.copy_(pooled.std(0).clamp(min=1e-3))
 
     def forward(self, activations: Tensor) -> Tensor:
+        """Logits (N, classes) from activations (N, C, h, w): averaged over places, standardised, linear layer."""
         scores: Tensor = self.linear((activations.float().mean((2, 3)) - self.mean) / self.std)
         return scores
 
@@ -62,6 +63,7 @@ class FcHead(nn.Module):
         nn.init.zeros_(self.fc8.bias)
 
     def forward(self, activations: Tensor) -> Tensor:
+        """Logits (N, classes) from activations (N, 512, h, w) of the last convolution."""
         output: Tensor = self.fc8(self.layers(self.pool(activations.float()).flatten(1)))
         return output
 
@@ -76,6 +78,7 @@ class Network(nn.Module):
         self.head = head
 
     def forward(self, pixels: Tensor) -> Tensor:
+        """Logits (N, classes) from normalised pixels (N, 3, height, width)."""
         scores: Tensor = self.head(self.tail(self.trunk(pixels)))
         return scores
 

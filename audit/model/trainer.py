@@ -32,7 +32,8 @@ class Inputs(Protocol):
 
     def batches(
         self, images: Images, size: int, flipped: NDArray[np.bool_] | None = None
-    ) -> Iterator[tuple[Images, Tensor]]: ...
+    ) -> Iterator[tuple[Images, Tensor]]:
+        """Yield (images, inputs (n, C, h, w)), at most ``size`` at a time, mirrored where ``flipped`` says so."""
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def discard_if_empty(audit: OpenAudit) -> None:
 
 
 def dataset_name(config: Config) -> str:
-    """A short name for the photographs, fit for a folder's name.
+    """A short name for the photographs, fit for a folder's name. Raises ConfigError when none are given.
 
     >>> dataset_name(Config.model_validate({"dataset": {"photos": "/data/Doctors & nurses"}}))
     'Doctors-nurses'

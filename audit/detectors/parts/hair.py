@@ -116,7 +116,7 @@ def _likelier(colours: Colours, rivals: Sequence[Colours | None], lab: Floats, m
 
 
 def face_coordinates(face: Face, rows: slice, columns: slice) -> tuple[Floats, Floats]:
-    """u and v of every pixel of a window, upright with the face."""
+    """The coordinates u and v of a window's pixels, upright with the face: from its middle, in widths and heights."""
     y, x = np.mgrid[rows, columns].astype(np.float32)
     cosine, sine = np.cos(-face.angle), np.sin(-face.angle)
     turn = np.array(((cosine, -sine), (sine, cosine)), np.float32)
