@@ -8,12 +8,13 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 BIN    := $(VENV)/bin
 FLAGS  := --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint fetch browser clean
+.PHONY: help demo test test-fast lint fetch browser clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   install, draw a dataset with a planted shortcut, audit it, print the report's path"
 	@echo "make test   install, check style and types, run the tests"
+	@echo "make test-fast  the tests that need no Prefect server, no browser and no whole audit"
 	@echo "make lint   style and types only"
 	@echo "make clean  remove the virtual environment, the demo and caches"
 
@@ -26,6 +27,13 @@ demo: $(VENV)/.installed
 # A file's tests stay together, for they share what its fixtures make; one thread each, so that none waits for another's.
 test: lint fetch browser
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+
+# What the inner loop can do without: whole audits, servers, browsers, drawn datasets and benchmarks.
+SLOW := tests/bench tests/demo tests/flows tests/selfaudit tests/verification tests/test_pipeline.py \
+	tests/test_changed.py tests/test_uniform.py tests/test_ways_in.py tests/data/test_outputs.py \
+	tests/reports/test_browser.py tests/detectors/test_photographs.py
+test-fast: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile $(SLOW:%=--ignore=%)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -1,1 +1,1 @@
-"""Verdicts, their sentences, and audit.json."""
+"""Verdicts, their sentences, and audit.json with its schema."""

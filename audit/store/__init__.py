@@ -1,1 +1,1 @@
-"""Files: the audit folder, tensors, model files and the schemas of what other programs read."""
+"""Files: the audit folder, shards of long work, tensors, and model files."""

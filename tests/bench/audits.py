@@ -28,7 +28,8 @@ from audit.store.audit_folder import AuditFolder, write_json
 from tests.bench.audit_cases import Case, benchmark, choose, subsamples
 from tests.bench.audit_scores import about, as_json, compare, pointing, score
 from tests.bench.audit_sets import settings, write_case
-from tests.bench.audit_tables import report, subsample_report
+from tests.bench.audit_tables import SUBSAMPLE_COLUMNS, report, save_report, subsample_rows
+from tests.bench.figures import add_option, save, table_lines
 from tests.bench.peers import compare_peers
 from tests.bench.trunk_store import prefill
 
@@ -112,7 +113,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bench = Bench(options.data, options.out, peers=options.peers, keep=options.keep)
     run_all(bench, cases, options.workers)
     results = [(case, bench.kept(case)) for case in cases]
-    print(*(subsample_report(results) if options.subsamples else report(results)), sep="\n")
+    if options.subsamples:
+        rows = list(subsample_rows(results))
+        print(*table_lines(SUBSAMPLE_COLUMNS, rows), sep="\n")
+        save(options.figures, "subsamples-whole", SUBSAMPLE_COLUMNS, rows)
+    else:
+        print(*report(results), sep="\n")
+        save_report(options.figures, results)
     if options.json:
         write_json(options.json, {"half": options.half, "results": [result for _, result in results]})
     return 0
@@ -159,6 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every result there as well")
     parser.add_argument("--list", action="store_true", help="print the names of the cases and stop")
     parser.add_argument("--keep", action="store_true", help="keep the photographs and audit folders")
+    add_option(parser)
     return parser
 
 

@@ -6,8 +6,9 @@ that truth. A 95 % interval should in 95 of 100 datasets; the bar is 93 to 97 %.
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from scipy.stats import norm
@@ -20,6 +21,7 @@ from audit.measures.leakage import leakage
 from audit.measures.limits import EFFECT
 from audit.measures.measure import Floats, Ints, Measure
 from audit.measures.prevalence import prevalence
+from tests.bench.figures import Cell, Column, add_option, save
 
 LOWEST, HIGHEST = 0.93, 0.97
 Rng = np.random.Generator
@@ -253,13 +255,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table, and as JSON where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repetitions", type=int, default=2000)
-    parser.add_argument("--only", default="", help="scenarios whose name begins so")
+    parser.add_argument("--only", action="append", metavar="BEGINNING", help="scenarios that begin so; may be repeated")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
+    add_option(parser)
     given = parser.parse_args(arguments)
     found = []
     for name in SCENARIOS:
-        if name.startswith(given.only):
+        if name.startswith(tuple(given.only or [""])):
             one = coverage(name, given.repetitions, given.seed)
             found.append(asdict(one))
             mark = "" if LOWEST <= one.share <= HIGHEST else "  outside 93 to 97 %"
@@ -270,6 +273,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
     if given.json:
         print(json.dumps(found, indent=2))
+    save(given.figures, "coverage-scenarios", COLUMNS, [_row(one) for one in found])
+
+
+COLUMNS = (
+    Column("datasets of the kind"),
+    Column("drawn"),
+    Column("intervals that hold the truth", ".1%"),
+    Column("truth above", ".1%"),
+    Column("truth below", ".1%"),
+    Column("mean width", ".3f"),
+)
+
+
+def _row(found: Mapping[str, Any]) -> tuple[Cell, ...]:
+    held = {"value": found["share"], "low": found["low"], "high": found["high"]}
+    return found["name"], found["repetitions"], held, found["truth_above"], found["truth_below"], found["width"]
 
 
 if __name__ == "__main__":

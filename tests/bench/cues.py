@@ -6,7 +6,6 @@ met is worked out. Cues that no detector looks for are left out and named.
 
 import argparse
 import json
-import platform
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -27,6 +26,7 @@ from audit.errors import BiasAuditError
 from audit.measures.permutation import benjamini_hochberg
 from audit.store.model_files import require
 from tests.bench.cue_sets import HEADS, PEOPLE, PLANTED, SETS, Example, read_examples
+from tests.bench.figures import Cell, Column, add_option, machine, save, table_lines
 from tests.bench.measuring import EVERYTHING, RIGHT_NAMES, WITHOUT_TEXT, Measurement, clock, known, measure
 from tests.bench.scores import VOTERS, mean_interval, share_of_votes_won, votes_interval
 
@@ -180,27 +180,33 @@ def group_sentences(table: pd.DataFrame) -> Iterator[str]:
             )
 
 
-def group_table(table: pd.DataFrame) -> Iterator[str]:
-    """How often each cue of people is found, by skin and gender; lines of Markdown."""
-    yield f"| found in {DOCTORS} | {' | '.join(CELLS)} |"
-    yield "|---|" + "---|" * len(CELLS)
+GROUP_COLUMNS = (Column(f"found in {DOCTORS}"), *(Column(cell, ".3f") for cell in CELLS))
+
+
+def group_rows(table: pd.DataFrame) -> Iterator[tuple[Cell, ...]]:
+    """How often each cue of people is found, by skin and gender."""
     for cue in sorted(PEOPLE & known()):
-        cells = [answer(Question(cue, "", "found", (DOCTORS,), group=cell), table) for cell in CELLS]
-        if any(cells):
-            shown = [f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}], n = {row.n}" if row else "" for row in cells]
-            yield f"| {cue} | {' | '.join(shown)} |"
+        found = [answer(Question(cue, "", "found", (DOCTORS,), group=cell), table) for cell in CELLS]
+        if any(found):
+            yield cue, *(_share(row) if row else None for row in found)
 
 
-def markdown(rows: Sequence[Row]) -> Iterator[str]:
-    """The rows as lines of Markdown."""
-    yield "| cue | question | photographs | n | figure | 95 % interval | bar | met |"
-    yield "|---|---|---|---|---|---|---|---|"
+def _share(row: Row) -> Cell:
+    return {"value": row.value, "low": row.low, "high": row.high, "words": f", n = {row.n}"}
+
+
+COLUMNS = tuple(
+    map(Column, ("cue", "question", "photographs", "n", "figure", "95 % interval", "bar", "met")),
+)
+
+
+def table_rows(rows: Sequence[Row]) -> Iterator[tuple[Cell, ...]]:
+    """The rows as the table shows them."""
     for row in rows:
         digits = 1 if row.words.startswith("ms") else 3
         value, low, high = (f"{number:.{digits}f}" for number in (row.value, row.low, row.high))
         met = {None: "", True: "yes", False: "**no**"}[row.met]
-        cells = (row.cue, row.words, row.sets, row.n, value, f"{low} to {high}", row.bar, met)
-        yield f"| {' | '.join(map(str, cells))} |"
+        yield row.cue, row.words, row.sets, row.n, value, f"{low} to {high}", row.bar, met
 
 
 def run(examples: Sequence[Example], workers: int) -> pd.DataFrame:
@@ -232,7 +238,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     table = run(examples, options.workers)
     rows = [row for question in (*QUESTIONS, *TIMES) if (row := answer(question, table))]
-    print(*markdown(rows), "", *group_table(table), "", *_notes(table, options.half), sep="\n")
+    shown, groups, notes = list(table_rows(rows)), list(group_rows(table)), list(_notes(table, options.half))
+    print(*table_lines(COLUMNS, shown), "", *table_lines(GROUP_COLUMNS, groups), "", *notes, sep="\n")
+    save(options.figures, "cues", COLUMNS, shown, notes)
+    save(options.figures, "cues-groups", GROUP_COLUMNS, groups)
     if options.json:
         about = {"date": date.today().isoformat(), "machine": _machine(), "half": options.half}
         options.json.write_text(json.dumps({**about, "rows": [asdict(row) for row in rows]}, indent=1), "utf-8")
@@ -248,11 +257,7 @@ def _notes(table: pd.DataFrame, half: str) -> Iterator[str]:
 
 
 def _machine() -> str:
-    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next(
-        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
-    )
-    return f"{model}, OpenCV {cv2.__version__}, times on one thread"
+    return f"{machine()}, OpenCV {cv2.__version__}, times on one thread"
 
 
 _networks: Networks
@@ -275,6 +280,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--half", choices=("all", "even", "odd"), default="all", help="thresholds saw only the odd one")
     parser.add_argument("--workers", type=int, default=2, help="processes; 0 for none besides this one")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there as well")
+    add_option(parser)
     return parser
 
 

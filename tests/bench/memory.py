@@ -18,6 +18,7 @@ from PIL import Image
 from audit.config import parse_config
 from audit.stages import STAGES, run_stage
 from audit.store.audit_folder import AuditFolder
+from tests.bench.figures import Column, add_option, save, table_lines
 
 UNTIL = "explain"
 SIDE = 64
@@ -27,11 +28,15 @@ def main() -> None:
     """Read the command line and print one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, nargs=2, default=(2000, 20000), metavar="N")
-    few, many = parser.parse_args().images
+    add_option(parser)
+    options = parser.parse_args()
+    few, many = options.images
     before, after = measure(few), measure(many)
-    print(f"peak memory in MB\n  {'stage':10} {few:>8} {many:>8}")
-    for stage in before:
-        print(f"  {stage:10} {before[stage]:8.0f} {after[stage]:8.0f}  {after[stage] / before[stage]:5.2f} x")
+    rows = [(stage, before[stage], after[stage], after[stage] / before[stage]) for stage in before]
+    counts = (Column(f"{count:,} pictures, peak memory in MB", ".0f") for count in (few, many))
+    columns = (Column("stage"), *counts, Column("times as much", ".2f"))
+    print(*table_lines(columns, rows), sep="\n")
+    save(options.figures, "memory", columns, rows)
 
 
 def measure(images: int) -> dict[str, float]:

@@ -7,6 +7,7 @@ found anyway.
 """
 
 import argparse
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -21,6 +22,7 @@ from audit.detectors.marks.find_printed_marks import find_overlays
 from audit.detectors.photo import LONGEST, Pixels
 from audit.measures.intervals import wilson
 from audit.selfaudit.marks import Logo
+from tests.bench.figures import Cell, Column, add_option, save, table_lines
 
 SETS = ("cats-dogs", "raccoon-kangaroo", "doctor-nurse")
 CORNERS = ((0, 1), (1, 0))
@@ -42,13 +44,26 @@ def main() -> None:
     """Read the command line and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds the sets")
-    sets = [_read(parser.parse_args().data / name, seed) for seed, name in enumerate(SETS)]
-    print(f"{_PHOTOGRAPHS} photographs a search; emblem {_SIDE:.0%} of the shorter side")
-    print("| opacity | on | found | seen where drawn | seen elsewhere | other marks |")
-    print("|---|---|---|---|---|---|")
-    for opacity, share in product(OPACITIES, SHARES):
-        print(_row(f"{opacity:.0%}", share, list(_searches(sets, opacity, share))), flush=True)
-    print(_row("nothing drawn", 0.0, list(_searches(sets, 0.0, 0.0))))
+    add_option(parser)
+    options = parser.parse_args()
+    sets = [_read(options.data / name, seed) for seed, name in enumerate(SETS)]
+    rows = []
+    for opacity, share in (*product(OPACITIES, SHARES), (0.0, 0.0)):
+        rows.append(_row(opacity, share, list(_searches(sets, opacity, share))))
+        print(*map(str, rows[-1]), sep="; ", file=sys.stderr, flush=True)
+    about = f"{_PHOTOGRAPHS} photographs a search; emblem {_SIDE:.0%} of the shorter side."
+    print(about, *table_lines(COLUMNS, rows), sep="\n")
+    save(options.figures, "overlays", COLUMNS, rows, [about])
+
+
+COLUMNS = (
+    Column("opacity"),
+    Column("on"),
+    Column("found", ".2f"),
+    Column("seen where drawn", ".1%"),
+    Column("seen elsewhere", ".1%"),
+    Column("other marks"),
+)
 
 
 def _searches(sets: list[list[Pixels]], opacity: float, share: float) -> Iterator[Search]:
@@ -72,15 +87,15 @@ def _search(pictures: list[Pixels], mark: Logo, marked: NDArray[np.bool_]) -> Se
     return Search(False, 0.0, 0.0, len(search.overlays))
 
 
-def _row(what: str, share: float, searches: list[Search]) -> str:
+def _row(opacity: float, share: float, searches: list[Search]) -> tuple[Cell, ...]:
     found = [one for one in searches if one.found]
     low, high = wilson(len(found), len(searches))
     seen, elsewhere = (
-        f"{np.mean([getattr(one, side) for one in found]):.1%}" if found else "" for side in ("marked", "plain")
+        float(np.mean([getattr(one, side) for one in found])) if found else None for side in ("marked", "plain")
     )
-    counted = f"{len(found)} of {len(searches)} [{low:.2f}, {high:.2f}]"
-    others = sum(one.others for one in searches)
-    return f"| {what} | {share:.0%} | {counted} | {seen} | {elsewhere} | {others} |"
+    counted = {"count": len(found), "of": len(searches), "low": low, "high": high}
+    what, others = f"{opacity:.0%}" if share else "nothing drawn", sum(one.others for one in searches)
+    return what, f"{share:.0%}", counted, seen, elsewhere, others
 
 
 def _read(folder: Path, seed: int) -> list[Pixels]:

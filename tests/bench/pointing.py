@@ -29,16 +29,18 @@ from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import load_fold
 from audit.stages import STAGES, run_stage
 from audit.store.audit_folder import AuditFolder, read_table
+from tests.bench.figures import Cell, Column, add_option, save, table_lines
 
 GOOD_OVERLAP = 0.5
 NEEDED = ("dataset", "detect", "features", "training", "explain")
 
 
 def main() -> None:
-    """Read the command line and print one line per kind of map."""
+    """Read the command line and print one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds raccoon-kangaroo/")
     parser.add_argument("--keep", type=Path, help="keep the audit in this folder, and go on with it next time")
+    add_option(parser)
     options = parser.parse_args()
     root = options.data / "raccoon-kangaroo"
     with tempfile.TemporaryDirectory() as place:
@@ -47,7 +49,12 @@ def main() -> None:
         for stage in STAGES:
             if stage.name in NEEDED:
                 run_stage(stage, folder, config)
-        report(folder, config, pd.read_csv(root / "boxes.csv"))
+        rows = list(report(folder, config, pd.read_csv(root / "boxes.csv")))
+        print(*table_lines(COLUMNS, rows), sep="\n")
+        save(options.figures, "pointing", COLUMNS, rows)
+
+
+COLUMNS = (Column("figure"), Column("value", ".3f"))
 
 
 def settings(root: Path) -> Config:
@@ -56,27 +63,29 @@ def settings(root: Path) -> Config:
     return parse_config({"dataset": dataset, "cues": []})
 
 
-def report(folder: AuditFolder, config: Config, boxes: pd.DataFrame) -> None:
-    """Print accuracy, and both scores for both kinds of map, over all photographs and over the rightly named."""
+def report(folder: AuditFolder, config: Config, boxes: pd.DataFrame) -> Iterator[tuple[str, Cell]]:
+    """Accuracy, and both scores for both kinds of map, over all photographs and over the rightly named."""
     store, predictions = ActivationStore.open(folder, config), read_table(folder.predictions)
     images = np.arange(len(predictions))
     right = predictions["correct"].to_numpy(bool)
     ours = torch.from_numpy(read_maps(folder, images))
     theirs = captum_maps(store)
     alike = torch.cosine_similarity(ours.flatten(1), theirs.flatten(1))
-    print(
-        f"accuracy {_share(right)}; cosine of ours with captum's maps: least {alike.min():.4f}, mean {alike.mean():.4f}"
-    )
+    yield "accuracy", _share(right)
+    yield "cosine of ours with captum's maps, least", f"{alike.min():.4f}"
+    yield "cosine of ours with captum's maps, mean", f"{alike.mean():.4f}"
     table = store.dataset.images
     places = [boxes.loc[boxes["path"] == path, ["x0", "y0", "x1", "y1"]].to_numpy() for path in table["path"]]
     sizes = table[["height", "width"]].to_numpy()
     for name, maps in (("ours", ours), ("captum", theirs)):
         hits = np.array([points_at(*one) for one in zip(maps, places, sizes, strict=True)])
         overlaps = np.array([overlap(*one) for one in zip(maps, places, sizes, strict=True)])
-        print(f"{name}: pointing game {_share(hits)}; of the rightly named {_share(hits[right])}")
         good = overlaps >= GOOD_OVERLAP
-        print(f"{name}: overlap >= {GOOD_OVERLAP} {_share(good)}; of the rightly named {_share(good[right])}")
-        print(f"{name}: mean overlap {overlaps.mean():.3f}")
+        told = {"the map's maximum lies on an animal": hits, f"overlap of {GOOD_OVERLAP} or more": good}
+        for words, held in told.items():
+            yield f"{name}: {words}", _share(held)
+            yield f"{name}: {words}, of the rightly named", _share(held[right])
+        yield f"{name}: mean overlap", float(overlaps.mean())
 
 
 def captum_maps(store: ActivationStore) -> Tensor:
@@ -116,9 +125,9 @@ def _inputs(store: ActivationStore, images: NDArray[np.int64]) -> Iterator[tuple
         yield np.asarray(batch, np.int64), store.runtime.normalise(pixels)
 
 
-def _share(hits: NDArray[np.bool_]) -> str:
+def _share(hits: NDArray[np.bool_]) -> Cell:
     low, high = wilson(int(hits.sum()), len(hits))
-    return f"{hits.mean():.3f} ({low:.3f} to {high:.3f}, n = {len(hits)})"
+    return {"value": float(hits.mean()), "low": low, "high": high, "words": f", n = {len(hits)}"}
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ from audit.model.trainer import Fitting, Inputs, PooledInputs
 from audit.model.trunk_pass import read_pooled
 from audit.plan.reweighting import effective_n
 from audit.store.audit_folder import write_json
+from tests.bench.figures import Cell, Column, add_option, save, table_lines
 from tests.bench.remedy_sets import STUDIES, Condition, Study
 
 SEEDS = 10
@@ -80,16 +81,20 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=(), metavar="CONDITION", help="some conditions only")
     parser.add_argument("--search", action="store_true", help="compare settings instead")
     parser.add_argument("--balanced", action="store_true", help="try balanced accuracy beside the even test instead")
+    add_option(parser)
     options = parser.parse_args()
     study = STUDIES[options.study](options.data, options.work, options.depth)
     out = options.work / "results" / study.name / options.depth
     if options.search:
         search(study, options.depth)
     elif options.balanced:
-        try_balanced(study, options.depth, options.seeds, out)
+        rows = try_balanced(study, options.depth, options.seeds, out)
+        save(options.figures, f"remedies-{study.name}-{options.depth}-balanced", BALANCED_COLUMNS, rows)
     else:
         run_all(study, options.depth, range(options.seeds), options.only, out)
-        report(study, options.depth, out)
+        shown = report(study, options.depth, out)
+        about = f"{len(study.test)} test images. Settings: {dict(SETTINGS[options.depth])}."
+        save(options.figures, f"remedies-{study.name}-{options.depth}", COLUMNS, shown, [about])
 
 
 def run_all(study: Study, depth: str, seeds: Sequence[int], only: Sequence[str], out: Path) -> None:
@@ -177,9 +182,9 @@ def _by_cell(study: Study, values: NDArray[np.generic], images: Images) -> NDArr
     return np.array([values[..., cells == cell].mean(-1) for cell in np.unique(cells)]).T
 
 
-def try_balanced(study: Study, depth: str, seeds: int, out: Path) -> None:
-    """Print what balanced accuracy says of biased photographs, each held out from the model that answers, beside what
-    the same models score on the even test set, its groups counted by the same shares of class and state."""
+def try_balanced(study: Study, depth: str, seeds: int, out: Path) -> list[tuple[Cell, ...]]:
+    """Print and return what balanced accuracy says of biased photographs, each held out from the model that answers,
+    beside what the same models score on the even test set, its groups counted by the same shares of class and state."""
     config, rows = configured(study.store.config, SETTINGS[depth]), []
     for seed in range(seeds):
         images = study.conditions(seed)["biased"].images
@@ -198,6 +203,17 @@ def try_balanced(study: Study, depth: str, seeds: int, out: Path) -> None:
             f"seed {seed}: plain {correct.mean():.3f}, balanced {measure.value:.3f}, even test {truth:.3f}", flush=True
         )
     write_json(out / "balanced.json", rows)
+    return [
+        (row["seed"], row["plain"], {key: row[key] for key in ("value", "low", "high")}, row["truth"]) for row in rows
+    ]
+
+
+BALANCED_COLUMNS = (
+    Column("draw"),
+    Column("right as they are", ".1%"),
+    Column("balanced accuracy", ".1%"),
+    Column("even test set", ".1%"),
+)
 
 
 def _right(study: Study, network: Network, images: Images) -> NDArray[np.bool_]:
@@ -205,8 +221,23 @@ def _right(study: Study, network: Network, images: Images) -> NDArray[np.bool_]:
     return right
 
 
-def report(study: Study, depth: str, out: Path) -> None:
-    """Print the table, and write it with all figures to ``summary.json``."""
+COLUMNS = (
+    Column("training"),
+    Column("photographs"),
+    Column("worth", ".0f"),
+    Column("seeds"),
+    Column("right", ".1%"),
+    Column("± spread over draws", ".1%"),
+    Column("worst group", ".1%"),
+    Column("worst group of each draw", ".1%"),
+    Column("attention on the cue", ".1%"),
+    Column("map's maximum on the subject", ".1%"),
+    Column("beside biased, points", "+.1f"),
+)
+
+
+def report(study: Study, depth: str, out: Path) -> list[tuple[Cell, ...]]:
+    """Print and return the table's rows, and write all figures to ``summary.json``."""
     names = list(study.conditions(0))
     found = {
         name: {seed: path for seed in range(100) if (path := _answers_path(out, name, seed)).exists()} for name in names
@@ -219,10 +250,9 @@ def report(study: Study, depth: str, out: Path) -> None:
     rows = list(summarise(study, loaded))
     write_json(out / "summary.json", {"settings": dict(SETTINGS[depth]), "test": len(study.test), "rows": rows})
     print(f"\n{study.name}, {depth}: {len(study.test)} test images")
-    print("| training | photographs | seeds | right | worst group | attention on cue | on subject | beside biased |")
-    print("|---|---|---|---|---|---|---|---|")
-    for row in rows:
-        print(_line(row))
+    shown = [_row(row) for row in rows]
+    print(*table_lines(COLUMNS, shown), sep="\n")
+    return shown
 
 
 def summarise(study: Study, loaded: Mapping[str, Mapping[int, Trained]]) -> Iterator[dict[str, Any]]:
@@ -261,16 +291,13 @@ def summarise(study: Study, loaded: Mapping[str, Mapping[int, Trained]]) -> Iter
         }
 
 
-def _line(row: Mapping[str, Any]) -> str:
-    change = row["accuracy"]
-    pointing = f"{row['pointing']['after']:.1%}" if "pointing" in row else ""
-    beside = f"{100 * change['difference']:+.1f} [{100 * change['low']:+.1f}, {100 * change['high']:+.1f}]"
-    return (
-        f"| {row['condition']} | {row['n']} (worth {row['effective_n']:.0f}) | {row['seeds']} "
-        f"| {change['after']:.1%} ± {row['accuracy_sd']:.1%} | {row['worst_cell']['after']:.1%} "
-        f"(per seed {row['worst_of_seed']:.1%}) | {row['attention']['after']:.1%} | {pointing} "
-        f"| {beside if row['condition'] != 'biased' else ''} |"
-    )
+def _row(row: Mapping[str, Any]) -> tuple[Cell, ...]:
+    change, ends = row["accuracy"], {"value": "difference", "low": "low", "high": "high"}
+    beside = {name: 100 * change[key] for name, key in ends.items()} if row["condition"] != "biased" else None
+    pointing = row["pointing"]["after"] if "pointing" in row else None
+    counts = row["n"], row["effective_n"], row["seeds"]
+    right = change["after"], row["accuracy_sd"], row["worst_cell"]["after"], row["worst_of_seed"]
+    return row["condition"], *counts, *right, row["attention"]["after"], pointing, beside
 
 
 if __name__ == "__main__":

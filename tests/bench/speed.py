@@ -35,6 +35,7 @@ from audit.model.device import Runtime, fast_bfloat16, keep_freed_memory
 from audit.model.network import load_backbone
 from audit.stages import STAGES, run_stage
 from audit.store.audit_folder import AuditFolder
+from tests.bench.figures import Column, add_option, save, table_lines
 
 LAYER = "features.29"
 CPU = torch.device("cpu")
@@ -50,15 +51,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--audit", action="store_true", help="time an audit of drawn photographs instead")
     parser.add_argument("--images", type=int, default=128, help="how many of them")
+    add_option(parser)
     options = parser.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, bfloat16 {fast_bfloat16(CPU)}")
     if options.audit:
-        compare_audits(options.images)
+        compare_audits(options.images, options.figures)
     else:
-        compare_maps(options.classes, options.batch, options.rounds)
+        compare_maps(options.classes, options.batch, options.rounds, options.figures)
 
 
-def compare_maps(classes: int, batch: int, rounds: int) -> None:
+def compare_maps(classes: int, batch: int, rounds: int, figures: Path | None) -> None:
     """Print the median milliseconds per picture of every contender, and how many times ours that is."""
     torch.manual_seed(0)
     model = vgg16(weights=None).eval()
@@ -69,17 +71,27 @@ def compare_maps(classes: int, batch: int, rounds: int) -> None:
     keep_freed_memory()
     kept = in_turn(works, rounds)
     ours = statistics.median(kept["ours, fast"])
-    print(
-        f"\n{classes} classes per picture, batch {batch}, {rounds} rounds; milliseconds per picture, x ours, fast, kept"
+    about = (
+        f"{classes} classes per picture, batch {batch}, {rounds} rounds: medians of the milliseconds per picture, from "
+        "the least to the most, and how many times those of “ours, fast” with freed memory kept."
     )
-    print(f"  {'':38} {'as it comes':>30} {'freed memory kept':>36}")
-    for name in works:
-        print(f"  {name:38} {_cell(as_it_comes[name], ours, batch)}   {_cell(kept[name], ours, batch)}", flush=True)
+    rows = [(name, *_cells(as_it_comes[name], ours, batch), *_cells(kept[name], ours, batch)) for name in works]
+    print(about, *table_lines(COLUMNS, rows), sep="\n")
+    save(figures, "speed", COLUMNS, rows, [about])
 
 
-def _cell(seconds: list[float], ours: float, batch: int) -> str:
+COLUMNS = (
+    Column("work"),
+    Column("as it comes, ms", ".1f"),
+    Column("times", ".2f"),
+    Column("freed memory kept, ms", ".1f"),
+    Column("times", ".2f"),
+)
+
+
+def _cells(seconds: list[float], ours: float, batch: int) -> tuple[dict[str, float], float]:
     low, middle, high = (1000 * summary(seconds) / batch for summary in (min, statistics.median, max))
-    return f"{middle:8.1f} ({low:6.1f} to {high:6.1f}) {statistics.median(seconds) / ours:6.2f} x"
+    return {"value": middle, "low": low, "high": high}, statistics.median(seconds) / ours
 
 
 def contenders(model: nn.Module, pictures: Tensor, chosen: Tensor) -> dict[str, Work]:
@@ -139,7 +151,7 @@ def in_turn(works: dict[str, Work], rounds: int) -> dict[str, list[float]]:
     return {name: values[1:] for name, values in seconds.items()}
 
 
-def compare_audits(images: int, epochs: int = 5) -> None:
+def compare_audits(images: int, figures: Path | None, epochs: int = 5) -> None:
     """Print the seconds of an audit's stages and of a naive pipeline's epochs of head training and Grad-CAM."""
     with tempfile.TemporaryDirectory() as place:
         photos = draw_demo(Path(place) / "drawn", images).train
@@ -149,11 +161,15 @@ def compare_audits(images: int, epochs: int = 5) -> None:
         naive = naive_pipeline(paths, config, epochs)
         stages = audit_seconds(AuditFolder(Path(place) / "audit"), config)
     same, whole = sum(stages[name] for name in SAME_WORK), sum(stages.values())
-    print(f"\n{len(paths)} photographs, seconds")
-    print(f"  naive pipeline, one model, one map each         {naive:8.1f}")
-    print(f"  the audit's stages for that, 3 models, 2 maps   {same:8.1f}  {naive / same:6.1f} x faster")
-    print(f"  the whole audit, with cues and evidence         {whole:8.1f}  {naive / whole:6.1f} x faster")
-    print("  " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in stages.items()))
+    columns = (Column("work"), Column(f"{len(paths)} photographs, s", ".1f"), Column("times less", ".1f"))
+    rows = [
+        ("naive pipeline, one model, one map each", naive, None),
+        ("the audit's stages for that, 3 models, 2 maps", same, naive / same),
+        ("the whole audit, with cues and evidence", whole, naive / whole),
+        *((f"… {name}", seconds, None) for name, seconds in stages.items()),
+    ]
+    print(*table_lines(columns, rows), sep="\n")
+    save(figures, "speed-audit", columns, rows)
 
 
 def audit_seconds(folder: AuditFolder, config: Config) -> dict[str, float]:

@@ -22,7 +22,8 @@ from audit.selfaudit.trial import Trial, run_trial
 from audit.selfaudit.trial_inputs import Stock
 from tests.bench.audit_cases import EXPECTED, PEOPLE, Case, subsamples
 from tests.bench.audit_sets import choose_members, read_pool
-from tests.bench.audit_tables import subsample_report
+from tests.bench.audit_tables import SUBSAMPLE_COLUMNS, subsample_rows
+from tests.bench.figures import add_option, save, table_lines
 from tests.planted import run_audit
 
 
@@ -36,7 +37,7 @@ def open_stock(photos: Path, out: Path, overrides: Mapping[str, Any]) -> Stock:
 
 
 def run_case(stock: Stock, case: Case, data: Path, place: Path) -> dict[str, Any]:
-    """What a trial of a case's photographs finds, as ``audits`` keeps it, as far as ``subsample_report`` needs it."""
+    """What a trial of a case's photographs finds, as ``audits`` keeps it, as far as ``subsample_rows`` needs it."""
     dataset = stock.store.dataset
     numbers = {str(path): number for number, path in enumerate(dataset.images["path"])}
     chosen = choose_members(case, read_pool(data / case.carrier), Path(), np.random.default_rng(case.seed))
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds the sets")
     parser.add_argument("--out", type=Path, default=Path("audits/bench/subsamples"), help="where the one audit is kept")
     parser.add_argument("--draw", type=int, default=1, metavar="N", help="the N-th draw of all twenty")
+    add_option(parser)
     options = parser.parse_args(arguments)
     if not (options.data / PEOPLE / "index.csv").exists():
         print(f"{options.data}: holds no {PEOPLE}.", file=sys.stderr)
@@ -63,7 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         flagged = [f"{one['cue']} ({one['severity']})" for one in found["findings"] if one["severity"] in FLAGGED]
         print(f"{case.name}: {', '.join(flagged) or 'nothing'}", flush=True)
         results.append((case, found))
-    print(*subsample_report(results), sep="\n")
+    rows = list(subsample_rows(results))
+    print(*table_lines(SUBSAMPLE_COLUMNS, rows), sep="\n")
+    save(options.figures, "subsamples", SUBSAMPLE_COLUMNS, rows)
     return 0
 
 

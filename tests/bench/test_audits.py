@@ -35,8 +35,9 @@ from tests.bench.audit_cases import (
 )
 from tests.bench.audit_scores import Match, agreement, meet, overlaps, ranked, score
 from tests.bench.audit_sets import write_case
-from tests.bench.audit_tables import report, subsample_report
+from tests.bench.audit_tables import SUBSAMPLE_COLUMNS, report, save_report, subsample_rows
 from tests.bench.audits import Bench, main, run_all
+from tests.bench.figures import Figure, table_lines
 from tests.bench.peers import cluster_maps, spray
 from tests.planted import draw_picture, tiny_config
 
@@ -245,7 +246,7 @@ def test_the_table_counts_and_compares_with_the_bars():
     lines = list(report(results))
     assert "| border |  | 3 of 4 |  |  | 0 of 1 | 3 of 4 | 0.50 |  |" in lines
     assert any(
-        line.startswith("| found at 95/5, 90/10, 80/20 | 3 of 4 = 0.75 |") and "**no**" in line for line in lines
+        line.startswith("| found at 95/5, 90/10, 80/20 | 3 of 4 [0.30, 0.95] |") and "**no**" in line for line in lines
     )
     assert any(line.startswith("| found by what no plain audit flags | 3 of 4") for line in lines)
     hair = (replace(clean, name="too"), _result(clean, None, "nothing said", highs=("text",)))
@@ -259,9 +260,10 @@ def test_subsamples_count_face_and_hair_with_their_looks_and_parts():
     cases = {case.name: case for case in subsamples()}
     told = [("biased-0", "high", "hair look 2"), ("biased-1", "medium", "eyes"), ("biased-2", "high", "clothing")]
     told += [("balanced-0", "high", "face"), ("balanced-1", "medium", "skin")]
-    lines = list(subsample_report([(cases[name], _result(cases[name], 1, *said)) for name, *said in told]))
-    assert "| at the paper's bias | 3 | 2 | 1 | flagged ≥ 9 | **no** |" in lines
-    assert "| as many men as women | 2 | 2 | 1 | high ≤ 1 | yes |" in lines
+    rows = list(subsample_rows([(cases[name], _result(cases[name], 1, *said)) for name, *said in told]))
+    lines = list(table_lines(SUBSAMPLE_COLUMNS, rows))
+    assert "| at the paper's bias | 2 of 3 [0.21, 0.94] | 1 | flagged ≥ 9 | **no** |" in lines
+    assert "| as many men as women | 2 of 2 [0.34, 1.00] | 1 | high ≤ 1 | yes |" in lines
 
 
 def _maps(places: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -293,8 +295,18 @@ def test_peers_stand_beside_ours_where_every_case_has_them():
     assert not any("Datalab" in line for line in report(results))
     lines = list(report([(one, {**found, "peers": peers}) for one, found in results]))
     assert "| border | 1 of 1 | 1 of 1 | 0 of 1 |" in lines
-    assert "| clean audits with a high or an alarm | 0 of 1 | 1 of 1 | |" in lines
-    assert "| groups of maps to look at | | | 4.0 per audit |" in lines
+    assert "| clean audits with a high or an alarm | 0 of 1 | 1 of 1 |  |" in lines
+    assert "| groups of maps to look at |  |  | 4.0 per audit |" in lines
+
+
+def test_the_report_s_tables_are_kept_as_figures(tmp_path):
+    case, clean = _planted(Bar()), Case("clean", PLAIN, CATS, (40, 40))
+    results = [(case, _result(case, 1, "high")), (clean, _result(clean, None, "nothing said"))]
+    save_report(tmp_path, results)
+    assert sorted(path.stem for path in tmp_path.iterdir()) == ["audits", "audits-bars"]
+    kept = [line for name in ("audits", "audits-bars") for line in Figure.read(tmp_path / f"{name}.json").markdown()]
+    assert {line for line in report(results) if line.startswith("| ")} <= set(kept)
+    assert "* 2 cases, 2 minutes of audits." in kept
 
 
 _EXCERPT = (
