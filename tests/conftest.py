@@ -11,8 +11,9 @@ from audit.detectors import cache
 from audit.store import digest_memory
 from flows.server import EmbeddedServer
 
-# Doctests are looked for in every module, and this one imports packages that only the extra `bench` brings.
-collect_ignore = [] if find_spec("torchcam") else ["bench/speed.py"]
+# Doctests are looked for in every module. The first is a program for a child process with a search path of its own,
+# the second imports packages that only the extra `bench` brings.
+collect_ignore = ["losing_the_server.py", *([] if find_spec("torchcam") else ["bench/speed.py"])]
 
 
 os.environ["PREFECT_API_AUTH_STRING"] = f"tests:{secrets.token_urlsafe()}"
