@@ -47,7 +47,9 @@ _WORK: Mapping[str, str] = {
     "self-audit": "audit.selfaudit.selfaudit:build",
     "record": "audit.findings.write_audit_json:build",
 }
-STAGES = tuple(Stage(step.name, step.after, step.settings, step.version, entry=_WORK[step.name]) for step in STEPS)
+STAGES = tuple(
+    Stage(step.name, step.after, step.settings, step.version, step.repeats, entry=_WORK[step.name]) for step in STEPS
+)
 
 
 def run_stage(stage: Stage, folder: AuditFolder, config: Config) -> StageRecord:
