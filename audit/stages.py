@@ -48,7 +48,9 @@ _WORK: Mapping[str, str] = {
     "self-audit": "audit.selfaudit.selfaudit:build",
     "record": "audit.findings.write_audit_json:build",
 }
-STAGES = tuple(Stage(step.name, step.after, step.settings, step.version, entry=_WORK[step.name]) for step in STEPS)
+STAGES = tuple(
+    Stage(step.name, step.after, step.settings, step.version, step.repeats, entry=_WORK[step.name]) for step in STEPS
+)
 # The report comes last, from outside of this package, and only reads.
 REPORT = Stage("report", ("dataset", "explain", "record"), ("report",), entry="reports.render:build")
 

@@ -12,13 +12,15 @@ class Step:
     """A named piece of work, whoever does it.
 
     ``settings`` are the dotted keys of the configuration that its result depends on, ``after`` the steps whose files it
-    reads. Raise ``version`` whenever its output changes for equal input.
+    reads. Raise ``version`` whenever its output changes for equal input. ``repeats`` are the steps whose work it does
+    again on other data, so that their versions count as well.
     """
 
     name: str
     after: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     version: int = 1
+    repeats: tuple[str, ...] = ()
 
 
 STEPS = (
@@ -26,31 +28,42 @@ STEPS = (
     Step("detect", ("dataset",), ("cues", "own_cues"), version=3),
     Step("features", ("dataset",), ("model", "training.flips", "compute.cache_gb", "seed")),
     Step("training", ("dataset", "features"), ("model", "training", "seed")),
-    Step("explain", ("dataset", "detect", "training"), ("model", "attention", "seed"), version=3),
-    Step("sanity", ("dataset", "explain"), ("model", "seed"), version=2),
-    Step("regions", ("dataset", "explain"), ("attention",)),
-    Step("clusters", ("detect", "regions"), ("attention", "seed"), version=3),
-    Step("cues", ("detect", "explain", "clusters"), ("attention", "evidence", "seed"), version=7),
+    Step("explain", ("dataset", "detect", "features", "training"), ("model", "attention", "seed"), version=3),
+    Step("sanity", ("dataset", "training", "explain"), ("model", "seed"), version=2),
+    Step("regions", ("explain",), ("attention",)),
+    Step("clusters", ("dataset", "detect", "explain", "regions"), ("attention", "seed"), version=3),
+    Step(
+        "cues",
+        ("dataset", "detect", "features", "explain", "regions", "clusters"),
+        ("attention", "evidence", "seed"),
+        version=7,
+    ),
     Step(
         "masking",
-        ("training", "cues"),
+        ("dataset", "detect", "training", "explain", "cues"),
         ("evidence.effect_images", "evidence.min_images", "evidence.resamples", "seed"),
         version=5,
     ),
-    Step("evidence", ("explain", "cues", "masking"), ("evidence", "seed"), version=11),
+    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=11),
     Step(
         "findings",
-        ("sanity", "evidence"),
+        ("dataset", "detect", "explain", "sanity", "clusters", "cues", "evidence"),
         ("expected_cues", "irrelevant_cues", "dataset.min_images_per_class", "evidence", "report.exemplars"),
         version=9,
     ),
     Step(
         "self-audit",
-        ("dataset", "detect", "features", "masking", "findings"),
+        ("dataset", "detect", "features", "sanity", "masking"),
         ("self_audit", "model", "training", "attention", "evidence", "cues", "own_cues", "expected_cues", "seed"),
         version=3,
+        repeats=("training", "explain", "regions", "clusters", "cues", "evidence", "findings"),
     ),
-    Step("record", ("findings", "self-audit"), ("report",), version=5),
+    Step(
+        "record",
+        ("dataset", "detect", "training", "explain", "sanity", "clusters", "cues", "findings", "self-audit"),
+        ("report",),
+        version=5,
+    ),
 )
 
 
@@ -76,7 +89,12 @@ def stage_key(stage: Step, folder: AuditFolder, config: Config) -> str:
     """Digest of all that a stage's result depends on: its version, its settings, the files of the stages before it."""
     settings = {name: _setting(config, name) for name in stage.settings}
     before = {name: record.outputs if (record := finished_record_of(name, folder)) else None for name in stage.after}
-    return value_digest(stage.name, stage.version, settings, before)
+    return value_digest(stage.name, stage.version, settings, before, *map(version_of, stage.repeats))
+
+
+def version_of(name: str) -> int:
+    """The version of a step: part of the keys of what it keeps, so that no run goes on with an older release's work."""
+    return next(step.version for step in STEPS if step.name == name)
 
 
 def finished_record(stage: Step, folder: AuditFolder) -> StageRecord | None:

@@ -24,6 +24,7 @@ from audit.model.activation_store import ActivationStore
 from audit.model.pooling import pool_under, pool_views
 from audit.model.trunk_pass import read_pooled
 from audit.progress import track
+from audit.steps import version_of
 from audit.store.audit_folder import value_digest
 from audit.store.shards import SUFFIX, Arrays, ShardStore
 from audit.store.tensors import load_arrays
@@ -96,7 +97,7 @@ def _key(store: ActivationStore, sought: Sequence[LookAlike]) -> str:
     """Digest of what is looked for and in which activations; every image counts, since their mean is subtracted."""
     photographs = store.dataset.images["sha256"].tolist()
     descriptors = [(one.descriptor.tolist(), None if one.place is None else one.place.tolist()) for one in sought]
-    return value_digest(store.cache.key, photographs, descriptors, store.config.seed, GRID)
+    return value_digest(version_of("cues"), store.cache.key, photographs, descriptors, store.config.seed, GRID)
 
 
 class _Finder:

@@ -19,13 +19,21 @@ from audit.cues.summary import summarise
 from audit.data.batches import Images
 from audit.data.dataset import Dataset
 from audit.detectors.cue import GRID, Cue
-from audit.detectors.detect import Detections, load_detections
+from audit.detectors.detect import Detections, detections_digest, load_detections
 from audit.explain.clusters import load_clusters
 from audit.explain.compute_maps import read_shards
 from audit.explain.read_maps import read_maps
 from audit.measures.otsu import split_scores
 from audit.model.activation_store import ActivationStore
-from audit.store.audit_folder import AuditFolder, read_records, read_table, write_records, write_table
+from audit.store.audit_folder import (
+    AuditFolder,
+    file_digest,
+    read_records,
+    read_table,
+    value_digest,
+    write_records,
+    write_table,
+)
 
 _PART = 512
 
@@ -126,6 +134,12 @@ def load_cues(folder: AuditFolder) -> CueTable:
     cues = tuple(entry.cue for entry in read_records(folder.cue_list, CueSummary))
     rows = read_table(folder.cues).set_index(["cue", "image"]).sort_index()
     return CueTable(folder, cues, rows, load_detections(folder))
+
+
+def places_digest(folder: AuditFolder) -> str:
+    """Digest of all that is known of where each cue is, those of clusters too: photographs are occluded there."""
+    clusters = sorted((folder / "look-alikes").glob("*.safetensors"))
+    return value_digest(file_digest(folder.cues), detections_digest(folder), list(map(file_digest, clusters)))
 
 
 def _detected(folder: AuditFolder) -> tuple[list[Cue], pd.DataFrame]:

@@ -21,6 +21,7 @@ from audit.detectors.registry import choose_cues, choose_detectors, missing_cues
 from audit.detectors.user_cues import OwnCueDetector
 from audit.detectors.workers import Answers, Job, looking, read_shrunk
 from audit.progress import note, track
+from audit.steps import version_of
 from audit.store.audit_folder import AuditFolder, file_digest, read_record, value_digest, write_record
 from audit.store.model_files import require
 from audit.store.shards import SUFFIX, Shard, ShardStore, divide
@@ -91,7 +92,8 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     for detector in detectors:
         if isinstance(detector, OwnCueDetector):
             detector.require_marks(dataset.images["path"].tolist())
-    kept = ShardStore(folder.detections, value_digest([cue.name for cue in cues], list(map(detector_key, detectors))))
+    asked = [cue.name for cue in cues], list(map(detector_key, detectors))
+    kept = ShardStore(folder.detections, value_digest(version_of("detect"), *asked))
     shards = _shards(dataset)
     kept.discard_others(shards, "shard-*")
     _Filler(kept, config, dataset, cues, detectors).fill(kept.missing(shards), len(dataset.images))

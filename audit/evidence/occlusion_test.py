@@ -13,9 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from audit.config import Config
-from audit.cues.cue_table import CueTable, load_cues
+from audit.cues.cue_table import CueTable, load_cues, places_digest
 from audit.data.occlude import both_views, controls_of, mean_colour
-from audit.detectors.detect import detections_digest
 from audit.measures.association import leaning_classes
 from audit.measures.effect import may_show_more
 from audit.measures.figures import Filling
@@ -25,6 +24,7 @@ from audit.model.activation_store import ActivationStore, to_half
 from audit.model.cross_fit import fold_path, load_fold
 from audit.model.network import Network
 from audit.progress import track
+from audit.steps import version_of
 from audit.store.audit_folder import AuditFolder, file_digest, read_table, value_digest, write_table
 from audit.store.shards import SUFFIX, Arrays, ShardStore, divide
 from audit.store.tensors import load_arrays
@@ -254,5 +254,5 @@ def _shard_paths(folder: AuditFolder) -> list[Path]:
 def _key(store: ActivationStore, chosen: pd.DataFrame) -> str:
     """Digest of all that the answers depend on but the pairs of a shard."""
     models = [file_digest(fold_path(store.folder, fold)) for fold in range(store.config.training.folds)]
-    cues = file_digest(store.folder.cues), detections_digest(store.folder)
-    return value_digest(chosen.to_dict("list"), cues, models, store.cache.key, store.config.seed, FILLINGS, _PART)
+    made = version_of("masking"), places_digest(store.folder), file_digest(store.folder.predictions), store.cache.key
+    return value_digest(chosen.to_dict("list"), models, *made, store.config.seed, FILLINGS, _PART)

@@ -23,6 +23,7 @@ from audit.model.network import Network
 from audit.model.pooling import pool_under, pool_views
 from audit.model.predict import look
 from audit.progress import track
+from audit.steps import version_of
 from audit.store.audit_folder import AuditFolder, file_digest, value_digest, write_table
 from audit.store.shards import Arrays, ShardStore, divide
 from audit.store.tensors import load_arrays
@@ -85,8 +86,8 @@ def _explain_fold(store: ActivationStore, pooled: PooledCues, fold: int, advance
 
 def _key(store: ActivationStore, fold: int) -> str:
     attention = store.config.attention.model_dump(mode="json")
-    made = file_digest(fold_path(store.folder, fold)), detections_digest(store.folder)
-    return value_digest(*made, attention, store.config.seed, "cubic mean")
+    made = store.cache.key, file_digest(fold_path(store.folder, fold)), detections_digest(store.folder)
+    return value_digest(version_of("explain"), *made, attention, store.config.seed)
 
 
 @dataclass(frozen=True)

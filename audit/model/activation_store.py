@@ -16,6 +16,7 @@ from audit.data.batches import Images, read_batches
 from audit.data.dataset import Dataset, load_dataset
 from audit.model.device import Runtime, choose_runtime, in_halves
 from audit.model.network import Backbone, load_backbone
+from audit.steps import version_of
 from audit.store.audit_folder import AuditFolder, value_digest
 from audit.store.contents import by_content
 from audit.store.shards import Shard, ShardStore, divide
@@ -81,8 +82,9 @@ class ActivationStore:
     @cached_property
     def cache(self) -> ShardStore:
         """The shards of this network under these settings, of whichever photographs."""
-        model = by_content(self.config.model)
-        return ShardStore(self.folder.cache, value_digest(model, self.backbone.origin.sha256, self.config.seed))
+        network = by_content(self.config.model), self.backbone.origin.sha256, self.config.seed
+        key = value_digest(version_of("features"), *network, self.runtime.precision)
+        return ShardStore(self.folder.cache, key)
 
     def shards(self, flipped: bool) -> list[Shard]:
         """Those of the trunk's activations, float16 (up to SHARD, C, h, w) each."""

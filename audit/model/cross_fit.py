@@ -21,6 +21,7 @@ from audit.model.network import GapHead, Network
 from audit.model.trainer import Checkpoint, Epoch, Fitting, Inputs, PooledInputs, Split
 from audit.model.trunk_pass import read_pooled
 from audit.progress import track
+from audit.steps import version_of
 from audit.store.audit_folder import AuditFolder, read_json, value_digest, write_record, write_table
 from audit.store.contents import by_content
 from audit.store.shards import SUFFIX, Shard, ShardStore
@@ -176,7 +177,8 @@ def training_key(store: ActivationStore, fold: int, recipe: Recipe) -> str:
     given = [column.tolist() for column in (dataset.labels, dataset.groups, dataset.folds)]
     weights = None if recipe.weights is None else recipe.weights.tolist()
     settings = by_content(config.model), by_content(config.training), recipe.seed, weights
-    return value_digest(features, given, *settings, fold, store.runtime.precision)
+    made = version_of("training"), dataset.classes, fold, store.runtime.precision
+    return value_digest(features, given, *settings, *made)
 
 
 def _table(rows: list[dict[str, object]]) -> pd.DataFrame:

@@ -74,7 +74,7 @@ class SelfAuditor:
 
     @classmethod
     def of(cls, folder: AuditFolder, config: Config) -> "SelfAuditor":
-        """For an audit whose findings are done."""
+        """For an audit that is done up to its occlusion test."""
         (stage,) = (stage for stage in STEPS if stage.name == "self-audit")
         return cls(ActivationStore.open(folder, config), maps_are_trusted(folder), stage_key(stage, folder, config))
 

@@ -9,16 +9,16 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from audit.cues.cue_table import CueTable
+from audit.cues.cue_table import CueTable, places_digest
 from audit.data.dataset import load_dataset
 from audit.data.occlude import both_views, controls_of, mean_colour
-from audit.detectors.detect import detections_digest
 from audit.evidence.occlusion_test import FILLINGS, masks_of
 from audit.findings.finding import Finding
 from audit.measures.figures import Filling
 from audit.model.activation_store import TRUNK, ActivationStore, to_half
 from audit.model.network import Network
 from audit.progress import track
+from audit.steps import version_of
 from audit.store.audit_folder import AuditFolder, read_table, value_digest
 from audit.store.shards import ShardStore, divide
 
@@ -56,7 +56,8 @@ def view_activations(
     audited = load_dataset(cues.folder)
     asked = [value_digest(*pair) for pair in pairs.itertuples(index=False)]
     shards = divide(np.arange(len(pairs)), _PART, (f"{TRUNK}-views-" + "{:05d}").format, asked)
-    made_from = store.cache.key, audited.images["sha256"].tolist(), detections_digest(cues.folder)
+    photographs = audited.images["sha256"].tolist()
+    made_from = version_of("masking"), store.cache.key, photographs, places_digest(cues.folder)
     kept = ShardStore(cues.folder.cache, value_digest(*made_from))
     colour = cache(lambda: mean_colour(audited, store.config))
     with track("hiding cues", len(pairs), "pairs") as advance:

@@ -9,13 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.config import Config
-from audit.cues.cue_table import CueTable, load_cues
+from audit.cues.cue_table import CueTable, load_cues, places_digest
 from audit.findings.flagged import flagged
 from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import Recipe, fit_fold
 from audit.model.predict import ask
 from audit.model.trunk_pass import fill
 from audit.progress import track
+from audit.steps import version_of
 from audit.store.audit_folder import AuditFolder, value_digest
 from audit.store.contents import by_content
 from audit.store.shards import SUFFIX, Arrays, Shard, ShardStore
@@ -94,9 +95,10 @@ class Retraining:
         counting = np.flatnonzero((weights > 0) | (dataset.folds >= 0))
         columns = dataset.labels, dataset.groups, dataset.folds, weights
         images = [dataset.images["sha256"].iloc[counting].tolist(), *(column[counting].tolist() for column in columns)]
-        made = self.store.backbone.origin.sha256, self.store.runtime.precision, self.pairs.to_dict("list")
-        settings = by_content(config.model), by_content(config.training)
-        return ShardStore(_place(self.audit, condition), value_digest(images, *settings, recipe.seed, fold, *made))
+        versions = [version_of(name) for name in ("training", "explain", "masking")]
+        asked = self.pairs.to_dict("list"), places_digest(self.audit)
+        trained = self.store.cache.key, by_content(config.training), dataset.classes, recipe.seed, fold
+        return ShardStore(_place(self.audit, condition), value_digest(versions, images, *trained, *asked))
 
     def answers(self, condition: str, seeds: int) -> SeedAnswers:
         """Read back what ``train`` kept for the first ``seeds`` seeds."""
