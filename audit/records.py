@@ -9,7 +9,7 @@ Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 JsonObject = dict[str, JsonValue]
 # How a photograph is named: by its number among the images between stages, by its path in audit.json.
-Photo = TypeVar("Photo", int, str)
+PhotoName = TypeVar("PhotoName", int, str)
 # In the settings of a record whose published schema promises that no further keys will ever appear.
 CLOSED = "closed"
 # In the schema of a field that older files lack, but not those that are written now.

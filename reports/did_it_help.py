@@ -22,7 +22,7 @@ TITLES = {
 
 
 @dataclass(frozen=True)
-class Sight:
+class BeforeAndAfter:
     """One photograph, and where the models looked in it before and after; None where nowhere."""
 
     path: str
@@ -37,7 +37,7 @@ class Verified:
     result: Verification
     title: str
     done: str
-    sights: tuple[Sight, ...]
+    sights: tuple[BeforeAndAfter, ...]
 
 
 def verified(folder: AuditFolder) -> list[Verified]:
@@ -68,13 +68,15 @@ def _done(result: Verification) -> str:
     return f"{count(sum(images.added.values()))} new photographs joined the training: {each}.{left}"
 
 
-def _sights(place: Path, paths: Sequence[str]) -> tuple[Sight, ...]:
+def _sights(place: Path, paths: Sequence[str]) -> tuple[BeforeAndAfter, ...]:
     try:
         with safe_open(place / "maps.safetensors", framework="numpy") as file:
             before, after = file.get_tensor("before"), file.get_tensor("after")
     except (OSError, SafetensorError):
         return ()
-    return tuple(Sight(path, _heat(one), _heat(other)) for path, one, other in zip(paths, before, after, strict=True))
+    return tuple(
+        BeforeAndAfter(path, _heat(one), _heat(other)) for path, one, other in zip(paths, before, after, strict=True)
+    )
 
 
 def _heat(saliency: NDArray[np.float32]) -> Heat | None:

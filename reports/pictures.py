@@ -27,7 +27,7 @@ _HEAT_SIDE = 56
 
 
 @dataclass(frozen=True)
-class Photo:
+class PrintedPhoto:
     """One photograph: ``id`` of its only copy in the page; ``uri`` is empty, and ``reason`` says why, if unreadable."""
 
     id: str
@@ -55,7 +55,7 @@ class Heat:
 class PictureBook:
     """All pictures of one report, by the photograph's path as audit.json gives it."""
 
-    photos: Mapping[str, Photo]
+    photos: Mapping[str, PrintedPhoto]
     heats: Mapping[Which, Mapping[str, Heat]] = field(default_factory=dict)
 
     def heat(self, path: str, which: Which = "label") -> Heat | None:
@@ -108,23 +108,23 @@ def _files(folder: AuditFolder, root: Path, paths: list[str]) -> dict[str, Photo
     return {path: PhotoFile(root / path, digests.get(path, "")) for path in paths}
 
 
-def _photos(files: Mapping[str, PhotoFile], longest: int, max_megapixels: float) -> dict[str, Photo]:
+def _photos(files: Mapping[str, PhotoFile], longest: int, max_megapixels: float) -> dict[str, PrintedPhoto]:
     return {path: _photo(file, f"p{i}", path, longest, max_megapixels) for i, (path, file) in enumerate(files.items())}
 
 
-def _photo(file: PhotoFile, name: str, path: str, longest: int, max_megapixels: float) -> Photo:
+def _photo(file: PhotoFile, name: str, path: str, longest: int, max_megapixels: float) -> PrintedPhoto:
     try:
         picture = open_photo(file, max_megapixels, longest)
     except ChangedImage as error:
-        return Photo(name, path, 4, 3, reason=error.reason)
+        return PrintedPhoto(name, path, 4, 3, reason=error.reason)
     except RejectedImage as error:
-        return Photo(name, path, 4, 3, reason=str(error))
+        return PrintedPhoto(name, path, 4, 3, reason=str(error))
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)
-    return Photo(name, path, picture.width, picture.height, data_uri("image/jpeg", buffer.getvalue()))
+    return PrintedPhoto(name, path, picture.width, picture.height, data_uri("image/jpeg", buffer.getvalue()))
 
 
-def _tell_left_out(photos: list[Photo]) -> None:
+def _tell_left_out(photos: list[PrintedPhoto]) -> None:
     if photos:
         first = photos[0]
         note(

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from audit.config import Config
 from audit.detectors.cue import GRID
-from audit.detectors.detect import SHARD, shard_path
+from audit.detectors.detect import DETECTIONS_PER_SHARD, shard_path
 from audit.detectors.mask_grid import pack_masks
 from audit.store.audit_folder import AuditFolder, file_digest, write_json, write_table
 from audit.store.tensors import save_tensors
@@ -152,9 +152,10 @@ def _write_detections(folder: AuditFolder, record: dict[str, Any], n: int, rng: 
     ones = np.ones((n, len(cues)), np.float32)
     tensors = {"image": np.arange(n, dtype=np.int32), "present": ones.astype(np.uint8), "score": ones, "area": ones / 8}
     write_json(folder.detections / "detectors.json", {"grid": GRID, "cues": cues, "versions": {}, "not_looked_for": {}})
-    for shard, start in enumerate(range(0, n, SHARD)):
+    for shard, start in enumerate(range(0, n, DETECTIONS_PER_SHARD)):
         some = {
-            name: tensor[start : start + SHARD] for name, tensor in (tensors | {"masks": pack_masks(masks)}).items()
+            name: tensor[start : start + DETECTIONS_PER_SHARD]
+            for name, tensor in (tensors | {"masks": pack_masks(masks)}).items()
         }
         save_tensors(shard_path(folder, shard), some, {"text": []})
 

@@ -159,9 +159,9 @@ def test_without_a_cache_the_result_is_the_same_up_to_rounding(manifest, tmp_pat
 
 KILLED = """
 import time
-from audit import explain
+from audit.explain import compute_maps
 from audit.store.shards import ShardStore
-explain.SHARD = 8
+compute_maps.MAPS_PER_SHARD = 8
 if {slow}:
     write = ShardStore.write
     def slowly(self, shard, arrays, **header):

@@ -68,7 +68,7 @@ def counterfactual(maps: Tensor) -> Tensor:
 
 
 def enlarge(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Maps (N, K, h, w) at a picture's height and width, bilinear as in the paper."""
+    """Maps (N, K, h, w) at a picture's ``size`` (height, width), bilinear as in the paper: (N, K, height, width)."""
     return interpolate(maps, size, mode="bilinear", align_corners=False)
 
 
@@ -97,7 +97,9 @@ class GradCAM:
 
         ``inputs`` are the pictures (N, 3, H, W), or a tuple of all that the model takes. ``target`` says what to
         explain: classes, int64 (N,) or (N, K), as indices into the model's output (N, classes); or a function that
-        turns whatever the model returns into scores (N,) or (N, K), such as the log-probability of a caption.
+        turns whatever the model returns into scores (N,) or (N, K), such as the log-probability of a caption. Raises
+        ConfigError where the layer runs more than once or gives another shape, where the output has no such classes,
+        and where the scores do not depend on the layer.
         """
         with torch.inference_mode(False), torch.no_grad(), evaluating(self.model):
             arguments = own_copies(inputs)

@@ -17,7 +17,8 @@ def guided_backprop(model: nn.Module, inputs: Inputs, target: Target) -> Tensor:
     ``inputs`` and ``target`` as ``GradCAM`` takes them; the pictures are the first input. Image n's scores may depend
     on image n alone. Only ``nn.ReLU`` modules are guided, in place or not, as often as they run; a ReLU that the model
     calls as a function keeps its plain gradient, as in captum. Returns (N, K, 3, H, W), signed, in units of score per
-    unit of input. The model and the inputs are left as they were, no ``.grad`` is written.
+    unit of input. The model and the inputs are left as they were, no ``.grad`` is written. Raises ConfigError as
+    ``pick_scores``.
 
     >>> model = nn.Sequential(nn.Conv2d(1, 2, 1, bias=False), nn.ReLU(), nn.Flatten(), nn.Linear(2, 1, bias=False))
     >>> for layer in (model[0], model[3]):
@@ -37,7 +38,8 @@ def guided_backprop(model: nn.Module, inputs: Inputs, target: Target) -> Tensor:
 def guided_grad_cam(cam: GradCAM, inputs: Inputs, target: Target) -> Tensor:
     """Guided Backpropagation times the rectified Grad-CAM map, enlarged to the picture: fine and class-discriminative.
 
-    Parameters as ``guided_backprop``, with the model and layer of ``cam``. Returns (N, K, 3, H, W), signed.
+    Parameters as ``guided_backprop``, with the model and layer of ``cam``. Returns (N, K, 3, H, W), signed. Raises
+    ConfigError as ``GradCAM``.
     """
     fine = guided_backprop(cam.model, inputs, target)
     maps = cam(inputs, target).maps.clamp(min=0)

@@ -10,7 +10,7 @@ _LEVELS = 256
 
 
 def heat_colours(levels: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Colours (levels, 3) and opacities (levels,) from no attention, fully transparent, to the strongest."""
+    """RGB colours (levels, 3) and opacities (levels,), uint8, from no attention, transparent, to the strongest."""
     steps = np.linspace(0, 1, levels)
     anchors = np.linspace(0, 1, len(_INFERNO))
     colours = np.stack([np.interp(steps, anchors, channel) for channel in np.array(_INFERNO).T], axis=1)
@@ -19,7 +19,10 @@ def heat_colours(levels: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def lay_heat(photo: Image.Image, saliency: NDArray[np.floating]) -> Image.Image:
-    """A photograph under the heat of a signed map (h, w): the maximum is brightest, nothing shows where it is <= 0."""
+    """A photograph under the heat of a signed map (h, w): the maximum is brightest, nothing shows where it is <= 0.
+
+    The map may have any unit and grid; it is scaled to its maximum and enlarged. Returns RGB of the photograph's size.
+    """
     positive = np.maximum(saliency, 0).astype(np.float32)
     smooth = np.asarray(Image.fromarray(positive / (positive.max() or 1)).resize(photo.size, Image.Resampling.BICUBIC))
     levels = np.rint(np.clip(smooth, 0, 1) * (_LEVELS - 1)).astype(np.intp)
@@ -31,7 +34,8 @@ def lay_heat(photo: Image.Image, saliency: NDArray[np.floating]) -> Image.Image:
 def relief(gradient: NDArray[np.floating]) -> Image.Image:
     """A gradient by the pixels (H, W, 3) on grey: lighter where it is positive, darker where it is negative.
 
-    The strongest 0.5 % of the values are saturated, so that a single pixel does not leave all else grey.
+    The strongest 0.5 % of the values are saturated, so that a single pixel does not leave all else grey. Returns RGB
+    (H, W); the gradient may have any unit.
     """
     scale = float(np.quantile(np.abs(gradient), 0.995)) or float(np.abs(gradient).max()) or 1.0
     return Image.fromarray(np.rint(127.5 + 127.5 * np.clip(gradient / scale, -1, 1)).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""Pictures that differ from an original in a part: only what that part changes is computed anew.
+"""An incremental forward pass over the receptive field of a changed patch, exact and layer by layer.
 
 A convolution looks at a small window, so a changed part of a picture changes a part of what leaves the first layers,
 and the rest is as the original left it. This is the incremental, exact half of Nakandala, Kumar & Papakonstantinou,
@@ -44,26 +44,26 @@ _FROM_0: Box = (Span(0, 0), Span(0, 0))
 
 
 class Window(NamedTuple):
-    """What a cell of a layer's output sees of its input, along one axis."""
+    """The receptive field of a cell of a layer's output in its input, along one axis, in cells."""
 
     kernel: int
     stride: int
     padding: int
 
     def outputs(self, span: Span, size: int) -> Span:
-        """Which of ``size`` cells see any of a span of the input."""
+        """Which of an output's ``size`` cells have any of a span of the input in their receptive field."""
         start = max(0, (span.start + self.padding - self.kernel) // self.stride + 1)
         return Span(start, max(start, min(size, (span.stop - 1 + self.padding) // self.stride + 1)))
 
     def inputs(self, span: Span) -> Span:
-        """What a span of the output sees; the padding lies below 0 and above the input's length."""
+        """The receptive field of a span of the output; the padding lies below 0 and above the input's length."""
         start = span.start * self.stride - self.padding
         return Span(start, start + (span.length - 1) * self.stride + self.kernel)
 
 
 @dataclass(frozen=True)
 class Leading:
-    """The first layers of a network, as far as a changed part is followed through them."""
+    """The first layers of a network, through which a changed patch is followed by the receptive field."""
 
     layers: tuple[nn.Module, ...]
 
@@ -76,7 +76,7 @@ class Leading:
         return cls(tuple(layers))
 
     def trace(self, originals: Tensor) -> Trace:
-        """What enters each layer, and leaves the last, for normalised pictures (N, 3, rows, columns).
+        """The input of each layer, and the output of the last, for normalised pictures (N, 3, rows, columns).
 
         Of a ReLU it holds what leaves: what enters is not needed, and would be half of all that is kept.
         """
@@ -88,7 +88,10 @@ class Leading:
         return tuple(trace)
 
     def follow(self, trace: Trace, pictures: Tensor, box: Box) -> Tensor:
-        """What leaves the last layer for pictures (N, 3, rows, columns) that are the traced ones outside a box."""
+        """Incremental forward pass: the last layer's output (N, C, h, w) for pictures that differ in a box alone.
+
+        ``pictures`` (N, 3, rows, columns) are normalised and equal the originals of the ``trace`` outside the box.
+        """
         part = pictures[_cells(box)]
         for layer, (original, behind) in zip(self.layers, pairwise(trace), strict=True):
             if not _area(box):

@@ -1,4 +1,4 @@
-"""From a Grad-CAM map to the places that hold attention."""
+"""Connected regions of a Grad-CAM map, and the share of its positive mass on masks."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Region:
 
     @property
     def area(self) -> float:
-        """Share of the picture that the mask covers."""
+        """Share of the picture that the mask covers, 0..1."""
         return float(self.mask.mean())
 
 
@@ -55,7 +55,7 @@ def find_regions(saliency: NDArray[np.floating], settings: AttentionConfig) -> l
 
 
 def cover(masks: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Share of each cell of a grid (h, w) that masks (..., H, W) cover: float32 (..., h, w)."""
+    """Share of each cell of a grid (h, w) that masks (..., H, W) cover: float32 (..., h, w), 0..1."""
     height, width = shape
     flat = torch.from_numpy(masks.reshape(-1, 1, *masks.shape[-2:])).float()
     covered: NDArray[np.float32] = adaptive_avg_pool2d(flat, (height, width)).numpy().reshape(*masks.shape[:-2], *shape)
@@ -65,7 +65,8 @@ def cover(masks: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.float3
 def mass_on(maps: NDArray[np.floating], coverage: NDArray[np.floating]) -> NDArray[np.float64]:
     """Share of each map's positive mass that lies on each of K masks: (N, h, w), (N, K, h, w) -> (N, K).
 
-    A row is NaN where the map has no positive value.
+    Maps are signed; ``coverage`` is the share of each cell that a mask covers, 0..1 (``cover``). A row is NaN where the
+    map has no positive value.
     """
     positive = np.maximum(maps, 0).astype(np.float64)
     total = positive.sum((1, 2))

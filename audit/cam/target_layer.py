@@ -22,14 +22,14 @@ _MIXERS = ("attention", "transformer")
 
 
 def last_spatial_layer(model: nn.Module, inputs: tuple[Any, ...]) -> str:
-    """The name of the last layer that still knows where things are: what the paper calls the last convolutional layer.
+    """The name of the last layer with spatial output: what the paper calls the last convolutional layer.
 
     Of the modules that run once in a forward pass, the one that ends last with activations (N, C, h, w) of more than
     one position. What only pools them further does not count. The rectified conv5_3 of VGG-16 (``features.29``),
     ``layer4`` of a ResNet, ``features`` of a DenseNet, EfficientNet, ConvNeXt or MobileNet.
 
     Runs the model once. Raises ConfigError where there is no such layer, or where attention follows it, as in a vision
-    transformer: there, which layer says where things are is not for a rule to decide.
+    transformer: there, which layer has spatial output is not for a rule to decide.
     """
     ended = _run(model, inputs)
     times = Counter(module for module, _ in ended)

@@ -84,8 +84,8 @@ def find_looks(
 def sort_looks(descriptors: NDArray[np.floating], seed: int) -> tuple[NDArray[np.int64], float] | None:
     """The look of each row (n, C), largest first, and the stability of the least stable; None where there are none.
 
-    Their number is the largest up to four that random halves of the rows agree on (``clusters.group``) and of which
-    every look is stable.
+    Their number is the largest up to four that random halves of the rows agree on (``stable_kmeans.group``) and of
+    which every look is stable.
     """
     if len(descriptors) < 2:
         return None

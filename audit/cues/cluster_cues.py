@@ -1,4 +1,4 @@
-"""Clusters that no detector explains, as cues: which pictures show what such a cluster shows, attended or not."""
+"""Clusters as cues: a cosine search of all images for a cluster's mean descriptor, attended or not."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from audit.detectors.mask_grid import pack_masks
 from audit.explain.explain_json import Cluster
 from audit.explain.region_table import read_descriptors, unpack_masks
 from audit.model.activation_store import ActivationStore
-from audit.model.pooling import pool_under, pool_views
+from audit.model.pooling import masked_mean, pool_views
 from audit.model.trunk_pass import read_pooled
 from audit.progress import track
 from audit.steps import version_of
@@ -36,7 +36,7 @@ _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
 @dataclass(frozen=True)
 class LookAlike:
-    """What a cluster's regions look like: a mean descriptor (C,), and the place (h, w) if they never move."""
+    """A cluster's mean descriptor (C,), and the place (h, w) of its regions if they never move."""
 
     cue: Cue
     cluster: int
@@ -78,7 +78,7 @@ def look_alikes(
 
 
 def write_look_alikes(store: ActivationStore, sought: Sequence[LookAlike], folder: Path) -> None:
-    """Look for every look-alike in every image; write ``shard-*.safetensors`` of up to 128 images each.
+    """Cosine search of all images for each look-alike's mean descriptor; write ``shard-*.safetensors`` of 128 each.
 
     Shards hold ``image``; ``score`` float32 (n, K), the cosine similarity of the place that resembles the cluster
     most (of its own place, if it never moves), -1..1, after the dataset's mean activation is subtracted; ``masks``
@@ -133,7 +133,7 @@ class _Finder:
         place = self.sought[index].place
         if place is not None:
             mask = self.store.runtime.to_device(place.astype(np.float32)).expand(len(activations), -1, -1)
-            pooled = pool_under(activations, mask[:, None])[:, 0, :, None, None] - self.mean
+            pooled = masked_mean(activations, mask[:, None])[:, 0, :, None, None] - self.mean
             return cosine_similarity(pooled, self.targets[index], 1)[:, 0, 0], mask
         smooth = avg_pool2d(activations, 3, 1, 1, count_include_pad=False) - self.mean
         likeness = cosine_similarity(smooth, self.targets[index], 1)
@@ -150,5 +150,5 @@ def _around_peak(likeness: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def read_look_alikes(folder: Path, name: str) -> NDArray[Any]:
-    """One array of all shards in ``folder``, in the order of images."""
+    """One array of all shards in ``folder``, in the order of images. Raises AuditFolderError for a damaged shard."""
     return np.concatenate([load_arrays(path, name)[name] for path in sorted(folder.glob(f"shard-*{SUFFIX}"))])

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from audit.detectors.cue import Cue, Kind, Role
 from audit.measures.figures import AttentionInClass
-from audit.records import CLOSED, Count, Photo, Positive, Record, named_photos
+from audit.records import CLOSED, Count, PhotoName, Positive, Record, named_photos
 
 PresentShare = Annotated[float, Field(ge=0, le=1)]
 
@@ -21,7 +21,7 @@ class ReadText(Record):
     n: Positive
 
 
-class CueEntry(Record, Generic[Photo]):
+class CueEntry(Record, Generic[PhotoName]):
     """What is known of one cue as a whole."""
 
     name: str
@@ -34,7 +34,7 @@ class CueEntry(Record, Generic[Photo]):
     attention: dict[str, AttentionInClass] | None = Field(
         description="by class; null where the cue has no place in the picture"
     )
-    examples: tuple[Photo, ...] = Field(description="photographs that show the cue, drawn at random")
+    examples: tuple[PhotoName, ...] = Field(description="photographs that show the cue, drawn at random")
     text: tuple[ReadText, ...] = Field(description="the lines most often read there")
 
 
@@ -56,20 +56,20 @@ class CueSummary(CueEntry[int]):
         return CueEntry[str].model_validate({**kept, "examples": named_photos(self.examples, paths)})
 
 
-class LookCell(Record, Generic[Photo]):
+class LookCell(Record, Generic[PhotoName]):
     """The photographs of one class that have one look."""
 
     n: Count
     share: float | None = Field(description="of the class's photographs that show the cue")
-    examples: tuple[Photo, ...] = Field(description="drawn at random")
+    examples: tuple[PhotoName, ...] = Field(description="drawn at random")
 
 
-class LookGroup(Record, Generic[Photo]):
+class LookGroup(Record, Generic[PhotoName]):
     """One look of a cue, by class."""
 
     name: str = Field(description="the cue of kind appearance that the group is")
     words: str
-    classes: dict[str, LookCell[Photo]]
+    classes: dict[str, LookCell[PhotoName]]
 
     def published(self, paths: Sequence[str]) -> "LookGroup[str]":
         """The same with photographs by their ``paths``, which are those of all images in order."""
@@ -80,13 +80,13 @@ class LookGroup(Record, Generic[Photo]):
         return LookGroup[str](name=self.name, words=self.words, classes=cells)
 
 
-class LooksEntry(Record, Generic[Photo]):
+class LooksEntry(Record, Generic[PhotoName]):
     """One entry of ``looks.json``: the looks of one cue that nearly every photograph shows."""
 
     cue: str
     words: str
     stability: float
-    groups: tuple[LookGroup[Photo], ...]
+    groups: tuple[LookGroup[PhotoName], ...]
 
     def published(self, paths: Sequence[str]) -> "LooksEntry[str]":
         """The same with photographs by their ``paths``, which are those of all images in order."""

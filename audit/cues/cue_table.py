@@ -23,7 +23,7 @@ from audit.detectors.detect import Detections, detections_digest, load_detection
 from audit.explain.clusters import load_clusters
 from audit.explain.compute_maps import read_shards
 from audit.explain.read_maps import read_maps
-from audit.measures.otsu import split_scores
+from audit.measures.otsu import otsu_threshold
 from audit.model.activation_store import ActivationStore
 from audit.store.audit_folder import (
     AuditFolder,
@@ -130,7 +130,7 @@ class CueTable:
 
 
 def load_cues(folder: AuditFolder) -> CueTable:
-    """Open the cues of an audit."""
+    """Open the cues of an audit. Raises AuditFolderError when a file of theirs is missing or damaged."""
     cues = tuple(entry.cue for entry in read_records(folder.cue_list, CueSummary))
     rows = read_table(folder.cues).set_index(["cue", "image"]).sort_index()
     return CueTable(folder, cues, rows, load_detections(folder))
@@ -165,7 +165,7 @@ def _look_alikes(store: ActivationStore) -> tuple[list[Cue], pd.DataFrame]:
     rows = []
     for index, one in enumerate(sought):
         masks = np.unpackbits(packed[:, index], axis=1).astype(bool).reshape(-1, GRID, GRID)
-        present = scores[:, index] >= split_scores(scores[:, index])
+        present = scores[:, index] >= otsu_threshold(scores[:, index])
         rows.append(_rows(one.cue, present, scores[:, index], masks.mean((1, 2)), _attention(folder, masks)))
     return [one.cue for one in sought], _concat(rows)
 

@@ -35,7 +35,7 @@ _FILTERS = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Photo:
+class DecodedImage:
     """A decoded picture. ``image`` is RGB and upright, perhaps shrunk; the sizes are the file's, upright, in pixels."""
 
     image: Image.Image
@@ -58,7 +58,7 @@ def open_photo(source: Source, max_megapixels: float = 100.0, longest: int | Non
     return read_photo(source, max_megapixels, longest).image
 
 
-def read_photo(source: Source, max_megapixels: float = 100.0, longest: int | None = None) -> Photo:
+def read_photo(source: Source, max_megapixels: float = 100.0, longest: int | None = None) -> DecodedImage:
     """As ``open_photo``, together with the file's format and full size."""
     return decode_photo(read_content(source, max_megapixels), max_megapixels, longest)
 
@@ -71,14 +71,14 @@ def load_square(source: Source, size: int, max_megapixels: float = 100.0) -> NDA
     return decode_square(read_content(source, max_megapixels), size, max_megapixels)
 
 
-def decode_photo(content: bytes, max_megapixels: float = 100.0, longest: int | None = None) -> Photo:
+def decode_photo(content: bytes, max_megapixels: float = 100.0, longest: int | None = None) -> DecodedImage:
     """As ``read_photo``, of a file's bytes. Raises RejectedImage."""
     photo = _decode(content, max_megapixels, longest, max)
     if longest is None or max(photo.image.size) <= longest:
         return photo
     scale = longest / max(photo.width, photo.height)
     size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
-    return Photo(_resize(photo.image, size), photo.width, photo.height, photo.format)
+    return DecodedImage(_resize(photo.image, size), photo.width, photo.height, photo.format)
 
 
 def decode_square(content: bytes, size: int, max_megapixels: float = 100.0) -> NDArray[np.uint8]:
@@ -89,7 +89,7 @@ def decode_square(content: bytes, size: int, max_megapixels: float = 100.0) -> N
 
 def _decode(
     content: bytes, max_megapixels: float, side: int | None, measure: Callable[[tuple[int, int]], int]
-) -> Photo:
+) -> DecodedImage:
     """Decode, JPEGs perhaps reduced but with ``measure(size)`` (longer or shorter side) well above ``side``."""
     with _plain_reasons(), _identify(io.BytesIO(content)) as file:
         width, height = file.size
@@ -105,7 +105,7 @@ def _decode(
         # Pillow turns TIFF by itself and then drops the tag.
         turned = orientation >= 5 or (file.format == "TIFF" and file.size == (height, width))
         image.info.clear()
-        return Photo(image, *((height, width) if turned else (width, height)), str(file.format))
+        return DecodedImage(image, *((height, width) if turned else (width, height)), str(file.format))
 
 
 def _require_size(width: int, height: int, max_megapixels: float) -> None:

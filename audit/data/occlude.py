@@ -1,4 +1,4 @@
-"""Pictures with a part of them hidden, and the places of equal size and shape that it is compared with."""
+"""Occlude a mask in an image, and sample the equal-area control mask that it is compared with."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -20,10 +20,10 @@ _SAMPLE = 256
 _BATCH = 16
 
 
-def hide(
+def occlude(
     pixels: NDArray[np.uint8], mask: NDArray[np.bool_], colour: NDArray[np.floating] | None = None
 ) -> NDArray[np.uint8]:
-    """Replace what a mask covers by one ``colour`` (3,), 0..255, or without it by a blur of what surrounds it.
+    """Occlude a mask: fill it with one ``colour`` (3,), 0..255, or without it with a blur of what surrounds it.
 
     ``pixels`` uint8 (S, S, 3), ``mask`` boolean on any grid over the same picture. The blur is a normalised
     convolution: a Gaussian mean (sigma S / 12) over pixels outside the mask alone, so nothing of the hidden content
@@ -55,7 +55,7 @@ def _blur(pixels: NDArray[np.uint8], shown: NDArray[np.bool_]) -> NDArray[np.flo
 
 
 def control_mask(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_] | None:
-    """The mask moved elsewhere, around the edges if need be, so that shape and area stay the same.
+    """Sample an equal-area control mask: the mask (h, w) shifted, around the edges if need be, shape and area kept.
 
     Of 48 random shifts the one that overlaps the mask least is taken; None if it still covers half of the mask, or if
     the mask is empty.
@@ -72,7 +72,7 @@ def control_mask(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[n
 
 
 def control_masks(masks: NDArray[np.bool_], image: int, seed: int) -> NDArray[np.bool_]:
-    """The control of each of an image's masks (K, h, w), nothing where there is no room for one.
+    """The control mask of each of an image's masks, boolean (K, h, w); empty where there is no room for one.
 
     An image has the same shifts to choose from whenever it is asked about, so all evidence about a cue compares it
     with the same place.
@@ -82,7 +82,7 @@ def control_masks(masks: NDArray[np.bool_], image: int, seed: int) -> NDArray[np
 
 
 def controls_of(masks: NDArray[np.bool_], images: Images, seed: int) -> NDArray[np.bool_]:
-    """The controls (n, K, h, w) of n images' masks, image by image as ``control_masks`` has them."""
+    """The control masks (n, K, h, w) of n images' masks, image by image as ``control_masks`` samples them."""
     return np.stack([control_masks(some, int(image), seed) for some, image in zip(masks, images, strict=True)])
 
 
@@ -94,15 +94,15 @@ def both_views(
     controls: NDArray[np.bool_],
     colours: Iterable[NDArray[np.floating] | None],
 ) -> Iterator[NDArray[np.uint8]]:
-    """For each of n images the picture with its mask hidden, then with its control hidden, uint8 (size, size, 3).
+    """For each of n images the picture with its mask occluded, then its control mask, uint8 (size, size, 3).
 
     ``masks`` and ``controls`` (n, h, w); ``colours``, one for each image, are those of ``hide``.
     """
     batches = read_batches(dataset, images, config, config.compute.batch_size)
     pictures = (pixels for _, batch in batches for pixels in batch)
     for pixels, mask, control, colour in zip(pictures, masks, controls, colours, strict=True):
-        yield hide(pixels, mask, colour)
-        yield hide(pixels, control, colour)
+        yield occlude(pixels, mask, colour)
+        yield occlude(pixels, control, colour)
 
 
 def mean_colour(dataset: Dataset, config: Config) -> NDArray[np.float64]:

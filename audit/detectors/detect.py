@@ -27,7 +27,7 @@ from audit.store.model_files import require
 from audit.store.shards import SUFFIX, Shard, ShardStore, divide
 from audit.store.tensors import load_arrays, load_header
 
-SHARD = 256
+DETECTIONS_PER_SHARD = 256
 _NAME = "shard-{:05d}"
 # Photographs in which a printed mark is compared with other marks.
 _COMPARED = 200
@@ -56,17 +56,20 @@ class Detections:
         return [place for place, cue in enumerate(self.cues) if cue.role == "mark"]
 
     def masks(self, images: NDArray[np.integer]) -> Mask:
-        """Where the cues are, boolean (len(images), K, GRID, GRID) over the whole picture; reads only their shards."""
+        """Where the cues are, boolean (len(images), K, GRID, GRID) over the whole picture; reads only their shards.
+
+        Raises AuditFolderError when one is missing or damaged.
+        """
         masks = np.zeros((len(images), len(self.cues), GRID, GRID), bool)
-        shards = np.asarray(images) // SHARD
+        shards = np.asarray(images) // DETECTIONS_PER_SHARD
         for shard in np.unique(shards):
             rows = np.flatnonzero(shards == shard)
             packed = load_arrays(shard_path(self.folder, int(shard)), "masks")["masks"]
-            masks[rows] = unpack_masks(packed[np.asarray(images)[rows] % SHARD, : len(self.cues)])
+            masks[rows] = unpack_masks(packed[np.asarray(images)[rows] % DETECTIONS_PER_SHARD, : len(self.cues)])
         return masks
 
     def text(self) -> pd.DataFrame:
-        """Every line that was read: columns image, cue, text."""
+        """Every line that was read: columns image, cue, text. Raises AuditFolderError for a damaged shard."""
         rows = [row for path in _shard_paths(self.folder) for row in load_header(path)["text"]]
         return pd.DataFrame(rows, columns=["image", "cue", "text"])
 
@@ -135,14 +138,14 @@ def detections_digest(folder: AuditFolder) -> str:
 
 
 def shard_path(folder: AuditFolder, shard: int) -> Path:
-    """The file that holds the images from ``shard * SHARD`` on."""
+    """The file that holds the images from ``shard * DETECTIONS_PER_SHARD`` on."""
     return folder.detections / f"{_NAME.format(shard)}{SUFFIX}"
 
 
 def _shards(dataset: Dataset) -> list[Shard]:
     """All images in shards. Own marks are found by a photograph's path, so that this is part of what is asked."""
     contents = [value_digest(*of_one) for of_one in zip(dataset.images["sha256"], dataset.images["path"], strict=True)]
-    return divide(np.arange(len(dataset.images), dtype=np.int32), SHARD, _NAME.format, contents)
+    return divide(np.arange(len(dataset.images), dtype=np.int32), DETECTIONS_PER_SHARD, _NAME.format, contents)
 
 
 @dataclass(frozen=True)

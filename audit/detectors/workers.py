@@ -16,8 +16,7 @@ import cv2
 import numpy as np
 
 from audit.config import Config, model_folder
-from audit.data.decode import Photo as Decoded
-from audit.data.decode import read_photo
+from audit.data.decode import DecodedImage, read_photo
 from audit.data.photo_file import PhotoFile
 from audit.detectors.cache import Answer
 from audit.detectors.cue import Detector
@@ -76,7 +75,7 @@ class Looker:
             ) from error
 
 
-def read_shrunk(file: PhotoFile, max_megapixels: float) -> Decoded:
+def read_shrunk(file: PhotoFile, max_megapixels: float) -> DecodedImage:
     """A photograph decoded as detectors see it.
 
     Raises ChangedImage when it is no longer the one that was fingerprinted, and StageError naming the file when it can

@@ -1,4 +1,4 @@
-"""The evidence stage: all five measures for every cue and every class it leans towards."""
+"""The evidence stage: all five measures for every (cue, class) pair to test."""
 
 import json
 from collections.abc import Iterator
@@ -68,7 +68,10 @@ def measure_all(measurer: "Measurer") -> list[Path]:
 
 
 def read_evidence(folder: AuditFolder) -> pd.DataFrame:
-    """The evidence, one row per cue, class and kind, with ``extra`` as a dict."""
+    """The evidence, one row per cue, class and kind, with ``extra`` as a dict.
+
+    Raises AuditFolderError when the stage has not written it.
+    """
     table = read_table(folder.evidence)
     table["extra"] = [json.loads(text) for text in table["extra"]]
     return table
@@ -94,7 +97,7 @@ class Measurer:
         return cls(config, load_dataset(folder), load_cues(folder), correct, masking)
 
     def pairs(self) -> Iterator[tuple[Cue, int]]:
-        """Every cue with every class that it leans towards, as an index into the dataset's classes."""
+        """The (cue, class) pairs to test, the class as an index into the dataset's classes."""
         for cue in self.cues.cues:
             known = self.cues.known(cue)
             present, labels = self.cues.present(cue)[known], self.dataset.labels[known]
@@ -223,7 +226,7 @@ def is_seen_as_pixels(cue: Cue) -> bool:
 
 def pixel_views(dataset: Dataset, config: Config, detections: Detections, cue: Cue, images: Images) -> Views:
     """What the pixels of a detector's cue look like in some images, of the rest and of the control, zeros where it is
-    absent: (len(images), DIMENSIONS) each.
+    absent: float32 (len(images), DIMENSIONS) each.
 
     Marks on the picture are left out of a scene: they are cues of their own, and not what lies behind the subject.
     """

@@ -1,4 +1,4 @@
-"""What a cue does to the answers: it, or an equal area elsewhere, is hidden in two ways and the model asked again."""
+"""Occlusion test: the answers of the model with a cue, or an equal-area control mask, occluded in two ways."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -72,14 +72,17 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
 
 
 def read_masked(folder: AuditFolder) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
-    """Pooled pretrained activations of the masked and of the control views, (rows of masking.parquet, C) each."""
+    """Pooled pretrained activations of the masked and of the control views, float16 (rows of masking.parquet, C) each.
+
+    NaN where nothing was asked. Raises AuditFolderError when a shard is missing or damaged.
+    """
     parts = [load_arrays(path, *_VIEWS) for path in _shard_paths(folder)]
     masked, control = (np.concatenate([part[name] for part in parts]) for name in _VIEWS)
     return masked, control
 
 
 def choose_images(cues: CueTable, store: ActivationStore) -> pd.DataFrame:
-    """The (cue, image) pairs to ask about: at random, from different duplicate groups, of every leaning class.
+    """The (cue, image) pairs to occlude: at random, from different duplicate groups, for every (cue, class) pair.
 
     ``rank`` counts those of one cue and class from 0.
 
@@ -104,7 +107,7 @@ def choose_images(cues: CueTable, store: ActivationStore) -> pd.DataFrame:
 
 
 def masks_of(cues: CueTable, pairs: pd.DataFrame) -> NDArray[np.bool_]:
-    """Where each pair's cue is in its image, (pairs, GRID, GRID); the pairs are in the order of their cues."""
+    """Where each pair's cue is in its image, boolean (pairs, GRID, GRID); the pairs are in the order of their cues."""
     parts = pairs.groupby("cue", sort=False)["image"]
     return np.concatenate([cues.masks(cues.named(str(cue)), images.to_numpy()) for cue, images in parts])
 

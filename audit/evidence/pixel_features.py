@@ -1,4 +1,4 @@
-"""What the pixels of an area look like: colours, edges, sharpness, and nothing of what lies beside it."""
+"""Descriptors of the pixels under a mask: colours, edges, sharpness, and nothing of what lies beside it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -53,7 +53,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
 
 
 def load_clusters(folder: AuditFolder) -> tuple[Cluster[int], ...]:
-    """The clusters, largest first."""
+    """The clusters, largest first. Raises AuditFolderError when the stage has not written them."""
     return read_records(folder.cluster_list, Cluster[int])
 
 

@@ -1,4 +1,4 @@
-"""Explaining every image by the model that did not train on it: maps, predictions and descriptors from one pass."""
+"""Out-of-fold Grad-CAM maps, predictions and descriptors of every image, from one pass."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from audit.explain.read_maps import shard_paths
 from audit.model.activation_store import ActivationStore, to_half
 from audit.model.cross_fit import fold_path, load_fold
 from audit.model.network import Network
-from audit.model.pooling import pool_under, pool_views
-from audit.model.predict import look
+from audit.model.pooling import masked_mean, pool_views
+from audit.model.predict import scores_and_maps
 from audit.progress import track
 from audit.steps import version_of
 from audit.store.audit_folder import AuditFolder, file_digest, value_digest, write_table
@@ -30,7 +30,7 @@ from audit.store.tensors import load_arrays
 
 PooledCues = Callable[[Images, Tensor], Mapping[str, Tensor]]
 
-SHARD = 128
+MAPS_PER_SHARD = 128
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
@@ -40,8 +40,8 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     maps float16 (n, h, w); ``probabilities`` float32 (n, classes); ``regions`` float16 (n, max_regions, C), the
     pretrained activations averaged under the map within each region of the label's map; ``inside``, ``rest`` and
     ``control`` float16 (n, K, C), the pretrained activations pooled inside each detector's cue, outside it, and inside
-    the control of equal size and shape elsewhere (``pooling.pool_views``, ``hiding.control_mask``; zeros where there is
-    no room).
+    the control of equal size and shape elsewhere (``pooling.pool_views``, ``occlude.control_mask``; zeros where there
+    is no room).
     A killed run goes on at the shard it was in.
     """
     store = ActivationStore.open(folder, config)
@@ -60,7 +60,7 @@ def explain(store: ActivationStore, pooled: PooledCues) -> list[Path]:
 
 
 def read_shards(folder: AuditFolder, *names: str) -> Iterator[tuple[Images, list[np.ndarray]]]:
-    """Yield each shard's images and the arrays named, one shard at a time."""
+    """Yield each shard's images and the arrays named. Raises AuditFolderError for a damaged shard."""
     for path in shard_paths(folder):
         arrays = load_arrays(path, "image", *names)
         yield arrays["image"], [arrays[name] for name in names]
@@ -79,7 +79,7 @@ def pool_cues(
 def _explain_fold(store: ActivationStore, pooled: PooledCues, fold: int, advance: Callable[[int], None]) -> list[Path]:
     images = np.flatnonzero(store.dataset.folds == fold)
     explainer = cache(lambda: _Explainer(store, load_fold(store, fold), pooled))
-    shards = divide(images, SHARD, (f"fold-{fold}-" + "{:05d}").format)
+    shards = divide(images, MAPS_PER_SHARD, (f"fold-{fold}-" + "{:05d}").format)
     kept = ShardStore(store.folder.explain, _key(store, fold))
     return kept.fill(shards, lambda shard: explainer().shard(shard.rows), advance)
 
@@ -107,7 +107,7 @@ class _Explainer:
         with torch.no_grad(), self.store.runtime.autocast():
             pretrained = self.store.backbone.tail(trunk).float()
         labels = self.store.runtime.to_device(self.store.dataset.labels[images])
-        scores, of_both = look(
+        scores, of_both = scores_and_maps(
             self.store.runtime, self.network, trunk, lambda scores: torch.stack([labels, scores.argmax(1)], 1)
         )
         maps = torch.from_numpy(to_half(of_both))
@@ -115,7 +115,7 @@ class _Explainer:
             "label_map": maps[:, 0],
             "predicted_map": maps[:, 1],
             "probabilities": scores.softmax(1).cpu(),
-            "regions": torch.from_numpy(to_half(pool_under(pretrained, self._region_weights(maps[:, 0])))),
+            "regions": torch.from_numpy(to_half(masked_mean(pretrained, self._region_weights(maps[:, 0])))),
             **self.pooled(images, pretrained),
         }
 

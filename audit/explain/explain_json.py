@@ -5,13 +5,13 @@ from typing import Annotated, Generic, Literal
 
 from pydantic import Field
 
-from audit.records import Count, Photo, Record, named_photos
+from audit.records import Count, PhotoName, Record, named_photos
 
 CheckName = Literal["randomisation", "occlusion", "empty"]
 Box = Annotated[tuple[float, ...], Field(min_length=4, max_length=4)]
 
 
-class Cluster(Record, Generic[Photo]):
+class Cluster(Record, Generic[PhotoName]):
     """One entry of ``clusters.json``, a group of attended places that look alike; positions relative to the picture.
 
     ``name`` is the detector's cue that explains it, or null. ``on_subject``: nothing names it, and its regions lie on
@@ -27,7 +27,7 @@ class Cluster(Record, Generic[Photo]):
     fixed_position: bool
     on_subject: bool
     per_class: dict[str, Count]
-    exemplars: tuple[Photo, ...]
+    exemplars: tuple[PhotoName, ...]
     box: Box
 
     def published(self, paths: Sequence[str]) -> "Cluster[str]":

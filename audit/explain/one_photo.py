@@ -31,7 +31,7 @@ _LONGEST = 960
 
 
 @dataclass(frozen=True)
-class Sight:
+class PhotoExplanation:
     """What the model answers about one picture, and why.
 
     ``label`` is the class that ``image`` explains, ``confidence`` the model's in it; ``predicted`` is its own answer.
@@ -43,7 +43,9 @@ class Sight:
     predicted: str
 
 
-def explain_picture(folder: AuditFolder, path: Path, method: Method = "gradcam", label: str | None = None) -> Sight:
+def explain_picture(
+    folder: AuditFolder, path: Path, method: Method = "gradcam", label: str | None = None
+) -> PhotoExplanation:
     """Explain a picture, one of the dataset or another, for a class or, by default, for the model's own answer.
 
     A photograph of the dataset is explained by the model that did not train on it, another picture by the first fold's.
@@ -67,7 +69,7 @@ def explain_picture(folder: AuditFolder, path: Path, method: Method = "gradcam",
     predicted = int(probabilities.argmax())
     chosen = predicted if label is None else dataset.classes.index(label)
     image = _draw(_attribute(network, pixels, chosen, method), content, config)
-    return Sight(image, dataset.classes[chosen], float(probabilities[chosen]), dataset.classes[predicted])
+    return PhotoExplanation(image, dataset.classes[chosen], float(probabilities[chosen]), dataset.classes[predicted])
 
 
 def require_place(folder: AuditFolder, path: Path, out: Path) -> None:

@@ -34,7 +34,10 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
 
 
 def read_descriptors(folder: AuditFolder, regions: pd.DataFrame) -> NDArray[np.float32]:
-    """Descriptor of every region of the table, float32 (regions, C): pretrained activations averaged under the map."""
+    """Descriptor of every region of the table, float32 (regions, C): pretrained activations averaged under the map.
+
+    Raises AuditFolderError when a shard of the explain stage is damaged.
+    """
     rows = {(int(r.image), int(r.rank)): i for i, r in enumerate(regions.itertuples())}
     descriptors: NDArray[np.float32] | None = None
     for images, (stored,) in read_shards(folder, "regions"):

@@ -67,7 +67,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
 
 
 def maps_are_trusted(folder: AuditFolder) -> bool:
-    """Whether the audit's maps failed none of their checks."""
+    """Whether the audit's maps failed none of their checks. Raises AuditFolderError when these were not made."""
     return read_record(folder.sanity, Sanity).trusted
 
 

@@ -1,4 +1,4 @@
-"""Which classes a cue leans towards: the pairs of cue and class that an audit asks about."""
+"""The (cue, class) pairs to test: which classes a cue is associated with."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ EVEN = 0.1
 
 
 def leaning_classes(present: NDArray[np.bool_], labels: NDArray[np.int64], classes: int) -> list[int]:
-    """Classes that show the cue at least as often as the other images do, up to a tolerance of 0.1 in the share.
+    """Classes to test the cue against: those whose share with the cue is at most 0.1 below the other images'.
 
     A cue that is shown about equally often everywhere leans towards every class, since its appearance may still
     differ. ``present`` and ``labels`` have shape (n,); images where the cue is unknown are left out beforehand.

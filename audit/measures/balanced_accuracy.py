@@ -10,8 +10,8 @@ def balanced_accuracy(correct: Bools, labels: Ints, state: Ints | Bools, groups:
     """Accuracy as it would be on photographs of the same classes and cue states, were these independent; in [0, 1].
 
     ``correct``, ``labels`` y, cue ``state`` s and ``groups`` have shape (n,). Estimator: every image counts
-    w(y, s) = P(y) P(s) / P(y, s) (importance weighting; the weights of ``weighting.reweigh``, not clipped), so with the
-    accuracy a(y, s) of each cell
+    w(y, s) = P(y) P(s) / P(y, s) (importance weighting; the weights of ``reweighting.reweigh``, not clipped), so with
+    the accuracy a(y, s) of each cell
 
         value = sum w correct / n = sum over y, s of P(y) P(s) a(y, s).
 

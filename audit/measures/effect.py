@@ -15,7 +15,7 @@ _MISSED_BEYOND = (1 - LEVEL) / 10
 
 @dataclass(frozen=True)
 class Answers:
-    """What the model says about n views: ``p`` (n,) the probability of the image's own label, ``predicted`` (n,)."""
+    """The model's answers for n views: ``p`` (n,), 0..1, of the image's own label; ``predicted`` (n,) classes."""
 
     p: Floats
     predicted: Ints
@@ -68,7 +68,9 @@ def effect(
 
 
 def may_show_more(drops: Floats, ruled_out: float, rng: Random, resamples: int = 1000, min_images: int = 10) -> bool:
-    """Whether hiding the cue in more images is worth it: ``drops`` (n,), p_control - p_masked of one image per group.
+    """Sequential design: whether to ask about more images, or to stop for futility.
+
+    ``drops`` (n,), -1..1, are p_control - p_masked of one image per duplicate group.
 
     It is not where ``min_images`` or more rule out an effect of ``ruled_out`` or above (by the interval of ``effect``)
     and do not hint at a smaller one: the mean is no more than half way from nothing to what would be certain. To stop

@@ -34,14 +34,18 @@ def wilson(successes: float, n: float, level: float = LEVEL) -> tuple[float, flo
 def effective_count(groups: Ints) -> float:
     """Independent images among some images: (sum m)^2 / sum m^2 over the sizes m of the duplicate groups (Kish 1965).
 
-    The images of a group are taken to agree fully, which for copies of one photograph is so or errs on the safe side.
+    ``groups`` (n,) are the images' duplicate groups; at most n are independent. The images of a group are taken to
+    agree fully, which for copies of one photograph is so or errs on the safe side.
     """
     sizes = np.unique(groups, return_counts=True)[1].astype(float)
     return float(sizes.sum() ** 2 / (sizes**2).sum()) if len(sizes) else 0.0
 
 
 def share_interval(hits: Bools, groups: Ints, level: float = LEVEL) -> tuple[float, float]:
-    """Wilson interval of ``mean(hits)`` with the effective number of images for n."""
+    """Wilson interval, inside [0, 1], of ``mean(hits)`` with the effective number of images for n.
+
+    ``hits`` and ``groups``, the duplicate groups, have shape (n,).
+    """
     n = effective_count(groups)
     return wilson(float(np.mean(hits)) * n if n else 0.0, n, level)
 

@@ -175,7 +175,7 @@ def training_share(scores: Floats, labels: Bools, folds: Ints) -> float:
 
 
 def fold_auc(scores: Floats, labels: Bools, folds: Ints) -> NDArray[np.float64]:
-    """AUC over the pairs inside folds, (k,) for ``scores`` (n, k or 1) and ``labels`` (n, k); NaN without pairs.
+    """AUC over the pairs inside folds, (k,) in 0..1 or NaN, for ``scores`` (n, k or 1) and ``labels`` (n, k).
 
     Mann-Whitney, ties half: per fold, U = sum of the ranks of the class - n+(n+ + 1)/2; AUC = sum U / sum n+ n-.
     """
@@ -190,7 +190,7 @@ def fold_auc(scores: Floats, labels: Bools, folds: Ints) -> NDArray[np.float64]:
 
 
 def weighted_fold_auc(scores: Floats, labels: Bools, folds: Ints, weights: Ints) -> NDArray[np.float64]:
-    """As ``fold_auc`` for one set of ``scores`` and ``labels`` (n,), image i counted ``weights[r, i]`` times; (r,)."""
+    """As ``fold_auc`` for one set of ``scores`` and ``labels`` (n,), with ``weights`` (r, n) of the images: (r,)."""
     wins, pairs = np.zeros(len(weights)), np.zeros(len(weights))
     for fold in np.unique(folds):
         held_out = np.flatnonzero(folds == fold)

@@ -72,7 +72,7 @@ def combine_strength(direct: Strength | None, indirect: Strength | None) -> Stre
 
 
 def over_all_pairs(auc: float, shown: float, elsewhere: float) -> float:
-    """An AUC among images that show a cue, spread over all: the cue is in these shares of the class and of the others.
+    """An AUC among images that show a cue, spread over all: ``shown`` and ``elsewhere``, 0..1, are the shares that do.
 
     Where one image of a pair shows it, the pair counts as one in which both do; where neither does, as a coin toss.
 

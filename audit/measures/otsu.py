@@ -1,13 +1,15 @@
-"""Where to part numbers into low and high ones, and how far apart the two are then."""
+"""Otsu's threshold of a set of scores, and the standardised separation of the two groups that it makes."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def split_scores(scores: NDArray[np.floating]) -> float:
+def otsu_threshold(scores: NDArray[np.floating]) -> float:
     """Otsu's threshold: the value that parts scores (n,) into two groups with the least variance within them.
 
-    >>> split_scores(np.array([0.0, 0.1, 0.9, 1.0]))
+    It lies half way between two neighbouring scores; the score itself where all are equal, 0 where there are none.
+
+    >>> otsu_threshold(np.array([0.0, 0.1, 0.9, 1.0]))
     0.5
     """
     ordered = np.sort(scores.astype(np.float64))
@@ -20,12 +22,13 @@ def split_scores(scores: NDArray[np.floating]) -> float:
     return float((ordered[cut] + ordered[cut + 1]) / 2)
 
 
-def separation(scores: NDArray[np.floating], threshold: float) -> float:
-    """How far apart the means of scores (n,) below and from a threshold on are, in standard deviations within them.
+def standardised_separation(scores: NDArray[np.floating], threshold: float) -> float:
+    """Standardised separation: the difference of the means of scores (n,) from a threshold on and below it, >= 0.
 
-    One bell curve that is cut in its middle gives 2.6; 0 where one side is empty or neither varies.
+    In units of the standard deviation within the groups. A normal density that is cut in its middle gives 2.6; 0 where
+    one side is empty or neither varies.
 
-    >>> separation(np.array([0.0, 0.2, 0.8, 1.0]), 0.5).__round__(6)
+    >>> standardised_separation(np.array([0.0, 0.2, 0.8, 1.0]), 0.5).__round__(6)
     8.0
     """
     high, low = scores[scores >= threshold].astype(np.float64), scores[scores < threshold].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Two ways of training compared on the same images: what changed, and how far images and seeds could account for it."""
+"""Paired bootstrap of two trainings on the same images, over duplicate groups and seeds: what changed, how surely."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Draws:
 
     @classmethod
     def of(cls, groups: Ints, seeds: int, resamples: int, rng: Random) -> "Draws":
-        """Draw for images in duplicate ``groups`` (n,) and so many seeds."""
+        """Draw ``resamples`` times from images in duplicate ``groups`` (n,) and from so many seeds."""
         rng = np.random.default_rng(rng)
         images = cluster_bootstrap_weights(groups, resamples, rng)
         drawn = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples) / seeds
@@ -57,7 +57,7 @@ class Change:
 
 
 def first(means: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The statistic of a single mean."""
+    """The statistic of a single mean: means (..., k) -> the first of them (...)."""
     values: NDArray[np.float64] = means[..., 0]
     return values
 

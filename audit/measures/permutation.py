@@ -16,7 +16,7 @@ FEW, FURTHER = 10, 9
 def permuted_labels(
     labels: Bools, groups: Ints, permutations: int, rng: Random, strata: Ints | None = None
 ) -> NDArray[np.bool_]:
-    """Labels under the null hypothesis, bool of shape (permutations, len(labels)).
+    """Permute the labels (n,) within the exchangeable blocks that duplicate ``groups`` (n,) make: (permutations, n).
 
     The labels of a whole group move together to another group of the same size (and, with ``strata``, of the same
     stratum), so dependence inside groups, groups with mixed labels and the number of labels stay as they are and the
@@ -34,9 +34,9 @@ def permuted_labels(
 
 
 def permuted_order(groups: Ints, rng: Random, strata: Ints | None = None) -> NDArray[np.intp]:
-    """One order (n,) of the images under the null hypothesis: ``labels[order]`` are permuted as by ``permuted_labels``.
+    """One permutation (n,) of the images under the null hypothesis, to permute labels by: ``labels[order]``.
 
-    For labels of any number of classes.
+    As ``permuted_labels``, for labels of any number of classes.
     """
     rng, order = np.random.default_rng(rng), np.arange(len(groups))
     for rows in _exchangeable_blocks(groups, strata):
@@ -58,7 +58,10 @@ def _exchangeable_blocks(groups: Ints, strata: Ints | None) -> Iterator[NDArray[
 
 
 def permutation_p(observed: float, permuted: Floats) -> float:
-    """Share of statistics at least as large as the observed one, which counts as one of them (never 0)."""
+    """Share of the ``permuted`` statistics (k,) at least as large as the observed one, which counts as one of them.
+
+    In (0, 1]: never below 1 / (1 + k).
+    """
     return (1 + _reaching(observed, permuted)) / (1 + len(permuted))
 
 

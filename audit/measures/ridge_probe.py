@@ -1,4 +1,4 @@
-"""Linear probes: how well numbers that describe a place tell a class from the rest, on images not trained on."""
+"""Linear probes: cross-fitted ridge regressions that tell a class from the rest by descriptors of a place."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,11 +28,11 @@ class Probes:
 
     @classmethod
     def of(cls, features: Floats, folds: Ints) -> "Probes":
-        """For ``features`` (n, d), which are read as float64."""
+        """For ``features`` (n, d), which are read as float64, and ``folds`` (n,)."""
         return cls(tuple(_hats(_standardised(features), folds)))
 
     def scores(self, labels: Bools) -> NDArray[np.float64]:
-        """Held-out scores (n, k) for k ``labels`` (n, k)."""
+        """Held-out scores (n, k), about -1..1, for k sets of ``labels``, boolean (n, k); 0 for a single fold."""
         targets = np.where(labels, 1.0, -1.0)
         scores = np.zeros(targets.shape)
         for held_out, hat in self.hats:

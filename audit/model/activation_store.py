@@ -22,7 +22,7 @@ from audit.store.contents import by_content
 from audit.store.shards import Shard, ShardStore, divide
 from audit.store.tensors import map_array
 
-SHARD = 128
+ACTIVATIONS_PER_SHARD = 128
 TRUNK = "trunk"
 # Pages of an open shard count as this process's memory: few are kept open, so that it does not grow with the dataset.
 _OPEN_SHARDS = 8
@@ -45,7 +45,11 @@ class ActivationStore:
 
     @classmethod
     def open(cls, folder: AuditFolder, config: Config) -> Self:
-        """The store of an audit whose dataset stage is done, on the device and with the weights of the settings."""
+        """The store of an audit whose dataset stage is done, on the device and with the weights of the settings.
+
+        Raises ConfigError, MissingModelFile or ModelFileError as ``choose_runtime`` and ``load_backbone``, and
+        AuditFolderError when the dataset stage is not done.
+        """
         runtime = choose_runtime(config)
         return cls(folder, load_dataset(folder), config, load_backbone(config).on(runtime), runtime)
 
@@ -87,13 +91,15 @@ class ActivationStore:
         return ShardStore(self.folder.cache, key)
 
     def shards(self, flipped: bool) -> list[Shard]:
-        """Those of the trunk's activations, float16 (up to SHARD, C, h, w) each."""
+        """Those of the trunk's activations, float16 (up to ACTIVATIONS_PER_SHARD, C, h, w) each."""
         return self.divided(f"{TRUNK}-{'flipped' if flipped else 'upright'}")
 
     def divided(self, name: str) -> list[Shard]:
         """All images in shards, each known by what its photographs are."""
         images = self.dataset.images
-        return divide(np.arange(len(images)), SHARD, (name + "-{:05d}").format, images["sha256"].tolist())
+        return divide(
+            np.arange(len(images)), ACTIVATIONS_PER_SHARD, (name + "-{:05d}").format, images["sha256"].tolist()
+        )
 
     def _cached(self, images: Images, flipped: NDArray[np.bool_]) -> Tensor:
         rows = [self._row(int(image), bool(mirrored)) for image, mirrored in zip(images, flipped, strict=True)]
@@ -106,12 +112,12 @@ class ActivationStore:
         return upright, flipped
 
     def _row(self, image: int, flipped: bool) -> NDArray[np.float16]:
-        path = self._paths[flipped][image // SHARD]
+        path = self._paths[flipped][image // ACTIVATIONS_PER_SHARD]
         if path not in self._open:
             if len(self._open) >= _OPEN_SHARDS:
                 self._open.clear()
             self._open[path] = map_array(path, TRUNK)
-        row: NDArray[np.float16] = self._open[path][image % SHARD]
+        row: NDArray[np.float16] = self._open[path][image % ACTIVATIONS_PER_SHARD]
         return row
 
 

@@ -1,4 +1,4 @@
-"""torchvision's networks in two parts: up to the last layer that says where things are, and what follows it."""
+"""torchvision's networks in two parts: up to the last layer with spatial output, and what follows it."""
 
 from collections.abc import Callable
 

@@ -71,7 +71,7 @@ def _shard(fold: int) -> Shard:
 
 
 def load_fold(store: ActivationStore, fold: int) -> Network:
-    """A fold's trained network, in evaluation mode, on the store's device."""
+    """A fold's trained network, in evaluation mode. Raises AuditFolderError where there is none."""
     network = store.backbone.network(store.config, len(store.dataset.classes), store.runtime)
     tensors, _ = load_tensors(fold_path(store.folder, fold))
     network.load_trained_state(tensors)

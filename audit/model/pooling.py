@@ -1,4 +1,4 @@
-"""Activations of a place in the picture as one vector."""
+"""Masked generalised-mean pooling: the activations in a place of the image as one vector, (N, C, h, w) -> (N, K, C)."""
 
 import torch
 from torch import Tensor
@@ -9,25 +9,28 @@ from audit.model.activation_store import to_half
 _POWER = 3
 
 
-def pool_under(activations: Tensor, weights: Tensor) -> Tensor:
-    """Average activations (N, C, h, w) under K weightings (N, K, h, w) >= 0: (N, K, C), zero where all weights are."""
+def masked_mean(activations: Tensor, weights: Tensor) -> Tensor:
+    """Masked mean of activations (N, C, h, w) under K weightings (N, K, h, w) >= 0: (N, K, C), 0 where these are."""
     total = weights.sum((2, 3)).clamp(min=1e-8)
     return torch.einsum("nchw,nkhw->nkc", activations, weights) / total[:, :, None]
 
 
-def pool_strong_under(activations: Tensor, weights: Tensor) -> Tensor:
-    """As ``pool_under``, but the cubic mean: the cube root of the average cube.
+def masked_generalised_mean(activations: Tensor, weights: Tensor) -> Tensor:
+    """Masked generalised mean with exponent 3: as ``masked_mean``, but the cube root of the mean cube.
 
     Generalised-mean pooling with p = 3 (Radenovic, Tolias & Chum 2018, section 3.2). Whether a channel finds its thing
     anywhere in the place counts for more than how much of the place is filled with nothing, and a place's size does not
     matter, as it would to a maximum.
     """
-    cubes = pool_under(activations**_POWER, weights)
+    cubes = masked_mean(activations**_POWER, weights)
     return cubes.sign() * cubes.abs() ** (1 / _POWER)
 
 
 def pool_views(activations: Tensor, inside: Tensor, control: Tensor) -> dict[str, Tensor]:
-    """``inside``, ``rest`` and ``control``, float16 (N, K, C), by ``pool_strong_under``: in K places, outside of each,
-    and in the control of each. ``inside`` and ``control`` (N, K, h, w) are how much of each cell belongs to them."""
+    """``inside``, ``rest`` and ``control``: generalised means in K places, outside of each, and in the control of each.
+
+    From activations (N, C, h, w), float16 (N, K, C) each. ``inside`` and ``control`` (N, K, h, w), 0..1, are how much
+    of each cell belongs to them.
+    """
     weights = {"inside": inside, "rest": 1 - inside, "control": control}
-    return {name: torch.from_numpy(to_half(pool_strong_under(activations, one))) for name, one in weights.items()}
+    return {name: torch.from_numpy(to_half(masked_generalised_mean(activations, one))) for name, one in weights.items()}

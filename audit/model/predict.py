@@ -1,4 +1,4 @@
-"""What a trained network answers about images that it did not train on, and where it looks."""
+"""Out-of-fold predictions and maps: of images by a network that was not trained on them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,26 +16,26 @@ from audit.model.network import Network
 
 
 @dataclass(frozen=True)
-class Sight:
+class PredictionsWithMaps:
     """``probabilities`` float32 (n, classes); ``maps`` float16 (n, h, w), the signed Grad-CAM map of each label."""
 
     probabilities: NDArray[np.float32]
     maps: NDArray[np.float16]
 
 
-def ask(store: ActivationStore, network: Network, images: Images) -> Sight:
-    """Ask a network in evaluation mode about some images."""
+def predict_with_maps(store: ActivationStore, network: Network, images: Images) -> PredictionsWithMaps:
+    """Class probabilities and the label's Grad-CAM map of some images, by a network that is put in evaluation mode."""
     network.eval()
     probabilities, maps = [], []
     for batch, trunk in store.batches(images, store.config.compute.batch_size):
         labels = store.runtime.to_device(store.dataset.labels[batch])
-        scores, of_labels = look(store.runtime, network, trunk, labels[:, None])
+        scores, of_labels = scores_and_maps(store.runtime, network, trunk, labels[:, None])
         maps.append(to_half(of_labels[:, 0]))
         probabilities.append(scores.softmax(1).cpu().numpy())
-    return Sight(np.concatenate(probabilities), np.concatenate(maps))
+    return PredictionsWithMaps(np.concatenate(probabilities), np.concatenate(maps))
 
 
-def look(
+def scores_and_maps(
     runtime: Runtime, network: Network, trunk: Tensor, classes: Tensor | Callable[[Tensor], Tensor]
 ) -> tuple[Tensor, Tensor]:
     """Scores (n, classes) for a trunk's output, and the signed Grad-CAM maps (n, k, h, w) of some of them.

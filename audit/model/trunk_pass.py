@@ -48,7 +48,10 @@ def fill(store: ActivationStore, lender: AuditFolder | None = None) -> list[Path
 
 
 def read_pooled(folder: AuditFolder) -> NDArray[np.float32]:
-    """Activations of the pretrained network's explained layer, averaged over positions: float32 (n images, C)."""
+    """Activations of the pretrained network's explained layer, averaged over positions: float32 (n images, C).
+
+    Raises AuditFolderError when the pass is not done.
+    """
     return np.concatenate([load_arrays(path)[POOLED] for path in sorted(folder.cache.glob(f"{POOLED}-*"))])
 
 

@@ -1,4 +1,4 @@
-"""The plan's way ``mask``: a copy of an audit's photographs with one cue taken out, one subfolder per class."""
+"""The plan's strategy ``mask``: a copy of an audit's photographs with one cue taken out, one subfolder per class."""
 
 import difflib
 import re

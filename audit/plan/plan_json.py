@@ -1,4 +1,4 @@
-"""plan.json: what to collect, to leave out, to weight and to mask, and what each way costs."""
+"""plan.json: what to collect, to leave out, to weight and to mask, and what each strategy costs."""
 
 from collections.abc import Sequence
 from typing import Literal

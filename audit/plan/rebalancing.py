@@ -1,4 +1,4 @@
-"""The fewest photographs to add, or to leave out, so that several cues at once say nothing about the class."""
+"""The fewest images to add, or to leave out, so that each of several cues is independent of the class."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Making a cue say nothing about the class: by weights, or by the images to collect."""
+"""Making a cue independent of the class: by sample weights (reweighing, raking), or by images to collect."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

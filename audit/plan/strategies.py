@@ -1,4 +1,4 @@
-"""Four ways to make flagged cues say nothing about the class: what each costs, and what it leaves."""
+"""Four strategies that make flagged cues independent of the class: what each costs, and what it leaves."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -19,7 +19,7 @@ from audit.detectors.workers import read_shrunk
 from audit.model.activation_store import ActivationStore
 from audit.selfaudit.marks import Frame, Mark, Pixels, SoftBackground, Sticker, Tag, Tint
 from audit.selfaudit.trial import Trial
-from audit.selfaudit.trial_inputs import Stock
+from audit.selfaudit.trial_inputs import TrialInputs
 from audit.store.audit_folder import AuditFolder, file_digest, value_digest, write_atomically, write_record, write_table
 
 MARKS: Mapping[MarkKind, Mark] = {
@@ -38,18 +38,18 @@ _PLAIN = "plain"
 class Marked:
     """n photographs of two classes; ``labels`` (n,) are 0 or 1.
 
-    ``copies`` holds, for "plain" and every kind of mark, the image (n,) of each one's copy in the ``stock``; -1 for
+    ``copies`` holds, for "plain" and every kind of mark, the image (n,) of each one's copy in ``inputs``; -1 for
     those that no trial needs.
     """
 
-    stock: Stock
+    inputs: TrialInputs
     labels: NDArray[np.int64]
     copies: Mapping[str, Images]
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the two; the mark is put on more photographs of the first."""
-        return self.stock.store.dataset.classes
+        return self.inputs.store.dataset.classes
 
     def trial(self, kind: MarkKind, planted: NDArray[np.bool_]) -> Trial:
         """The photographs, those that are ``planted`` (n,) with the mark."""
@@ -82,7 +82,7 @@ def mark_photographs(store: ActivationStore, cues: list[str], path: Path) -> Mar
     _write_dataset(folder, dataset, chosen, [dataset.classes[label] for label in classes], copies, config)
     detect.build(folder, config)
     own = ActivationStore(folder, load_dataset(folder), config, store.backbone, store.runtime)
-    return Marked(Stock.of(own, np.arange(len(own.dataset.images))), labels, copies)
+    return Marked(TrialInputs.of(own, np.arange(len(own.dataset.images))), labels, copies)
 
 
 def choose_photographs(dataset: Dataset, count: int, seed: int) -> tuple[Images, tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""The audit of the audit: how often it cries wolf on this dataset, and what it would have missed."""
+"""The audit of the audit: false alarms under permuted labels, and power to notice planted marks."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ from audit.progress import track
 from audit.selfaudit.planted_copies import mark_photographs
 from audit.selfaudit.power import measure_power, power_sentence
 from audit.selfaudit.trial import Outcome, Trial, run_trial
-from audit.selfaudit.trial_inputs import Stock
+from audit.selfaudit.trial_inputs import TrialInputs
 from audit.steps import STEPS, stage_key
 from audit.store.audit_folder import AuditFolder, value_digest, write_record
 from audit.store.shards import Shard, ShardStore
@@ -84,15 +84,15 @@ class SelfAuditor:
         return self.store.folder / "self-audit"
 
     def null(self, advance: Callable[[int], None]) -> FalseAlarms:
-        """Deal the labels out at random, audit, and count the findings: all of them are false alarms."""
+        """Permute the labels, audit, and count the findings: all of them are false alarms."""
         dataset, config = self.store.dataset, self.store.config
         images = self._null_images()
-        stock = Stock.of(self.store, images)
+        inputs = TrialInputs.of(self.store, images)
         labels, groups, folds = (values[images] for values in (dataset.labels, dataset.groups, dataset.folds))
         severities = []
         for number in range(config.self_audit.permutations):
             order = permuted_order(groups, np.random.default_rng((config.seed, number)), strata=folds)
-            outcome = self._run(stock, f"null-{number}", Trial(images, labels[order]))
+            outcome = self._run(inputs, f"null-{number}", Trial(images, labels[order]))
             severities.append([finding.severity for finding in outcome.findings])
             advance(1)
         return false_alarms(severities, len(images))
@@ -102,7 +102,7 @@ class SelfAuditor:
         config, missing = self.store.config, not_looked_for(self.store.folder)
         cues = [cue for cue in config.cues if cue not in missing]
         marked = mark_photographs(self.store, cues, self.scratch / "marked")
-        run = partial(self._run, marked.stock)
+        run = partial(self._run, marked.inputs)
         plain = run("plain", marked.plain())
         advance(1)
         powers = []
@@ -122,7 +122,7 @@ class SelfAuditor:
         count, most = len(self.store.dataset.images), self.store.config.self_audit.null_images
         return np.sort(np.random.default_rng(self.store.config.seed).permutation(count)[:most])
 
-    def _run(self, stock: Stock, name: str, trial: Trial) -> Outcome:
+    def _run(self, inputs: TrialInputs, name: str, trial: Trial) -> Outcome:
         """The outcome that an interrupted run kept, or a new one, which is kept in turn."""
         kept, shard = ShardStore(self.scratch, self.key), Shard(name, trial.images, value_digest(trial.labels.tolist()))
         if kept.holds(shard):
@@ -130,7 +130,7 @@ class SelfAuditor:
             return Outcome(tuple(map(Finding.model_validate_json, findings)), kept.read(shard))
         place = self.scratch / name
         shutil.rmtree(place, ignore_errors=True)
-        outcome = run_trial(stock, trial, self.trusted, place)
+        outcome = run_trial(inputs, trial, self.trusted, place)
         shutil.rmtree(place)
         kept.write(
             shard,

@@ -1,7 +1,7 @@
 """Trials: small audits with a known answer, of photographs that went through the network once.
 
-A trial is an audit folder of its own. What the earlier stages would write is filled in from a stock, which costs no
-pass through the network; all later stages are the audit's own, so that what is measured is the audit itself.
+A trial is an audit folder of its own. What the earlier stages would write is filled in from ``TrialInputs``, which
+costs no pass through the network; all later stages are the audit's own, so that what is measured is the audit itself.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ from audit.cues.cue_table import load_cues, looks_of, tabulate
 from audit.data.batches import Images
 from audit.data.dataset import load_dataset
 from audit.data.dataset_json import DatasetSummary
-from audit.detectors.detect import SHARD, load_detections, shard_path
+from audit.detectors.detect import DETECTIONS_PER_SHARD, load_detections, shard_path
 from audit.detectors.detectors_json import DetectorList
 from audit.evidence.evidence_table import Measurer, measure_all
 from audit.evidence.occlusion_test import no_answers
@@ -34,7 +34,7 @@ from audit.model.cross_fit import fold_path, train
 from audit.model.network import Backbone, GapHead, Origin
 from audit.model.trunk_pass import POOLED
 from audit.progress import Silence, reporting_to
-from audit.selfaudit.trial_inputs import Stock
+from audit.selfaudit.trial_inputs import TrialInputs
 from audit.store.audit_folder import (
     AuditFolder,
     read_record,
@@ -51,7 +51,7 @@ from audit.store.tensors import load_tensors, only_prefix, save_tensors
 
 @dataclass(frozen=True)
 class Trial:
-    """A question about some photographs of a stock: ``labels`` (n,) are the classes that they are said to show."""
+    """A question about some images of ``TrialInputs``: ``labels`` (n,) are the classes that they are said to show."""
 
     images: Images
     labels: NDArray[np.int64]
@@ -92,88 +92,88 @@ def trial_config(config: Config, path: Path) -> Config:
     return parse_config(tree)
 
 
-def run_trial(stock: Stock, trial: Trial, trusted: bool, path: Path) -> Outcome:
+def run_trial(inputs: TrialInputs, trial: Trial, trusted: bool, path: Path) -> Outcome:
     """Audit a trial in the empty folder ``path``; ``trusted``: whether the maps count as having passed their checks."""
-    folder, config = AuditFolder(path), trial_config(stock.store.config, path)
-    _fill_dataset(stock, trial, folder)
-    _fill_detections(stock, trial, folder)
-    layer = _fill_features(stock, trial, folder)
+    folder, config = AuditFolder(path), trial_config(inputs.store.config, path)
+    _fill_dataset(inputs, trial, folder)
+    _fill_detections(inputs, trial, folder)
+    layer = _fill_features(inputs, trial, folder)
     write_record(folder.sanity, Sanity(trusted=trusted, sentence="", checks=()))
     # What a trial computes is so little that a second thread would only wait for the first.
     with reporting_to(Silence()), threadpool_limits(1):
-        _audit(stock, trial, _store(stock, folder, config, layer))
+        _audit(inputs, trial, _store(inputs, folder, config, layer))
     cues = load_cues(folder)
     return Outcome(read_records(folder.findings, Finding), {cue.name: cues.present(cue) for cue in cues.cues})
 
 
-def _audit(stock: Stock, trial: Trial, store: ActivationStore) -> None:
+def _audit(inputs: TrialInputs, trial: Trial, store: ActivationStore) -> None:
     """The stages from the training to the findings, but for those that would need the network again."""
     folder, config = store.folder, store.config
     detections = load_detections(folder)
 
     def pooled(images: Images, pretrained: Tensor) -> Mapping[str, Tensor]:
-        return stock.once(trial.images, images.tobytes(), lambda: pool_cues(store, detections, images, pretrained))
+        return inputs.once(trial.images, images.tobytes(), lambda: pool_cues(store, detections, images, pretrained))
 
     train(store)
     explain(store, pooled)
     region_table.build(folder, config)
     clusters.build(folder, config)
-    tabulate(store, stock.once(trial.images, b"looks", lambda: looks_of(store)))
-    write_table(folder.masking, _asked_again(stock, trial, store))
-    rows = stock.rows(trial.images)
-    seen = {name: (a[rows], b[rows], c[rows]) for name, (a, b, c) in stock.textures.items()}
+    tabulate(store, inputs.once(trial.images, b"looks", lambda: looks_of(store)))
+    write_table(folder.masking, _asked_again(inputs, trial, store))
+    rows = inputs.rows(trial.images)
+    seen = {name: (a[rows], b[rows], c[rows]) for name, (a, b, c) in inputs.textures.items()}
     measure_all(replace(Measurer.open(folder, config), textures=seen))
     findings.build(folder, config)
 
 
-def _store(stock: Stock, folder: AuditFolder, config: Config, layer: NDArray[np.float16]) -> TrialStore:
+def _store(inputs: TrialInputs, folder: AuditFolder, config: Config, layer: NDArray[np.float16]) -> TrialStore:
     nothing, none = nn.Sequential(nn.Identity()), nn.Sequential()
-    backbone = Backbone(nothing, none, stock.store.backbone.channels, None, Origin("", ""))
-    return TrialStore(folder, load_dataset(folder), config, backbone, stock.store.runtime, layer=layer)
+    backbone = Backbone(nothing, none, inputs.store.backbone.channels, None, Origin("", ""))
+    return TrialStore(folder, load_dataset(folder), config, backbone, inputs.store.runtime, layer=layer)
 
 
-def _fill_dataset(stock: Stock, trial: Trial, folder: AuditFolder) -> None:
-    classes = np.array(stock.store.dataset.classes, object)
-    table = stock.store.dataset.images.iloc[trial.images].reset_index(drop=True)
+def _fill_dataset(inputs: TrialInputs, trial: Trial, folder: AuditFolder) -> None:
+    classes = np.array(inputs.store.dataset.classes, object)
+    table = inputs.store.dataset.images.iloc[trial.images].reset_index(drop=True)
     write_table(folder.images, table.assign(image=np.arange(len(table), dtype=np.int32), label=classes[trial.labels]))
-    write_record(folder.dataset, read_record(stock.store.folder.dataset, DatasetSummary))
+    write_record(folder.dataset, read_record(inputs.store.folder.dataset, DatasetSummary))
 
 
-def _fill_detections(stock: Stock, trial: Trial, folder: AuditFolder) -> None:
+def _fill_detections(inputs: TrialInputs, trial: Trial, folder: AuditFolder) -> None:
     folder.detections.mkdir(parents=True)
-    listed = read_record(stock.store.folder.detections / "detectors.json", DetectorList)
+    listed = read_record(inputs.store.folder.detections / "detectors.json", DetectorList)
     write_record(folder.detections / "detectors.json", listed)
-    rows = {name: values[stock.rows(trial.images)] for name, values in stock.detected.items()}
+    rows = {name: values[inputs.rows(trial.images)] for name, values in inputs.detected.items()}
     rows["image"] = np.arange(len(trial.images), dtype=np.int32)
-    for part in _parts(len(trial.images), SHARD):
+    for part in _parts(len(trial.images), DETECTIONS_PER_SHARD):
         tensors = {name: values[part] for name, values in rows.items()}
         # The lines that were read are for the report alone.
-        save_tensors(shard_path(folder, part.start // SHARD), tensors, {"text": []})
+        save_tensors(shard_path(folder, part.start // DETECTIONS_PER_SHARD), tensors, {"text": []})
 
 
-def _fill_features(stock: Stock, trial: Trial, folder: AuditFolder) -> NDArray[np.float16]:
+def _fill_features(inputs: TrialInputs, trial: Trial, folder: AuditFolder) -> NDArray[np.float16]:
     """The cache as the features stage leaves it, but for the explained layer, which is returned instead."""
-    layer, averages = stock.explained(trial.images)
+    layer, averages = inputs.explained(trial.images)
     save_tensors(folder.cache / f"{POOLED}-00000{SUFFIX}", {POOLED: averages}, {})
     write_json(folder.cache / "features.json", {"key": value_digest(trial.images.tolist(), trial.labels.tolist())})
     return layer
 
 
-def _asked_again(stock: Stock, trial: Trial, store: ActivationStore) -> pd.DataFrame:
-    """``masking.parquet`` of a trial: the stock's masked views, put to the trial's own heads.
+def _asked_again(inputs: TrialInputs, trial: Trial, store: ActivationStore) -> pd.DataFrame:
+    """``masking.parquet`` of a trial: the masked views of its inputs, put to the trial's own heads.
 
     Only views of detectors' cues: another audit's clusters are other clusters. Where the audit found no effect under
     its first filling, no second one is there to make light of a chance effect, which errs towards false alarms.
     """
-    if stock.masked is None:
+    if inputs.masked is None:
         return no_answers()
     detected = [cue.name for cue in load_cues(store.folder).cues if cue.kind == "detector"]
     place = pd.Series(np.arange(len(trial.images)), trial.images)
-    table = stock.masked.table
+    table = inputs.masked.table
     rows = np.flatnonzero(table["cue"].isin(detected) & table["image"].isin(place.index))
     images = place[table["image"].iloc[rows]].to_numpy(np.int64)
     before = np.stack(read_table(store.folder.predictions)["probabilities"].to_list())[images]
-    views = {"masked": stock.masked.masked[rows], "control": stock.masked.control[rows]}
+    views = {"masked": inputs.masked.masked[rows], "control": inputs.masked.control[rows]}
     answers = {"before": before, **{name: _answers(pooled, images, store) for name, pooled in views.items()}}
     table = table.iloc[rows].assign(image=images)
     for name, probabilities in answers.items():

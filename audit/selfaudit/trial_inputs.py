@@ -1,4 +1,4 @@
-"""Photographs with all that trials need of them and that no label changes, each part worked out once."""
+"""Label-independent inputs of all trials: what they need of the images whatever the labels, each part computed once."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from audit.data.batches import Images
-from audit.detectors.detect import SHARD, load_detections, shard_path
+from audit.detectors.detect import DETECTIONS_PER_SHARD, load_detections, shard_path
 from audit.evidence.evidence_table import Views, is_seen_as_pixels, pixel_views
 from audit.evidence.occlusion_test import read_masked
 from audit.model.activation_store import ActivationStore, to_half
@@ -32,7 +32,7 @@ class Masked:
 
 
 @dataclass(frozen=True)
-class Stock:
+class TrialInputs:
     """Some photographs of an audit folder, which is only read, in which the cues have been looked for.
 
     ``images`` (m,) are their numbers, ascending; ``detected`` holds the arrays of the detect stage and ``textures``, by
@@ -89,8 +89,8 @@ class Stock:
 
 def _detected(store: ActivationStore, images: Images) -> dict[str, NDArray[Any]]:
     parts = []
-    for shard in np.unique(images // SHARD):
-        rows = images[images // SHARD == shard] % SHARD
+    for shard in np.unique(images // DETECTIONS_PER_SHARD):
+        rows = images[images // DETECTIONS_PER_SHARD == shard] % DETECTIONS_PER_SHARD
         arrays = load_arrays(shard_path(store.folder, int(shard)))
         parts.append({name: values[rows] for name, values in arrays.items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -1,4 +1,4 @@
-"""Answers before and after a remedy, held against each other: for all photographs, and finding by finding."""
+"""Out-of-fold answers without and with a strategy compared: for all images, and finding by finding."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _EXEMPLARS, _COUNTER_EXEMPLARS = 2, 1
 
 @dataclass(frozen=True)
 class Comparison:
-    """The held-out answers without (``before``) and with a remedy (``after``)."""
+    """The out-of-fold answers without (``before``) and with a strategy (``after``)."""
 
     retraining: Retraining
     dataset: Dataset

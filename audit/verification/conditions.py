@@ -1,4 +1,4 @@
-"""What each way of mending changes in the training: how often every image counts, as the plan's files say."""
+"""Per-image sample weights of a strategy, as the plan's files say."""
 
 import csv
 from pathlib import Path
@@ -35,7 +35,7 @@ def require_verifiable(audit: AuditFolder, strategy: Strategy, source: Path | No
 
 
 def weights_under(condition: str, plan: AuditFolder, dataset: Dataset) -> NDArray[np.float64] | None:
-    """How often each image counts, (n,), under a strategy or the baseline; None where each counts once.
+    """Sample weights of the images, (n,) and >= 0, under a strategy or the baseline; None where each counts once.
 
     weight: as ``plan/weights.csv`` says. drop: not at all where ``plan/drop.csv`` names it. collect: everything once,
     the new images too. The baseline leaves new images out. Raises AuditFolderError when a file is missing or is about

@@ -1,4 +1,4 @@
-"""The pictures by which a verification measures effects: a cue, or a control of equal size, hidden as in the audit."""
+"""Occluded views by which a verification measures effects: a cue, or its control mask, occluded as in the audit."""
 
 from collections.abc import Iterable, Iterator
 from functools import cache

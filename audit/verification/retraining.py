@@ -1,4 +1,4 @@
-"""Every fold trained again under a condition and with another seed, and its answers about the images held out."""
+"""Every fold trained again under a condition and with another seed, and its out-of-fold answers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from audit.cues.cue_table import CueTable, load_cues, places_digest
 from audit.findings.flagged import flagged
 from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import Recipe, fit_fold
-from audit.model.predict import ask
+from audit.model.predict import predict_with_maps
 from audit.model.trunk_pass import fill
 from audit.progress import track
 from audit.steps import version_of
@@ -74,7 +74,7 @@ class Retraining:
     def _train_and_ask(self, recipe: Recipe, fold: int) -> Arrays:
         network = fit_fold(self.store, fold, recipe, None, lambda count: None).network.eval().requires_grad_(False)
         images, rows = np.flatnonzero(self.store.dataset.folds == fold), self._pairs_of(fold)
-        sight = ask(self.store, network, images)
+        sight = predict_with_maps(self.store, network, images)
         views = view_activations(self.store, self.cues, self.pairs, rows)
         labels = self.store.dataset.labels[self.pairs["image"].to_numpy()[rows]]
         hidden = ask_hidden(self.store, network, views)[np.arange(len(rows)), :, labels]
@@ -101,7 +101,7 @@ class Retraining:
         return ShardStore(_place(self.audit, condition), value_digest(versions, images, *trained, *asked))
 
     def answers(self, condition: str, seeds: int) -> SeedAnswers:
-        """Read back what ``train`` kept for the first ``seeds`` seeds."""
+        """Read back what ``train`` kept for the first ``seeds`` seeds. Raises AuditFolderError where one is missing."""
         read = [self._read(condition, seed) for seed in range(seeds)]
         return SeedAnswers(*(np.stack([of_seed[name] for of_seed in read]) for name in _ANSWERS))
 

@@ -30,7 +30,7 @@ from audit.measures.balanced_accuracy import balanced_accuracy
 from audit.measures.paired_bootstrap import Change, Draws, compare
 from audit.model.cross_fit import divide
 from audit.model.network import Network
-from audit.model.predict import Sight, ask
+from audit.model.predict import PredictionsWithMaps, predict_with_maps
 from audit.model.trainer import Fitting, Inputs, PooledInputs
 from audit.model.trunk_pass import read_pooled
 from audit.plan.reweighting import effective_n
@@ -116,7 +116,7 @@ def _answers_path(out: Path, name: str, seed: int) -> Path:
 def run_one(study: Study, condition: Condition, config: Config, seed: int) -> Trained:
     """One training and its answers about the test set."""
     fitting = fit(study, condition, config, seed)
-    sight = ask(study.store, fitting.network, study.test)
+    sight = predict_with_maps(study.store, fitting.network, study.test)
     weights = np.ones(len(condition.images)) if condition.weights is None else condition.weights[condition.images]
     return Trained(
         len(condition.images),
@@ -149,7 +149,7 @@ def configured(config: Config, training: Mapping[str, Any]) -> Config:
     return config.model_copy(update={"training": config.training.model_copy(update=training)})
 
 
-def _on_object(sight: Sight, objects: NDArray[np.bool_]) -> list[bool]:
+def _on_object(sight: PredictionsWithMaps, objects: NDArray[np.bool_]) -> list[bool]:
     """Whether each map's maximum lies on the subject."""
     pairs = zip(torch.from_numpy(sight.maps[:, None]), torch.from_numpy(objects[:, None]), strict=True)
     return [bool(pointing_game(one[None].float(), mask[None]).hits) for one, mask in pairs]
@@ -217,7 +217,9 @@ BALANCED_COLUMNS = (
 
 
 def _right(study: Study, network: Network, images: Images) -> NDArray[np.bool_]:
-    right: NDArray[np.bool_] = ask(study.store, network, images).probabilities.argmax(1) == study.dataset.labels[images]
+    right: NDArray[np.bool_] = (
+        predict_with_maps(study.store, network, images).probabilities.argmax(1) == study.dataset.labels[images]
+    )
     return right
 
 

@@ -22,7 +22,7 @@ from audit.measures.limits import DIFFERENCE, Evidence, strength
 from audit.measures.permutation import benjamini_hochberg
 from audit.measures.prevalence import prevalence
 from audit.model.activation_store import ActivationStore
-from audit.model.pooling import pool_strong_under
+from audit.model.pooling import masked_generalised_mean
 from audit.plan.reweighting import rake, shopping_list
 from audit.selfaudit.marks import Watermark
 from audit.stages import STAGES, run_stage
@@ -271,7 +271,7 @@ def _keep_inside(store: ActivationStore, seen: Detections) -> None:
     for batch, trunk in store.batches(np.arange(len(store.dataset.images)), store.config.compute.batch_size):
         pretrained = store.backbone.tail(trunk).float()
         coverage = store.runtime.to_device(cover(seen.masks(batch), pretrained.shape[2:]))
-        pooled.append(pool_strong_under(pretrained, coverage).half().numpy())
+        pooled.append(masked_generalised_mean(pretrained, coverage).half().numpy())
     np.save(inside_path(store), np.concatenate(pooled))
 
 

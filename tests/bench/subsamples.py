@@ -19,7 +19,7 @@ from audit.config import parse_config
 from audit.findings.severity import FLAGGED
 from audit.model.activation_store import ActivationStore
 from audit.selfaudit.trial import Trial, run_trial
-from audit.selfaudit.trial_inputs import Stock
+from audit.selfaudit.trial_inputs import TrialInputs
 from tests.bench.audit_cases import EXPECTED, PEOPLE, Case, subsamples
 from tests.bench.audit_sets import choose_members, read_pool
 from tests.bench.audit_tables import SUBSAMPLE_COLUMNS, subsample_rows
@@ -27,24 +27,24 @@ from tests.bench.figures import add_option, save, table_lines
 from tests.planted import run_audit
 
 
-def open_stock(photos: Path, out: Path, overrides: Mapping[str, Any]) -> Stock:
+def open_inputs(photos: Path, out: Path, overrides: Mapping[str, Any]) -> TrialInputs:
     """All photographs of a set, looked at and sent through the network; what an earlier run left is used again."""
     head = {"fine_tune": "head"}
     tree = {"dataset": {"photos": str(photos)}, "model": head, "expected_cues": EXPECTED.get(photos.name, [])}
     config = parse_config({**tree, **overrides})
     store = ActivationStore.open(run_audit(out, config, until="features"), config)
-    return Stock.of(store, np.arange(len(store.dataset.images)))
+    return TrialInputs.of(store, np.arange(len(store.dataset.images)))
 
 
-def run_case(stock: Stock, case: Case, data: Path, place: Path) -> dict[str, Any]:
+def run_case(inputs: TrialInputs, case: Case, data: Path, place: Path) -> dict[str, Any]:
     """What a trial of a case's photographs finds, as ``audits`` keeps it, as far as ``subsample_rows`` needs it."""
-    dataset = stock.store.dataset
+    dataset = inputs.store.dataset
     numbers = {str(path): number for number, path in enumerate(dataset.images["path"])}
     chosen = choose_members(case, read_pool(data / case.carrier), Path(), np.random.default_rng(case.seed))
     rows = {numbers[str(member.source)]: dataset.classes.index(member.label) for member in chosen}
     images = np.array(sorted(rows))
     shutil.rmtree(place, ignore_errors=True)
-    found = run_trial(stock, Trial(images, np.array([rows[image] for image in images])), True, place).findings
+    found = run_trial(inputs, Trial(images, np.array([rows[image] for image in images])), True, place).findings
     return {"findings": [{"cue": one.cue, "severity": one.severity} for one in found]}
 
 
@@ -59,9 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not (options.data / PEOPLE / "index.csv").exists():
         print(f"{options.data}: holds no {PEOPLE}.", file=sys.stderr)
         return 2
-    stock, results = open_stock(options.data / PEOPLE, options.out / "all", {}), []
+    inputs, results = open_inputs(options.data / PEOPLE, options.out / "all", {}), []
     for case in subsamples(options.draw):
-        found = run_case(stock, case, options.data, options.out / "trial")
+        found = run_case(inputs, case, options.data, options.out / "trial")
         flagged = [f"{one['cue']} ({one['severity']})" for one in found["findings"] if one["severity"] in FLAGGED]
         print(f"{case.name}: {', '.join(flagged) or 'nothing'}", flush=True)
         results.append((case, found))

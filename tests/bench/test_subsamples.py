@@ -9,7 +9,7 @@ from PIL import Image
 
 from audit.selfaudit.marks import Frame
 from tests.bench.audit_cases import GENDER, PEOPLE, Case
-from tests.bench.subsamples import main, open_stock, run_case
+from tests.bench.subsamples import main, open_inputs, run_case
 from tests.planted import draw_picture, tiny_config
 
 
@@ -32,13 +32,13 @@ def drawn(tmp_path_factory) -> Path:
 def test_a_trial_sees_who_was_drawn_and_nothing_where_all_are_alike(drawn, tmp_path):
     overrides = tiny_config(Path("unused")).model_dump(mode="json")
     overrides |= {"dataset": {"photos": str(drawn / PEOPLE), "duplicate_bits": 0}}
-    stock = open_stock(drawn / PEOPLE, tmp_path / "all", overrides)
+    inputs = open_inputs(drawn / PEOPLE, tmp_path / "all", overrides)
     biased = Case("biased", GENDER, PEOPLE, (40, 40), leaning="doctor", shares=(0.9, 0.1))
     balanced = Case("balanced", GENDER, PEOPLE, (40, 40), leaning="doctor", shares=(0.5, 0.5))
     framed = [
         next(
             one["severity"]
-            for one in run_case(stock, case, drawn, tmp_path / "trial")["findings"]
+            for one in run_case(inputs, case, drawn, tmp_path / "trial")["findings"]
             if one["cue"] == "border"
         )
         for case in (biased, balanced)

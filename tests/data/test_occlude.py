@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit.data.occlude import control_mask, hide
+from audit.data.occlude import control_mask, occlude
 from audit.detectors.cue import GRID
 
 
@@ -39,7 +39,7 @@ def test_nothing_of_the_hidden_content_remains(found, side, seed):
     picture, other = noise(side, seed), noise(side, seed)
     covered = touched(mask, side)
     other[covered] = 255 - other[covered]
-    difference = np.abs(hide(picture, mask).astype(int) - hide(other, mask))
+    difference = np.abs(occlude(picture, mask).astype(int) - occlude(other, mask))
     assert difference.max() <= (0 if side == 224 else 1)
 
 
@@ -47,12 +47,12 @@ def test_the_corner_of_a_single_cell_is_hidden_as_well():
     """Interpolation between cells mixes the diagonal neighbour in at a corner."""
     mask, picture = grid_mask((20, 20, 1, 1)), np.zeros((224, 224, 3), np.uint8)
     picture[80:84, 80:84] = 255
-    assert hide(picture, mask).max() == 0
+    assert occlude(picture, mask).max() == 0
 
 
 def test_what_is_far_from_the_mask_is_untouched():
     mask, picture = grid_mask((20, 20, 10, 6)), noise(224)
-    hidden = hide(picture, mask)
+    hidden = occlude(picture, mask)
     far = np.ones((224, 224), bool)
     far[18 * 4 : 32 * 4, 18 * 4 : 28 * 4] = False
     assert np.array_equal(hidden[far], picture[far])
@@ -61,7 +61,7 @@ def test_what_is_far_from_the_mask_is_untouched():
 
 def test_an_empty_mask_changes_nothing():
     picture = noise(64)
-    assert np.array_equal(hide(picture, grid_mask()), picture)
+    assert np.array_equal(occlude(picture, grid_mask()), picture)
 
 
 def test_the_fill_is_a_local_mean_of_what_surrounds_it():
@@ -69,7 +69,7 @@ def test_the_fill_is_a_local_mean_of_what_surrounds_it():
     picture = np.full((224, 224, 3), 40, np.uint8)
     picture[:, 112:] = 200
     picture[100:120, 28:48] = picture[100:120, 176:196] = 0
-    hidden = hide(picture, grid_mask((25, 7, 5, 5), (25, 44, 5, 5)))
+    hidden = occlude(picture, grid_mask((25, 7, 5, 5), (25, 44, 5, 5)))
     assert abs(int(hidden[110, 38, 0]) - 40) <= 4
     assert abs(int(hidden[110, 186, 0]) - 200) <= 4
 
@@ -78,11 +78,11 @@ def test_a_uniform_surrounding_leaves_no_trace_of_the_mask():
     picture = np.full((224, 224, 3), (10, 120, 240), np.uint8)
     expected = picture.copy()
     picture[40:80, 40:80] = 255
-    assert np.abs(hide(picture, grid_mask((10, 10, 10, 10))).astype(int) - expected).max() <= 1
+    assert np.abs(occlude(picture, grid_mask((10, 10, 10, 10))).astype(int) - expected).max() <= 1
 
 
 def test_a_mask_that_leaves_nothing_gives_grey():
-    hidden = hide(noise(64), np.ones((GRID, GRID), bool))
+    hidden = occlude(noise(64), np.ones((GRID, GRID), bool))
     assert np.array_equal(hidden, np.full((64, 64, 3), 128))
 
 

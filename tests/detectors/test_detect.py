@@ -59,7 +59,7 @@ def audit(photos, tmp_path):
 
 @pytest.fixture
 def small_shards(monkeypatch):
-    monkeypatch.setattr(detect, "SHARD", 5)
+    monkeypatch.setattr(detect, "DETECTIONS_PER_SHARD", 5)
 
 
 def _digests(folder):

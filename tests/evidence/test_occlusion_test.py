@@ -12,7 +12,7 @@ from audit.config import Config
 from audit.cues.cue_table import load_cues
 from audit.data.batches import read_pixels
 from audit.data.dataset import load_dataset
-from audit.data.occlude import control_masks, hide, mean_colour
+from audit.data.occlude import control_masks, mean_colour, occlude
 from audit.evidence.occlusion_test import FILLINGS, choose_images, read_masked
 from audit.measures.limits import EFFECT
 from audit.model.activation_store import ActivationStore
@@ -107,7 +107,7 @@ def test_rows_are_the_answers_of_the_folds_own_model_to_the_hidden_picture(audit
         places = {"masked": mask[0], "control": control_masks(mask, image, config.seed)[0]}
         network = load_fold(store, int(dataset.folds[image]))
         for (view, place), stored in zip(places.items(), pooled, strict=True):
-            pixels = hide(read_pixels(dataset, int(image), config), place, colour if filling == "mean" else None)
+            pixels = occlude(read_pixels(dataset, int(image), config), place, colour if filling == "mean" else None)
             with torch.no_grad():
                 trunk = store.compute(pixels[None])
                 p = network.head(network.tail(trunk)).softmax(1)[0]

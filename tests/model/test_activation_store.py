@@ -29,7 +29,7 @@ def manifest(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
     """Ten images per shard, so that there are several and the last one is not full."""
-    monkeypatch.setattr(activation_store, "SHARD", 10)
+    monkeypatch.setattr(activation_store, "ACTIVATIONS_PER_SHARD", 10)
 
 
 def settings(manifest, fine_tune: str = "conv5", cache_gb: float = 1.0):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from audit.model.pooling import pool_strong_under, pool_under, pool_views
+from audit.model.pooling import masked_generalised_mean, masked_mean, pool_views
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def drawn() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return rng.normal(size=(2, 3, 4, 5)), weights
 
 
-@pytest.mark.parametrize(("pool", "power"), [(pool_under, 1), (pool_strong_under, 3)])
+@pytest.mark.parametrize(("pool", "power"), [(masked_mean, 1), (masked_generalised_mean, 3)])
 def test_pooling_is_a_weighted_mean_of_powers(drawn, pool, power):
     activations, weights = drawn
     pooled = pool(torch.from_numpy(activations), torch.from_numpy(weights)).numpy()
@@ -32,8 +32,8 @@ def test_what_is_found_in_one_corner_outweighs_the_nothing_around_it_at_any_size
     found[..., 0, 0], found[..., 3, 3] = 8.0, 8.0
     whole, half = torch.ones(1, 1, 6, 6), torch.ones(1, 1, 6, 6)
     half[..., 3:] = 0
-    assert pool_strong_under(found, whole).item() > 5 * pool_under(found, whole).item()
-    assert pool_strong_under(found, half).item() == pytest.approx(pool_strong_under(found, whole).item())
+    assert masked_generalised_mean(found, whole).item() > 5 * masked_mean(found, whole).item()
+    assert masked_generalised_mean(found, half).item() == pytest.approx(masked_generalised_mean(found, whole).item())
 
 
 def test_views_are_the_places_what_is_outside_of_them_and_their_controls(drawn):
@@ -42,7 +42,9 @@ def test_views_are_the_places_what_is_outside_of_them_and_their_controls(drawn):
     views = pool_views(activations, weights, control)
     for name, under in (("inside", weights), ("rest", 1 - weights), ("control", control)):
         assert views[name].dtype == torch.float16
-        torch.testing.assert_close(views[name].float(), pool_strong_under(activations, under), rtol=2e-3, atol=1e-3)
+        torch.testing.assert_close(
+            views[name].float(), masked_generalised_mean(activations, under), rtol=2e-3, atol=1e-3
+        )
 
 
 def _means(channels: NDArray[np.float64], weights: NDArray[np.float64]) -> list[float]:

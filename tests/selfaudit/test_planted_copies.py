@@ -25,7 +25,7 @@ def marked(store, tmp_path_factory):
 
 
 def pixels(marked, copy):
-    return np.asarray(open_photo(marked.stock.store.dataset.file_of(int(copy)))).astype(int)
+    return np.asarray(open_photo(marked.inputs.store.dataset.file_of(int(copy)))).astype(int)
 
 
 def test_marks_are_spread_as_wished_and_weaker_spreads_mark_a_part_of_the_same():
@@ -54,7 +54,7 @@ def test_every_trial_has_its_copies_and_only_the_planted_ones_differ(marked, kin
     trial, plain = marked.trial(kind, planted), marked.plain()
     assert trial.images.min() >= 0
     assert (trial.images != plain.images).tolist() == planted.tolist()
-    dataset = marked.stock.store.dataset
+    dataset = marked.inputs.store.dataset
     for column in ("group", "fold", "label"):
         values = dataset.images[column].to_numpy()
         assert (values[trial.images] == values[plain.images]).all()
@@ -72,7 +72,7 @@ def test_all_carry_the_same_mark_in_the_same_place(marked, kind):
 
 
 def test_plain_copies_are_the_photographs(store, marked):
-    first = marked.stock.store.dataset.images["sha256"]
+    first = marked.inputs.store.dataset.images["sha256"]
     assert first.nunique() == len(first)
     assert pixels(marked, 0).shape == (SIDE, SIDE, 3)
     chosen, _ = choose_photographs(store.dataset, 40, seed=0)
@@ -82,7 +82,7 @@ def test_plain_copies_are_the_photographs(store, marked):
 
 def test_detectors_know_plain_copies_by_the_original_and_marked_ones_by_their_own_bytes(store, marked):
     chosen, _ = choose_photographs(store.dataset, 40, seed=0)
-    dataset, copies = marked.stock.store.dataset, marked.copies
+    dataset, copies = marked.inputs.store.dataset, marked.copies
     known = [dataset.seen_as(int(copy)) for copy in copies["plain"]]
     assert known == store.dataset.images["sha256"].iloc[chosen].tolist()
     assert known == [store.dataset.seen_as(int(image)) for image in chosen]
@@ -93,9 +93,9 @@ def test_detectors_know_plain_copies_by_the_original_and_marked_ones_by_their_ow
 
 
 def test_the_border_detector_sees_the_frames(marked):
-    found = marked.stock.detected["present"][:, 0].astype(bool)
+    found = marked.inputs.detected["present"][:, 0].astype(bool)
     frames, plain = marked.copies["border"], marked.copies["plain"]
     assert found[frames[frames >= 0]].all()
     assert not found[plain].any()
-    table = read_table(AuditFolder(marked.stock.store.folder.path).images)
+    table = read_table(AuditFolder(marked.inputs.store.folder.path).images)
     assert len(table) == len(found)

@@ -19,7 +19,7 @@ from audit.selfaudit.planted_copies import mark_photographs, spread
 from audit.selfaudit.power import noticed
 from audit.selfaudit.selfaudit import NOT_RUN, SelfAuditor, build, false_alarms, left_out
 from audit.selfaudit.trial import Trial, run_trial
-from audit.selfaudit.trial_inputs import Stock
+from audit.selfaudit.trial_inputs import TrialInputs
 from audit.stages import STAGES, run_stage
 from audit.store.audit_folder import AuditFolder, read_json, read_record, read_records, read_table
 from tests.planted import draw_dataset, run_audit, tiny_config
@@ -64,10 +64,10 @@ def test_a_mark_is_in_the_data_at_95_to_5_and_not_at_50_to_50(audit, config, tmp
     store = SelfAuditor.of(audit, config).store
     monkeypatch.setattr("audit.selfaudit.planted_copies.PAIRS", ((0.95, 0.05), (0.5, 0.5)))
     marked = mark_photographs(store, ["border"], tmp_path / "marked")
-    plain = run_trial(marked.stock, marked.plain(), True, tmp_path / "plain")
+    plain = run_trial(marked.inputs, marked.plain(), True, tmp_path / "plain")
     for share, is_strong in ((0.95, True), (0.5, False)):
         planted = spread(marked.labels, share, 1 - share, seed=0)
-        outcome = run_trial(marked.stock, marked.trial("border", planted), True, tmp_path / f"{share}")
+        outcome = run_trial(marked.inputs, marked.trial("border", planted), True, tmp_path / f"{share}")
         np.testing.assert_array_equal(outcome.present["border"], planted)
         border = next(finding for finding in outcome.findings if finding.cue == "border")
         difference = border.evidence.prevalence.difference
@@ -84,7 +84,7 @@ def test_a_trial_of_the_true_labels_is_the_audit_itself(audit, config, tmp_path)
     """Only what is filled in differs, so a trial must come to the audit's own figures."""
     store = SelfAuditor.of(audit, config).store
     every = np.arange(len(store.dataset.images))
-    outcome = run_trial(Stock.of(store, every), Trial(every, store.dataset.labels), True, tmp_path)
+    outcome = run_trial(TrialInputs.of(store, every), Trial(every, store.dataset.labels), True, tmp_path)
     trial = AuditFolder(tmp_path)
     ours, theirs = (read_table(folder.predictions)["p_label"] for folder in (trial, audit))
     np.testing.assert_allclose(ours, theirs, atol=1e-3)

@@ -18,7 +18,7 @@ from scipy import ndimage
 from audit.detectors.cue import Mask
 from audit.detectors.marks.printed_mark import PLACES, SHORTER, WINDOW, Floats, Overlay, normalised_gradients, window
 from audit.detectors.photo import Pixels
-from audit.measures.otsu import separation, split_scores
+from audit.measures.otsu import otsu_threshold, standardised_separation
 from audit.progress import track
 
 # Chosen on cats and dogs, raccoons and kangaroos, doctors and nurses, plain and with planted emblems, and on aligned
@@ -54,8 +54,8 @@ def find_overlays(read: Callable[[int], Pixels], distinct: NDArray[np.bool_], wo
     likeness = search.likeness(candidates, len(distinct))
     found: list[int] = []
     for place, scores in enumerate(likeness.T[:, distinct]):
-        candidates[place] = replace(candidates[place], least=split_scores(scores))
-        is_clear = separation(scores, candidates[place].least) >= _LEAST_SEPARATION
+        candidates[place] = replace(candidates[place], least=otsu_threshold(scores))
+        is_clear = standardised_separation(scores, candidates[place].least) >= _LEAST_SEPARATION
         if is_clear and not any(_are_one(candidates[place], candidates[other]) for other in found):
             found.append(place)
     return Search(tuple(candidates[place] for place in found[:_MOST]), likeness[:, found[:_MOST]])

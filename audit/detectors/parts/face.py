@@ -132,8 +132,12 @@ def decode(network: BlazeFace, logits: Floats, raw: Floats) -> Candidates:
     return Candidates(scores[chosen], boxes.astype(np.float32), eyes.astype(np.float32))
 
 
-def suppress(found: Candidates, overlap: float = _SAME_FACE_IOU) -> Candidates:
-    """Melt candidates that overlap a better one into it: the mean of their places, weighted by score."""
+def weighted_suppression(found: Candidates, overlap: float = _SAME_FACE_IOU) -> Candidates:
+    """Score-weighted non-maximum suppression (Bazarevsky et al. 2019): one candidate for each overlapping group.
+
+    Its boxes and eyes are means weighted by score, its score is the group's highest. ``overlap`` is the least
+    intersection over union, 0..1, with the best candidate of the group. Returned by descending score.
+    """
     left = np.arange(len(found.scores))
     scores, boxes, eyes = [], [], []
     while len(left):
@@ -217,7 +221,9 @@ def _candidates(photo: Photo, network: BlazeFace) -> Candidates:
 def _run(photo: Photo, network: BlazeFace, square: Pixels) -> Candidates:
     """What a network sees in a picture of its input's size, in pixels of that."""
     outputs = photo.networks.run(network.model, square, -1.0, 1.0)
-    return suppress(decode(network, outputs[network.scores].reshape(-1), outputs[network.boxes].reshape(-1, 16)))
+    return weighted_suppression(
+        decode(network, outputs[network.scores].reshape(-1), outputs[network.boxes].reshape(-1, 16))
+    )
 
 
 def _score_near(photo: Photo, box: Floats, angle: float) -> float:

@@ -18,7 +18,7 @@ from audit.detectors.parts.face import (
     ellipse_outline,
     find_faces,
     iou,
-    suppress,
+    weighted_suppression,
 )
 from audit.detectors.photo import Photo
 from audit.store.model_files import FACE_BACK, FACE_FULL_RANGE, FACE_MESH
@@ -52,13 +52,13 @@ def test_a_planted_box_is_decoded(network):
 
 
 def test_nothing_above_the_threshold_gives_nothing():
-    found = suppress(decode(BACK, np.full(896, -500.0, np.float32), np.zeros((896, 16), np.float32)))
+    found = weighted_suppression(decode(BACK, np.full(896, -500.0, np.float32), np.zeros((896, 16), np.float32)))
     assert found.scores.shape == (0,) and found.boxes.shape == (0, 4) and found.eyes.shape == (0, 2, 2)
 
 
-def test_overlapping_candidates_melt_into_one_weighted_by_score():
+def test_overlapping_candidates_become_one_weighted_by_score():
     boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [50, 50, 60, 60]], np.float32)
-    found = suppress(Candidates(np.array([0.9, 0.6, 0.7], np.float32), boxes, boxes.reshape(3, 2, 2)))
+    found = weighted_suppression(Candidates(np.array([0.9, 0.6, 0.7], np.float32), boxes, boxes.reshape(3, 2, 2)))
     np.testing.assert_allclose(found.scores, [0.9, 0.7])
     np.testing.assert_allclose(found.boxes[0], [0.4, 0, 10.4, 10], rtol=1e-5)
     np.testing.assert_allclose(found.boxes[1], boxes[2])
