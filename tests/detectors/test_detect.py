@@ -256,7 +256,7 @@ def test_answers_that_get_lost_in_the_middle_are_asked_for_again(
 def test_missing_model_files_and_unknown_cues_are_said_before_any_work(audit, photos, tmp_path, monkeypatch):
     monkeypatch.setattr(ShardStore, "discard_others", lambda *_: pytest.fail("work was begun"))
     tree = {"workers": 0, "models": str(tmp_path / "nothing")}
-    with pytest.raises(MissingModelFile, match="run `bias-audit fetch --set compute.models=.*nothing`"):
+    with pytest.raises(MissingModelFile, match=r"run `bias-audit fetch --set compute.models=.*nothing`"):
         build(audit[0], _config(photos, cues=["border", "face"], compute=tree))
     with pytest.raises(ConfigError, match="the nearest is 'border'"):
         build(audit[0], _config(photos, cues=["boarder"]))
