@@ -15,6 +15,8 @@ from audit.errors import ConfigError
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 MarkKind = Literal["text", "sticker", "border", "tint", "blur"]
+Tree = dict[str, Any]
+"""Settings as they are written in YAML, before they are checked."""
 
 
 class Section(BaseModel):
@@ -251,7 +253,7 @@ def dump_config(config: Config) -> str:
     return readable if yaml.safe_load(readable) == tree else yaml.safe_dump(tree, sort_keys=False)
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _read_yaml(path: Path) -> Tree:
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -265,7 +267,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return tree
 
 
-def _apply(tree: dict[str, Any], override: str) -> None:
+def _apply(tree: Tree, override: str) -> None:
     dotted, separator, text = override.partition("=")
     if not separator or not dotted.strip():
         raise ConfigError(f"--set {override}: write it as section.key=value, e.g. model.fine_tune=head.")
@@ -276,7 +278,7 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     _section(tree, dotted.strip(), f"--set {override}")[dotted.strip().rpartition(".")[2]] = value
 
 
-def _put(tree: dict[str, Any], dotted: str, value: object) -> None:
+def _put(tree: Tree, dotted: str, value: object) -> None:
     """Set one key of the tree; a mapping is put into the section key by key, and so never shared with the caller."""
     if not isinstance(value, Mapping):
         _section(tree, dotted, dotted)[dotted.rpartition(".")[2]] = value
@@ -285,7 +287,7 @@ def _put(tree: dict[str, Any], dotted: str, value: object) -> None:
         _put(tree, f"{dotted}.{key}", part)
 
 
-def _section(tree: dict[str, Any], dotted: str, told: str) -> dict[str, Any]:
+def _section(tree: Tree, dotted: str, told: str) -> Tree:
     """The section that holds a dotted key, made if need be. Raises ConfigError, which begins with ``told``."""
     for section in dotted.split(".")[:-1]:
         child = tree.setdefault(section, {})
