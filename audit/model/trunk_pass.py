@@ -12,7 +12,7 @@ from audit.data.batches import read_batches
 from audit.model.activation_store import TRUNK, ActivationStore, to_half
 from audit.progress import note, track
 from audit.store.audit_folder import AuditFolder, value_digest, write_json
-from audit.store.shards import Arrays, Shard
+from audit.store.shards import SUFFIX, Arrays, Shard
 from audit.store.tensors import load_arrays
 
 POOLED = "pooled"
@@ -52,7 +52,8 @@ def read_pooled(folder: AuditFolder) -> NDArray[np.float32]:
 
     Raises AuditFolderError when the pass is not done.
     """
-    return np.concatenate([load_arrays(path)[POOLED] for path in sorted(folder.cache.glob(f"{POOLED}-*"))])
+    paths = sorted(folder.cache.glob(f"{POOLED}-*{SUFFIX}"))
+    return np.concatenate([load_arrays(path)[POOLED] for path in paths])
 
 
 def _orientations(store: ActivationStore) -> tuple[bool, ...]:

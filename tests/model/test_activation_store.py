@@ -134,6 +134,13 @@ def test_half_precision_saturates_instead_of_overflowing():
     assert to_half(values).tolist() == [65504.0, -65504.0, 1.5, 65504.0]
 
 
+def test_what_an_older_release_left_beside_the_shards_is_not_read(manifest, tmp_path):
+    folder = make(tmp_path, settings(manifest)).folder
+    pooled = trunk_pass.read_pooled(folder)
+    (folder.cache / "pooled-00000.npy").write_bytes(b"older")
+    np.testing.assert_array_equal(trunk_pass.read_pooled(folder), pooled)
+
+
 def test_a_dropped_cache_is_only_a_cost(tmp_path):
     folder = AuditFolder(tmp_path)
     save_tensors(folder.cache / "trunk-upright-00000.safetensors", {"trunk": np.zeros((2, 3))}, {})
