@@ -1,4 +1,4 @@
-"""The steps of an audit in order, what each depends on, and the record by which a finished one is not done again."""
+"""The steps of an audit in order, what each depends on, and the record by which a resumed audit does none again."""
 
 from dataclasses import dataclass
 
