@@ -283,6 +283,8 @@ def _put(tree: Tree, dotted: str, value: object) -> None:
     if not isinstance(value, Mapping):
         _section(tree, dotted, dotted)[dotted.rpartition(".")[2]] = value
         return
+    if not value:
+        _section(tree, f"{dotted}.", dotted)
     for key, part in value.items():
         _put(tree, f"{dotted}.{key}", part)
 

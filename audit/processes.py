@@ -83,6 +83,15 @@ def starting_folder() -> Path:
     return folder
 
 
+def from_folder(folder: Path, path: Path) -> Path:
+    """Where a path leads that was written in ``folder``. A first part ``~`` is the user's home, ``~name`` a name.
+
+    >>> from_folder(Path("/data"), Path("~draft.jpg"))
+    PosixPath('/data/~draft.jpg')
+    """
+    return folder / (path.expanduser() if path.parts[:1] == ("~",) else path)
+
+
 def working_folder() -> Path | None:
     """Where this process stands, None when that folder was removed."""
     try:

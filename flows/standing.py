@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 
-from audit.processes import reading_from, standing_apart, starting_folder
+from audit.processes import from_folder, reading_from, standing_apart, starting_folder
 from flows.outcome import told_errors
 
 
@@ -22,4 +22,4 @@ def reading_from_there(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _from(start: Path, value: object) -> object:
-    return start / value if isinstance(value, Path) else value
+    return from_folder(start, value) if isinstance(value, Path) else value

@@ -125,3 +125,9 @@ def test_model_files_are_in_the_cache_unless_told_otherwise(monkeypatch, tmp_pat
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert model_folder() == model_folder(Config()) == tmp_path / "bias-audit"
     assert model_folder(parse_config({"compute": {"models": "/data"}})) == Path("/data")
+
+
+def test_an_unknown_section_is_an_error_even_with_nothing_in_it():
+    with pytest.raises(ConfigError, match="trainin: there is no such setting; the nearest is 'training'"):
+        load_config(settings={"trainin": {}})
+    assert load_config(settings={"training": {}}) == load_config()

@@ -9,7 +9,14 @@ import pytest
 from typer.testing import CliRunner
 
 from audit import processes
-from audit.processes import NEUTRAL_FOLDER, child_environment, safe_children, standing_apart, trusted_entries
+from audit.processes import (
+    NEUTRAL_FOLDER,
+    child_environment,
+    from_folder,
+    safe_children,
+    standing_apart,
+    trusted_entries,
+)
 from flows.cli import app
 from tests.planted import draw_dataset
 
@@ -68,6 +75,21 @@ def test_a_working_folder_that_is_gone_ends_nothing(tmp_path, monkeypatch):
     with standing_apart():
         assert Path.cwd() == NEUTRAL_FOLDER
     assert trusted_entries(["/opt/a"]) == ["/opt/a"]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("~/x.csv", "/home/me/x.csv"),
+        ("~", "/home/me"),
+        ("~x.jpg", "/data/~x.jpg"),
+        ("a/~/x", "/data/a/~/x"),
+        ("/x", "/x"),
+    ],
+)
+def test_a_tilde_alone_is_the_user_s_home_and_no_name_is_anybody_else_s(path, expected, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert from_folder(Path("/data"), Path(path)) == Path(expected)
 
 
 def test_a_command_given_in_a_folder_that_is_gone_says_so(tmp_path):

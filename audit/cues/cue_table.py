@@ -1,8 +1,9 @@
 """All cues side by side: found by detectors, their looks, named by attributes, or met as clusters of attention."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,11 @@ class CueTable:
     rows: pd.DataFrame
     detections: Detections
 
+    @cached_property
+    def places(self) -> str:
+        """As ``places_digest``, worked out once."""
+        return places_digest(self.folder)
+
     def column(self, cue: Cue, name: str) -> NDArray[np.generic]:
         """One column of a cue's rows, (images,)."""
         values: NDArray[np.generic] = self.rows.loc[cue.name, name].to_numpy()
@@ -158,6 +164,7 @@ def _look_alikes(store: ActivationStore) -> tuple[list[Cue], pd.DataFrame]:
     shape = read_maps(folder, np.arange(1)).shape[1:]
     sought = look_alikes(store, load_clusters(folder), regions, assigned, (shape[0], shape[1]))
     if not sought:
+        shutil.rmtree(folder / "look-alikes", ignore_errors=True)
         return [], _concat([])
     write_look_alikes(store, sought, folder / "look-alikes")
     scores = read_look_alikes(folder / "look-alikes", "score")

@@ -52,7 +52,8 @@ def explain(store: ActivationStore, pooled: PooledCues) -> list[Path]:
     """As ``build``, from a store that is open; ``pooled`` gives what ``pool_cues`` does."""
     folder, config = store.folder, store.config
     with track("explaining", len(store.dataset.images)) as advance:
-        written = [_explain_fold(store, pooled, fold, advance) for fold in range(config.training.folds)]
+        detected = detections_digest(folder)
+        written = [_explain_fold(store, pooled, fold, detected, advance) for fold in range(config.training.folds)]
     for stale in set(shard_paths(folder)) - set(chain.from_iterable(written)):
         stale.unlink()
     write_table(folder.predictions, _predictions(store))
@@ -76,17 +77,19 @@ def pool_cues(
     return pool_views(pretrained, inside, control)
 
 
-def _explain_fold(store: ActivationStore, pooled: PooledCues, fold: int, advance: Callable[[int], None]) -> list[Path]:
+def _explain_fold(
+    store: ActivationStore, pooled: PooledCues, fold: int, detected: str, advance: Callable[[int], None]
+) -> list[Path]:
     images = np.flatnonzero(store.dataset.folds == fold)
     explainer = cache(lambda: _Explainer(store, load_fold(store, fold), pooled))
     shards = divide(images, MAPS_PER_SHARD, (f"fold-{fold}-" + "{:05d}").format)
-    kept = ShardStore(store.folder.explain, _key(store, fold))
+    kept = ShardStore(store.folder.explain, _key(store, fold, detected))
     return kept.fill(shards, lambda shard: explainer().shard(shard.rows), advance)
 
 
-def _key(store: ActivationStore, fold: int) -> str:
+def _key(store: ActivationStore, fold: int, detected: str) -> str:
     attention = store.config.attention.model_dump(mode="json")
-    made = store.cache.key, file_digest(fold_path(store.folder, fold)), detections_digest(store.folder)
+    made = store.cache.key, file_digest(fold_path(store.folder, fold)), detected
     return value_digest(version_of("explain"), *made, attention, store.config.seed)
 
 

@@ -33,6 +33,8 @@ def fill(store: ActivationStore, lender: AuditFolder | None = None) -> list[Path
     trunks = {flipped: store.shards(flipped) for flipped in orientations}
     pooled = store.divided(POOLED)
     wanted = [*pooled, *(shard for shards in trunks.values() for shard in shards)]
+    for older in store.folder.cache.glob("*.npy"):  # What a release before the shards left in an unfinished audit.
+        older.unlink()
     store.cache.discard_others(wanted, "trunk-upright-*", "trunk-flipped-*", "pooled-*")
     if lender is not None and lender != store.folder:
         store.cache.borrow(lender.cache, wanted)

@@ -20,7 +20,7 @@ from audit.findings.finding import Finding
 from audit.findings.verification_json import Verification, read_verification
 from audit.measures.figures import Figures
 from audit.plan.plan_json import Plan
-from audit.processes import starting_folder
+from audit.processes import from_folder, starting_folder
 from audit.progress import Silence, reporting_by_default
 from audit.run.notebook import as_html
 from audit.run.run_here import run_here
@@ -186,7 +186,7 @@ def _evidence_columns(findings: Sequence[Finding], index: pd.Index) -> Iterator[
 
 
 def _path(place: Place) -> Path:
-    return starting_folder() / Path(place).expanduser()
+    return from_folder(starting_folder(), Path(place))
 
 
 def _given(place: Place | None) -> Path | None:

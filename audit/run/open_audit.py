@@ -11,7 +11,7 @@ from pathlib import Path
 from audit.config import Config, dump_config
 from audit.data.outputs import Inputs, require_audits_folder
 from audit.errors import ConfigError, OutputError
-from audit.processes import starting_folder
+from audit.processes import from_folder, starting_folder
 from audit.store.audit_folder import AuditFolder, write_text
 from audit.store.private import USER_ONLY
 
@@ -87,7 +87,7 @@ def with_absolute_paths(config: Config) -> Config:
 
 
 def _absolute(value: object) -> object:
-    return starting_folder() / value.expanduser() if isinstance(value, Path) else value
+    return from_folder(starting_folder(), value) if isinstance(value, Path) else value
 
 
 def _new_folder(parent: Path, name: str) -> AuditFolder:

@@ -66,7 +66,9 @@ def _opened(path: Path, framework: str) -> Iterator[Any]:
 
 
 def _header(file: Any) -> Header:
-    header: Header = json.loads(file.metadata()["header"])
+    header = json.loads(file.metadata()["header"])
+    if not isinstance(header, dict):
+        raise ValueError("its header is no JSON object")
     return header
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from audit.cues.cue_table import CueTable, places_digest
+from audit.cues.cue_table import CueTable
 from audit.data.dataset import load_dataset
 from audit.data.occlude import both_views, controls_of, mean_colour
 from audit.evidence.occlusion_test import FILLINGS, masks_of
@@ -21,6 +21,7 @@ from audit.progress import track
 from audit.steps import version_of
 from audit.store.audit_folder import AuditFolder, read_table, value_digest
 from audit.store.shards import ShardStore, divide
+from audit.store.tensors import map_array
 
 # Pairs of views in a shard.
 _PART = 64
@@ -57,13 +58,13 @@ def view_activations(
     asked = [value_digest(*pair) for pair in pairs.itertuples(index=False)]
     shards = divide(np.arange(len(pairs)), _PART, (f"{TRUNK}-views-" + "{:05d}").format, asked)
     photographs = audited.images["sha256"].tolist()
-    made_from = version_of("masking"), store.cache.key, photographs, places_digest(cues.folder)
+    made_from = version_of("masking"), store.cache.key, photographs, cues.places
     kept = ShardStore(cues.folder.cache, value_digest(*made_from))
     colour = cache(lambda: mean_colour(audited, store.config))
     with track("hiding cues", len(pairs), "pairs") as advance:
         kept.fill(shards, lambda shard: {TRUNK: _activations(store, cues, pairs.iloc[shard.rows], colour())}, advance)
-    read = {number: kept.read(shards[number])[TRUNK] for number in np.unique(rows // _PART).tolist()}
-    return np.stack([read[row // _PART][row % _PART] for row in rows.tolist()])
+    mapped = {number: map_array(kept.path(shards[number]), TRUNK) for number in np.unique(rows // _PART).tolist()}
+    return np.stack([mapped[row // _PART][row % _PART] for row in rows.tolist()])
 
 
 def _activations(

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.config import Config
-from audit.cues.cue_table import CueTable, load_cues, places_digest
+from audit.cues.cue_table import CueTable, load_cues
 from audit.findings.flagged import flagged
 from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import Recipe, fit_fold
@@ -96,7 +96,7 @@ class Retraining:
         columns = dataset.labels, dataset.groups, dataset.folds, weights
         images = [dataset.images["sha256"].iloc[counting].tolist(), *(column[counting].tolist() for column in columns)]
         versions = [version_of(name) for name in ("training", "explain", "masking")]
-        asked = self.pairs.to_dict("list"), places_digest(self.audit)
+        asked = self.pairs.to_dict("list"), self.cues.places
         trained = self.store.cache.key, by_content(config.training), dataset.classes, recipe.seed, fold
         return ShardStore(_place(self.audit, condition), value_digest(versions, images, *trained, *asked))
 

@@ -1,5 +1,6 @@
 """``bias-audit mask``: the photographs of an audit again, without a cue."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -39,4 +40,5 @@ def mask(
 
         with reporter(quiet) as listener, reporting_to(listener):
             written, changed = write_retouched(AuditFolder(audit), cue, out, irrelevant)
-        say(f"{written} photographs written, {changed} of them changed: audit them with 'bias-audit run {short(out)}'.")
+        command = f"bias-audit run {shlex.quote(short(out))}"
+        say(f"{written} photographs written, {changed} of them changed; audit them with: {command}")

@@ -66,7 +66,11 @@ def broken_header(path):
     save_file({"a": torch.ones(2)}, path, {"header": "{"})
 
 
-@pytest.mark.parametrize("damage", [cut_off, emptied, garbage, headless, broken_header])
+def no_object(path):
+    save_file({"a": torch.ones(2)}, path, {"header": "[]"})
+
+
+@pytest.mark.parametrize("damage", [cut_off, emptied, garbage, headless, broken_header, no_object])
 @pytest.mark.parametrize("load", [load_tensors, load_header])
 def test_a_damaged_file_is_named(damage, load, tmp_path):
     path = tmp_path / "x.safetensors"
