@@ -66,9 +66,7 @@ def _opened(path: Path, framework: str) -> Iterator[Any]:
 
 
 def _header(file: Any) -> Header:
-    header = json.loads(file.metadata()["header"])
-    if not isinstance(header, dict):
-        raise ValueError("its header is no JSON object")
+    header: Header = {**json.loads(file.metadata()["header"])}
     return header
 
 
