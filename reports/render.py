@@ -12,7 +12,7 @@ from markupsafe import Markup
 from audit.config import Config, parse_config
 from audit.findings.audit_json import AuditRecord, read_audit
 from audit.findings.conclusion import SEVERITY_WORDS
-from audit.store.audit_folder import AuditFolder, read_table, write_atomically
+from audit.store.audit_folder import AuditFolder, read_table, write_bytes
 from reports.cards import FAILURES, MATRIX, cards, mistakes, places
 from reports.charts import scales, share_plot, training_curves
 from reports.did_it_help import verified
@@ -40,7 +40,7 @@ def render(folder: AuditFolder, config: Config | None = None) -> Path:
     record = read_audit(folder)
     page = environment().get_template("report.html").render(_context(folder, record, config or _settings(record)))
     content = page.encode("utf-8", "replace")
-    write_atomically(folder.report, lambda aside: _fill(aside, content))
+    write_bytes(folder.report, content)
     return folder.report
 
 
@@ -121,7 +121,3 @@ def _assets() -> dict[str, str]:
 
 def _settings(record: AuditRecord) -> Config:
     return parse_config(record.config)
-
-
-def _fill(path: Path, content: bytes) -> None:
-    path.write_bytes(content)

@@ -21,7 +21,7 @@ from onnx import numpy_helper
 from audit.errors import BiasAuditError, ModelFileError
 from audit.processes import NEUTRAL_FOLDER, child_environment
 from audit.progress import note, track
-from audit.store.audit_folder import write_atomically
+from audit.store.audit_folder import write_bytes
 from audit.store.model_files import (
     IMAGENET_WORDS,
     MODEL_FILES,
@@ -145,7 +145,7 @@ def _keep(models: Path, file: ModelFile, content: bytes) -> None:
         save_tensors(models / file.name, convert_vgg16(content), _provenance(file))
         _require_as_ever(models, file)
     else:
-        write_atomically(models / file.name, lambda aside: _fill(aside, content))
+        write_bytes(models / file.name, content)
 
 
 def _require_as_ever(models: Path, file: ModelFile) -> None:
@@ -154,10 +154,6 @@ def _require_as_ever(models: Path, file: ModelFile) -> None:
             f"{models / file.name}: converting {file.member} gave another file than it always gave, so the installed "
             f"numpy {np.__version__}, onnx {onnx.__version__} or safetensors is at fault; install other releases."
         )
-
-
-def _fill(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
 
 
 def _provenance(file: ModelFile) -> dict[str, str]:
