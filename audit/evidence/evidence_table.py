@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +23,9 @@ from audit.evidence.pixel_features import DIMENSIONS, Surface
 from audit.measures.association import leaning_classes
 from audit.measures.attention import attention
 from audit.measures.effect import Answers, effect, weaker
-from audit.measures.gap import gap
-from audit.measures.leakage import leakage
+from audit.measures.gap import BETWEEN, MOST, gap, likeness_thirds, likeness_words, presence_words
+from audit.measures.leakage import leakage, out_of_fold_scores
+from audit.measures.limits import NEARLY_ALL
 from audit.measures.measure import Measure, distinct, too_few, unmeasured
 from audit.measures.permutation import benjamini_hochberg
 from audit.measures.prevalence import prevalence
@@ -32,7 +33,7 @@ from audit.progress import track
 from audit.store.audit_folder import AuditFolder, read_table, write_table
 
 KINDS = ("prevalence", "attention", "leakage", "effect", "gap")
-TESTED = ("prevalence", "leakage", "effect")
+TESTED = ("prevalence", "leakage", "effect", "gap")
 # What describes the inside of a cue, everything else, and a control of equal size, (images, d) each.
 Views = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 _PART = 256
@@ -88,6 +89,7 @@ class Measurer:
     masking: pd.DataFrame
     textures: dict[str, Views] = field(default_factory=dict)
     leaks: dict[str, Measure] = field(default_factory=dict)
+    scores: dict[tuple[str, int], NDArray[np.float64]] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: AuditFolder, config: Config) -> "Measurer":
@@ -117,14 +119,7 @@ class Measurer:
             settings.permutations,
             settings.min_images,
         )
-        apart = gap(
-            self.correct[known],
-            in_class[known],
-            present[known],
-            groups[known],
-            class_words=self.dataset.classes[label],
-            cue_words=cue.words,
-        )
+        apart = self._gap(cue, label, in_class, present)
         if cue.kind == "attribute":
             nowhere = unmeasured("An attribute has no place in the picture.", int(known.sum()))
             return {"prevalence": shown, "attention": nowhere, "leakage": nowhere, "effect": nowhere, "gap": apart}
@@ -135,6 +130,37 @@ class Measurer:
             "effect": self._effect(cue, label, present & in_class),
             "gap": apart,
         }
+
+    def _gap(self, cue: Cue, label: int, in_class: NDArray[np.bool_], present: NDArray[np.bool_]) -> Measure:
+        """By presence; where nearly all images of either side show the cue, by what it looks like there."""
+        folds, sides = self.dataset.folds, (in_class, ~in_class)
+        if cue.kind == "detector" and all(present[side].mean() >= NEARLY_ALL for side in sides):
+            third = likeness_thirds(self.probe_scores(cue, label), in_class, folds)
+            along, rows, shown, towards, words = "leak", third != BETWEEN, third == MOST, True, likeness_words
+        else:
+            along, rows, shown, towards, words = "presence", self.cues.known(cue), present, None, presence_words
+        measure = gap(
+            self.correct[rows],
+            in_class[rows],
+            shown[rows],
+            self.dataset.groups[rows],
+            folds[rows],
+            self._rng(cue, label, "gap"),
+            towards,
+            self.config.evidence.permutations,
+            words=words(self.dataset.classes[label], cue.words),
+        )
+        return replace(measure, extra={"along": along, **measure.extra})
+
+    def probe_scores(self, cue: Cue, label: int) -> NDArray[np.float64]:
+        """Out-of-fold scores (images,) of the probe of a cue that has a leakage; NaN where it is not shown."""
+        if (cue.name, label) not in self.scores:
+            scores, rows = np.full(len(self.dataset.images), np.nan), self._leaking_rows(cue)
+            in_class, folds = self.dataset.labels[rows] == label, self.dataset.folds[rows]
+            inside, _, _ = self._views(cue)
+            scores[rows] = out_of_fold_scores(inside[rows], in_class, folds, self._rng(cue, label, "leakage"))
+            self.scores[cue.name, label] = scores
+        return self.scores[cue.name, label]
 
     def _attention(self, cue: Cue, label: int, rows: NDArray[np.bool_]) -> Measure:
         share, area = (self.cues.column(cue, name)[rows].astype(np.float64) for name in ("attention", "area"))
@@ -147,18 +173,14 @@ class Measurer:
             return unmeasured(told, int(present.sum()))
         if cue.name in self.leaks:
             return self.leaks[cue.name]
-        leak = self._measure_leakage(cue, label, in_class, present)
+        leak = self._measure_leakage(cue, label, in_class)
         if len(self.dataset.classes) == 2 and leak.value is not None:
             # What tells one of two classes from the other tells the other from it, just as well.
             self.leaks[cue.name] = leak
         return leak
 
-    def _measure_leakage(
-        self, cue: Cue, label: int, in_class: NDArray[np.bool_], present: NDArray[np.bool_]
-    ) -> Measure:
-        # A cluster's place is looked at in every picture: whether it shows the cue there is part of what leaks.
-        rows = np.ones_like(present) if cue.kind == "cluster" else present
-        inside, rest, control = self._textures(cue) if is_seen_as_pixels(cue) else self._activations(cue)
+    def _measure_leakage(self, cue: Cue, label: int, in_class: NDArray[np.bool_]) -> Measure:
+        rows, (inside, rest, control) = self._leaking_rows(cue), self._views(cue)
         settings = self.config.evidence
         return leakage(
             inside[rows],
@@ -172,6 +194,14 @@ class Measurer:
             settings.min_images,
             control=control[rows],
         )
+
+    def _leaking_rows(self, cue: Cue) -> NDArray[np.bool_]:
+        # A cluster's place is looked at in every image: whether it shows the cue there is part of what leaks.
+        present = self.cues.present(cue)
+        return np.ones_like(present) if cue.kind == "cluster" else present
+
+    def _views(self, cue: Cue) -> Views:
+        return self._textures(cue) if is_seen_as_pixels(cue) else self._activations(cue)
 
     def _activations(self, cue: Cue) -> Views:
         return *self.cues.pooled(cue), self.cues.pooled_control(cue)

@@ -18,8 +18,9 @@ from audit.evidence.evidence_table import read_evidence
 from audit.explain.clusters import load_clusters
 from audit.explain.sanity_checks import maps_are_trusted
 from audit.findings import sentences
+from audit.findings.caveats import Measures
 from audit.findings.finding import Finding
-from audit.findings.severity import FLAGGED, ORDER, Measures, Severity, judge, lower
+from audit.findings.severity import FLAGGED, ORDER, Severity, judge, lower
 from audit.measures.balanced_accuracy import beats_guessing
 from audit.measures.figures import Figures
 from audit.measures.limits import Strength

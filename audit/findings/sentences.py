@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from audit.findings.severity import Severity
-from audit.measures.figures import Figures
+from audit.measures.figures import Figures, Gap
 from audit.measures.limits import Strength
 from audit.text import percent
 
@@ -84,16 +84,32 @@ def model_answer(words: str, label: str, figures: Figures, strength: Strength) -
             f"hiding {words} changes the confidence in “{label}” by {_points(-effect.value)} "
             "compared with hiding as much elsewhere"
         )
-    if gap.together is not None and gap.apart is not None:
-        parts.append(
-            f"it is right for {percent(gap.together)} of photographs where the two go together "
-            f"and for {percent(gap.apart)} where they do not"
-        )
+    if told := _told_apart(words, label, gap):
+        parts.append(told)
     if not parts and looks.value is not None:
         parts.append(f"it gives {words} {looks.value:.1f} times the attention that its size explains")
     if not parts:
         return Answer(CANNOT, _lower(gap.reason or effect.reason))
     return Answer(SHORT[strength], f"{'; '.join(parts)}.")
+
+
+def _told_apart(words: str, label: str, gap: Gap) -> str:
+    """A gap in words; empty where none was measured."""
+    if gap.together is not None and gap.apart is not None:
+        if gap.along == "leak":
+            where, elsewhere = f"in which {words} looks most like its own class's", "in which it looks least like that"
+        else:
+            where, elsewhere = "where the two go together", "where they do not"
+        return (
+            f"it is right for {percent(gap.together)} of photographs {where} and for {percent(gap.apart)} {elsewhere}"
+        )
+    if gap.own:
+        more = "more" if gap.own.value is None or gap.own.value >= 0 else "less"
+        return (
+            f"among the “{label}” photographs alone it is {more} often right with {words} than without, by "
+            f"{_points(gap.own.value or 0.0)} (n = {gap.own.n})"
+        )
+    return ""
 
 
 def recommendations(words: str, label: str, severity: Severity, adds: Sequence[str], mark: str = "") -> list[str]:

@@ -93,6 +93,14 @@ class Prevalence(EvidenceFigure):
     difference_low: float | None = absent()
     difference_high: float | None = absent()
     cramers_v: float | None = absent()
+    control_difference: float | None = absent(
+        "of a look: the largest that looks of a place of the same size elsewhere have"
+    )
+    control_difference_low: float | None = absent()
+    control_difference_high: float | None = absent()
+    above_control: float | None = absent("the difference, whatever its sign, minus the control's")
+    above_control_low: float | None = absent()
+    above_control_high: float | None = absent()
 
 
 class Attention(EvidenceFigure):
@@ -147,11 +155,23 @@ class WorstCell(Record):
     n: Count
 
 
-class Gap(EvidenceFigure):
-    """Accuracy where cue and class go together minus accuracy where they do not."""
+class OwnGap(Interval):
+    """Accuracy of the class's own images that show the cue minus that of those that do not."""
 
+    n: Count = Field(description="images of the smaller side")
+    mistakes: Count
+
+
+class Gap(EvidenceFigure):
+    """Accuracy where cue and class go together minus accuracy where they do not; n is that of the smaller side."""
+
+    along: Literal["presence", "leak"] | None = absent(
+        "leak: nearly all images show the cue, so together are those in which it looks like their class's"
+    )
     together: float | None = absent()
     apart: float | None = absent()
+    mistakes: Count | None = absent()
+    own: OwnGap | None = absent()
     leans: Literal["towards", "away"] | None = absent()
     worst: WorstCell | None = absent()
 

@@ -81,6 +81,21 @@ def leakage(
     return Measure(float(aucs[0]), low, high, len(rows), p, extra=extra)
 
 
+def out_of_fold_scores(
+    inside: Floats, in_class: Bools, folds: Ints, rng: Random, max_rows: int = 3000
+) -> NDArray[np.float64]:
+    """The scores (n,) whose AUC ``leakage`` gives: of the probe that saw none of the fold's images, about -1..1.
+
+    NaN for images that are not used: all where a probe cannot be trained, and those beyond ``max_rows``.
+    """
+    scores = np.full(len(in_class), np.nan)
+    rows = _spread_rows(in_class, max_rows, np.random.default_rng(rng))
+    labels = in_class[rows]
+    if labels.any() and not labels.all() and len(np.unique(folds[rows])) > 1:
+        scores[rows] = Probes.of(inside[rows], folds[rows]).scores(labels[:, None])[:, 0]
+    return scores
+
+
 def _judged(scores: Floats, tried: Bools, groups: Ints, folds: Ints, weights: Ints) -> tuple[Floats, float, float]:
     """AUC for the labels and for each permutation of them (1 + permutations,), and the interval of the first."""
     aucs = fold_auc(scores, tried, folds)

@@ -29,16 +29,29 @@ GAP = Limit(strong=0.10, strong_floor=0.0, weak=0.05, weak_floor=0.0, ruled_out=
 LIFT = Limit(strong=2.0, strong_floor=1.5, weak=1.5, weak_floor=1.2, ruled_out=2.0)
 # By how much a leak must exceed that of a place of the same size elsewhere to be the cue's own, as value and floor.
 OWN_LEAK, OWN_LEAK_FLOOR = 0.05, -0.05
+# By how much a look's difference must exceed that of looks of such a place elsewhere, as value and floor.
+OWN_LOOK, OWN_LOOK_FLOOR = 0.10, 0.0
+# A cue that this share of each side's images or more shows is no matter of presence.
+NEARLY_ALL = 0.8
+# A contrast of accuracies from fewer images, or fewer mistakes, than these is weak at most.
+FEW_IMAGES, FEW_MISTAKES = 20, 5
+# Attention whose interval ends below this share of what the area explains speaks against use.
+IDLE_LIFT = 0.75
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One measure as the evidence table holds it; ``p`` is corrected, None where nothing is tested."""
+    """One measure as the evidence table holds it; ``p`` is corrected, None where nothing is tested.
+
+    ``n`` (of the smaller side) and ``mistakes`` are known of contrasts of accuracies.
+    """
 
     value: float | None
     low: float | None
     high: float | None
     p: float | None
+    n: int | None = None
+    mistakes: int | None = None
 
 
 def strength(measure: Evidence, limit: Limit, tested: bool) -> Strength | None:

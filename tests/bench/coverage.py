@@ -197,7 +197,8 @@ def _gap(sizes: tuple[int, int, int, int]) -> Callable[[Rng], Drawn]:
         accuracy = rng.uniform(0.5, 0.98, 4)
         in_class, present = (np.repeat([cell[k] for cell in CELLS], sizes) for k in (0, 1))
         correct = rng.random(sum(sizes)) < np.repeat(accuracy, sizes)
-        measure = gap(correct, in_class, present, np.arange(sum(sizes)), towards=True)
+        images = np.arange(sum(sizes))
+        measure = gap(correct, in_class, present, images, 0 * images, rng, towards=True, permutations=1)
         return _plain(measure, float(accuracy @ [0.5, -0.5, -0.5, 0.5]))
 
     return draw
