@@ -8,8 +8,8 @@ import pandas as pd
 from audit.explain.explain_json import Cluster
 from audit.findings.audit_json import AuditRecord, Confusion
 from audit.findings.conclusion import SEVERITIES
+from audit.findings.consequences import consequences
 from audit.findings.finding import Finding
-from audit.findings.repeats import repeated
 from audit.findings.sentences import data_answer, model_answer
 from audit.measures.figures import EvidenceFigure
 from audit.plan.plan_json import PlanCell
@@ -76,12 +76,12 @@ class Fact:
 class Card:
     """One finding with its pictures (paths) and the cells of the plan that belong to it.
 
-    ``repeats`` is the id of the finding about another look of the same part that comes first, or empty; ``is_open``:
-    the card is to be read, and not only to be looked up.
+    ``cause`` is the id of the finding that explains it, or empty; ``is_open``: the card is to be read, and not only to
+    be looked up.
     """
 
     finding: Finding
-    repeats: str
+    cause: str
     is_open: bool
     facts: tuple[Fact, ...]
     exemplars: tuple[str, ...]
@@ -109,17 +109,17 @@ class Card:
 def cards(record: AuditRecord, axes: Mapping[str, Scale], exemplars: int) -> dict[str, list[Card]]:
     """The gravest findings, by severity; at most ``exemplars`` pictures of either kind on an open card."""
     by_severity: dict[str, list[Card]] = {level: [] for level in SEVERITIES}
-    cells, again = record.plan.cells, repeated(record)
+    cells, causes = record.plan.cells, consequences(record)
     opened = closed = 0
     for finding in record.findings[:ALL_CARDS]:
-        repeats = again.get(finding.id, "")
-        is_open = finding.is_flagged and not repeats
+        cause = causes.get(finding.id, "")
+        is_open = finding.is_flagged and not cause
         opened, closed = opened + is_open, closed + (not is_open)
         shown = (exemplars if opened <= OPEN_CARDS else 0) if is_open else (closed <= CLOSED_CARDS) * CLOSED_PICTURES
         by_severity[finding.severity].append(
             Card(
                 finding,
-                repeats,
+                cause,
                 is_open,
                 _facts(finding, axes),
                 finding.exemplars[:shown],

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from audit.findings.audit_json import AuditRecord
 from audit.findings.conclusion import conclusion, cue_severities
+from audit.findings.consequences import consequences, flagged_consequences, part_of_looks
 from audit.findings.finding import Finding
-from audit.findings.repeats import further, part_of_looks, repeated
 from audit.findings.severity import FLAGGED
 from reports.text import percent
 
@@ -25,7 +25,7 @@ class Group:
 class Verdict:
     """``headline`` and ``lead`` are sentences; ``open`` the findings to read; ``groups`` all other cues by verdict.
 
-    Of the looks of one part only the first is among them; ``further`` counts the others by the id of that one.
+    What another finding explains is not among them; ``further`` counts these by the id of that one.
 
     ``alarm`` is what must be read before the verdict, else empty; ``warnings`` are sentences that limit or accompany
     the verdict.
@@ -43,11 +43,20 @@ class Verdict:
 
 def verdict(record: AuditRecord) -> Verdict:
     """Sum up audit.json. The strongest thing it ever says is that nothing was found among what was looked for."""
-    again, said = repeated(record), conclusion(record)
+    again, said = consequences(record), conclusion(record)
     first = [finding for finding in record.findings if finding.id not in again]
     reported = tuple(f for level in FLAGGED for f in first if f.severity == level)
     groups, warnings = _groups(record, cue_severities(record.findings)), tuple(_warnings(record))
-    return Verdict(said.severity, said.headline, said.lead, reported, further(record), groups, warnings, _alarm(record))
+    return Verdict(
+        said.severity,
+        said.headline,
+        said.lead,
+        reported,
+        flagged_consequences(record),
+        groups,
+        warnings,
+        _alarm(record),
+    )
 
 
 def _groups(record: AuditRecord, worst: Mapping[str, str]) -> tuple[Group, ...]:

@@ -56,7 +56,7 @@ REPORT_READS = {
     "audit.findings.audit_json",
     "audit.findings.conclusion",
     "audit.findings.finding",
-    "audit.findings.repeats",
+    "audit.findings.consequences",
     "audit.findings.self_audit_json",
     "audit.findings.sentences",
     "audit.findings.severity",

@@ -20,7 +20,6 @@ from audit.detectors.cue import Cue
 from audit.detectors.detect import Detections
 from audit.evidence.occlusion_test import FILLINGS
 from audit.evidence.pixel_features import DIMENSIONS, Surface
-from audit.measures.association import leaning_classes
 from audit.measures.attention import attention
 from audit.measures.effect import Answers, effect, weaker
 from audit.measures.gap import BETWEEN, MOST, gap, likeness_thirds, likeness_words, presence_words
@@ -28,7 +27,7 @@ from audit.measures.leakage import leakage, out_of_fold_scores
 from audit.measures.limits import NEARLY_ALL
 from audit.measures.measure import Measure, distinct, too_few, unmeasured
 from audit.measures.permutation import benjamini_hochberg
-from audit.measures.prevalence import prevalence
+from audit.measures.prevalence import leaning_classes, prevalence
 from audit.progress import track
 from audit.store.audit_folder import AuditFolder, read_table, write_table
 
@@ -40,10 +39,11 @@ _PART = 256
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
-    """Stage: write ``evidence.parquet``, one row per cue, class and kind of evidence.
+    """Stage: write ``evidence.parquet``, one row per cue, class and kind of evidence, and ``probe-scores.parquet``.
 
     Columns: cue, class, kind; value, low, high, n, p as in ``Measure``; ``p_adjusted``, corrected over all tests of
     the audit (Benjamini-Hochberg); ``reason`` where nothing could be measured; ``extra``, the further figures as JSON.
+    The other file holds cue, class, image and score, of the probes whose AUC is the leakage (``probe_scores``).
     """
     return measure_all(Measurer.open(folder, config))
 
@@ -64,8 +64,10 @@ def measure_all(measurer: "Measurer") -> list[Path]:
     tested = table["kind"].isin(TESTED)
     table["p_adjusted"] = np.nan
     table.loc[tested, "p_adjusted"] = benjamini_hochberg(table.loc[tested, "p"].to_numpy())
-    write_table(measurer.cues.folder.evidence, table)
-    return [measurer.cues.folder.evidence]
+    folder = measurer.cues.folder
+    write_table(folder.evidence, table)
+    write_table(folder.probe_scores, _score_table(measurer))
+    return [folder.evidence, folder.probe_scores]
 
 
 def read_evidence(folder: AuditFolder) -> pd.DataFrame:
@@ -76,6 +78,18 @@ def read_evidence(folder: AuditFolder) -> pd.DataFrame:
     table = read_table(folder.evidence)
     table["extra"] = [json.loads(text) for text in table["extra"]]
     return table
+
+
+def read_probe_scores(folder: AuditFolder) -> dict[tuple[str, str], NDArray[np.float64]]:
+    """The scores (images,) of every cue (by name) and class whose leakage was measured; NaN where it is not shown.
+
+    Raises AuditFolderError when the stage has not written them.
+    """
+    table = read_table(folder.probe_scores)
+    return {
+        (str(cue), str(label)): rows.sort_values("image")["score"].to_numpy(np.float64)
+        for (cue, label), rows in table.groupby(["cue", "class"], sort=False)
+    }
 
 
 @dataclass(frozen=True)
@@ -123,10 +137,13 @@ class Measurer:
         if cue.kind == "attribute":
             nowhere = unmeasured("An attribute has no place in the picture.", int(known.sum()))
             return {"prevalence": shown, "attention": nowhere, "leakage": nowhere, "effect": nowhere, "gap": apart}
+        leak = self._leakage(cue, label, in_class, present)
+        if leak.value is not None:
+            self.probe_scores(cue, label)
         return {
             "prevalence": shown,
             "attention": self._attention(cue, label, present & in_class),
-            "leakage": self._leakage(cue, label, in_class, present),
+            "leakage": leak,
             "effect": self._effect(cue, label, present & in_class),
             "gap": apart,
         }
@@ -247,6 +264,16 @@ class Measurer:
 
     def _rng(self, cue: Cue, label: int, kind: str, part: int = 0) -> np.random.Generator:
         return np.random.default_rng([self.config.seed, label, KINDS.index(kind), part, *cue.name.encode()])
+
+
+def _score_table(measurer: Measurer) -> pd.DataFrame:
+    images = np.arange(len(measurer.dataset.images), dtype=np.int32)
+    parts = [
+        pd.DataFrame({"cue": cue, "class": measurer.dataset.classes[label], "image": images, "score": scores})
+        for (cue, label), scores in measurer.scores.items()
+    ]
+    empty = pd.DataFrame({"cue": [], "class": [], "image": [], "score": []})
+    return pd.concat(parts or [empty], ignore_index=True).astype({"score": "float32"})
 
 
 def is_seen_as_pixels(cue: Cue) -> bool:

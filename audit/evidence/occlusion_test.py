@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from audit.config import Config
 from audit.cues.cue_table import CueTable, load_cues, places_digest
 from audit.data.occlude import both_views, controls_of, mean_colour
-from audit.measures.association import leaning_classes
 from audit.measures.effect import may_show_more
 from audit.measures.figures import Filling
 from audit.measures.limits import EFFECT
 from audit.measures.measure import Floats
+from audit.measures.prevalence import leaning_classes
 from audit.model.activation_store import ActivationStore, to_half
 from audit.model.cross_fit import fold_path, load_fold
 from audit.model.network import Network

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from audit.findings.audit_json import AuditRecord
+from audit.findings.consequences import consequences
 from audit.findings.finding import Finding
-from audit.findings.repeats import repeated
 from audit.findings.severity import Severity
 from audit.text import capital, counted
 
@@ -32,7 +32,7 @@ class Conclusion:
 
 def conclusion(record: AuditRecord) -> Conclusion:
     """Sum up audit.json. The strongest thing it ever says is that nothing was found among what was looked for."""
-    again = repeated(record)
+    again = consequences(record)
     worst = cue_severities([finding for finding in record.findings if finding.id not in again])
     looked_for = {cue.name for cue in record.cues} | {finding.cue for finding in record.findings}
     return _conclude(worst, len(looked_for))

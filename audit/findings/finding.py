@@ -4,7 +4,7 @@ from audit.detectors.cue import Kind
 from audit.findings.severity import FLAGGED, Severity
 from audit.measures.figures import Figures
 from audit.measures.limits import Strength
-from audit.records import Record, named
+from audit.records import Record, absent, named
 
 
 class Finding(Record):
@@ -26,8 +26,14 @@ class Finding(Record):
     counter_exemplars: tuple[str, ...]
     cluster: int | None
     recommendation: tuple[str, ...]
+    explained_by: str | None = absent("the id of the finding of which this one is a consequence")
 
     @property
     def is_flagged(self) -> bool:
-        """Whether the plan is to mend it."""
+        """Whether it is high or medium."""
         return self.severity in FLAGGED
+
+    @property
+    def is_cause(self) -> bool:
+        """Whether the plan is to mend it: it is flagged, and no other finding explains it."""
+        return self.is_flagged and not self.explained_by

@@ -1,6 +1,6 @@
 """The findings: one verdict per cue, in words, with what to do about it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from audit.config import Config
 from audit.cues.cue_table import CueTable, load_cues
+from audit.cues.overlap import covered_cues, shares_inside
 from audit.data.batches import Images
 from audit.data.dataset import Dataset, load_dataset
 from audit.detectors.cue import Cue
-from audit.evidence.evidence_table import read_evidence
+from audit.evidence.causes import Suspect, consequences
+from audit.evidence.evidence_table import read_evidence, read_probe_scores
 from audit.explain.clusters import load_clusters
 from audit.explain.sanity_checks import maps_are_trusted
 from audit.findings import sentences
@@ -22,8 +24,9 @@ from audit.findings.caveats import Measures
 from audit.findings.finding import Finding
 from audit.findings.severity import FLAGGED, ORDER, Severity, judge, lower
 from audit.measures.balanced_accuracy import beats_guessing
+from audit.measures.conditional import signal_of
 from audit.measures.figures import Figures
-from audit.measures.limits import Strength
+from audit.measures.limits import DIFFERENCE, Strength, strength
 from audit.plan.inventory import Flagged, Inventory
 from audit.plan.plan_json import PlanCell
 from audit.plan.remove_cue import way_to_mask
@@ -72,28 +75,64 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     """
     dataset, cues = load_dataset(folder), load_cues(folder)
     _note_unknown(config, {cue.name for cue in cues.cues})
-    judged: Iterable[Verdict] = _verdicts(folder, config, dataset, cues)
+    inside = shares_inside(cues, cues.cues)
+    declared = covered_cues(config.expected_cues, cues.cues, inside)
+    judged: Iterable[Verdict] = _verdicts(folder, declared, dataset, cues)
     if not maps_are_trusted(folder):
         judged = map(lowered, judged)
     verdicts = sorted(judged, key=lambda verdict: verdict.rank)
+    causes = _causes(folder, verdicts, dataset, cues, inside)
     trust = read_table(folder.predictions)["p_label"].to_numpy(np.float64)
     inventory = Inventory(dataset, trust, config.dataset.min_images_per_class)
     chooser = _Exemplars(folder, config, dataset, cues, trust)
-    entries, flagged, wanted = [], [], []
+    entries, to_mend, wanted = [], [], []
     marks: dict[str, Flagged] = {}
-    for number, verdict in enumerate(verdicts, 1):
-        cue = verdict.cue
-        one = Flagged(f"F{number}", cue.name, cue.words, cues.present(cue), cues.known(cue))
-        needed = cells(inventory, one) if _is_uneven(verdict) else []
+    for place, verdict in enumerate(verdicts):
+        cue, cause = verdict.cue, causes.get(place)
+        flagged = Flagged(_id(place), cue.name, cue.words, cues.present(cue), cues.known(cue))
+        needed = cells(inventory, flagged) if _is_uneven(verdict) and cause is None else []
         wanted += needed
-        flagged += [one] if verdict.severity in FLAGGED and needed else []
-        place = cues.named(cues.place_of(cue))
-        mark = _mark(one.finding, place, config, cues)
-        if verdict.severity in _COMPLAINTS:
-            marks.setdefault(place.name, mark)
-        entries.append(_entry(mark, verdict, needed, chooser))
+        to_mend += [flagged] if verdict.severity in FLAGGED and needed else []
+        shown_at = cues.named(cues.place_of(cue))
+        mark = _mark(flagged.finding, shown_at, config, cues)
+        if verdict.severity in _COMPLAINTS and cause is None:
+            marks.setdefault(shown_at.name, mark)
+        entry = _entry(mark, verdict, needed, chooser, declared - set(config.expected_cues))
+        entries.append(entry if cause is None else _under(entry, _id(cause), verdicts[cause].cue.words))
     write_records(folder.findings, entries)
-    return [folder.findings, *write_plan(folder, inventory, flagged, wanted, list(marks.values()))]
+    return [folder.findings, *write_plan(folder, inventory, to_mend, wanted, list(marks.values()))]
+
+
+def _id(place: int) -> str:
+    return f"F{place + 1}"
+
+
+def _causes(
+    folder: AuditFolder,
+    verdicts: Sequence[Verdict],
+    dataset: Dataset,
+    cues: CueTable,
+    inside: Mapping[tuple[str, str], float],
+) -> dict[int, int]:
+    """For each verdict (by its place) that accuses and that another one explains, the place of that one."""
+    scores = read_probe_scores(folder)
+    accusing = [place for place, verdict in enumerate(verdicts) if verdict.severity in _COMPLAINTS]
+    suspects = []
+    for place in accusing:
+        verdict = verdicts[place]
+        leans = strength(Measures.of(verdict.figures).difference, DIFFERENCE, tested=True) in ("strong", "weak")
+        score = None if leans else scores.get((verdict.cue.name, verdict.label))
+        signal = signal_of(cues.present(verdict.cue), cues.known(verdict.cue), score, dataset.folds)
+        level, label = _COMPLAINTS.index(verdict.severity), dataset.classes.index(verdict.label)
+        suspects.append(Suspect(verdict.cue, label, level, signal))
+    under = consequences(suspects, dataset.labels, dataset.groups, dataset.folds, inside)
+    return {accusing[place]: accusing[cause] for place, cause in under.items()}
+
+
+def _under(entry: Finding, cause: str, words: str) -> Finding:
+    """A finding as the consequence of another one: what mends that one mends it."""
+    told = sentences.consequence(cause, words)
+    return entry.model_copy(update={"explained_by": cause, "recommendation": (told,)})
 
 
 def lowered(verdict: Verdict) -> Verdict:
@@ -102,12 +141,12 @@ def lowered(verdict: Verdict) -> Verdict:
     return verdict if severity == verdict.severity else replace(verdict, severity=severity, lowered=True)
 
 
-def _verdicts(folder: AuditFolder, config: Config, dataset: Dataset, cues: CueTable) -> Iterator[Verdict]:
+def _verdicts(folder: AuditFolder, declared: Iterable[str], dataset: Dataset, cues: CueTable) -> Iterator[Verdict]:
     evidence, learned = read_evidence(folder), has_learned(folder, dataset)
     for name, of_cue in evidence.groupby("cue", sort=False):
         cue = cues.named(str(name))
         by_class = of_cue.groupby("class", sort=False)
-        found = [_verdict(cue, str(label), rows, config.expected_cues, learned) for label, rows in by_class]
+        found = [_verdict(cue, str(label), rows, declared, learned) for label, rows in by_class]
         yield from [min(found, key=lambda verdict: verdict.rank)] if len(dataset.classes) == 2 else found
 
 
@@ -153,7 +192,9 @@ def _is_uneven(verdict: Verdict) -> bool:
     return verdict.severity in _COMPLAINTS and difference is not None and abs(difference) >= 0.1
 
 
-def _entry(mark: Flagged, verdict: Verdict, needed: Sequence[PlanCell], chooser: "_Exemplars") -> Finding:
+def _entry(
+    mark: Flagged, verdict: Verdict, needed: Sequence[PlanCell], chooser: "_Exemplars", covered: Collection[str]
+) -> Finding:
     cue, label, figures = verdict.cue, verdict.label, verdict.figures
     adds = [cell.sentence() for cell in needed if cell.add]
     to_mask = mark.cue if mark.how else ""
@@ -164,7 +205,7 @@ def _entry(mark: Flagged, verdict: Verdict, needed: Sequence[PlanCell], chooser:
         words=cue.words,
         label=label,
         severity=verdict.severity,
-        sentence=sentences.headline(cue.words, label, verdict.severity, verdict.lowered),
+        sentence=sentences.headline(cue.words, label, verdict.severity, verdict.lowered, cue.name in covered),
         in_data=verdict.data,
         in_model=verdict.model,
         in_data_sentence=sentences.data_answer(cue.words, label, figures, verdict.data).sentence,

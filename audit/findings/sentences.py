@@ -13,8 +13,13 @@ SHORT: Mapping[Strength, str] = {"strong": "Yes", "weak": "A little", "none": "N
 CANNOT = "Cannot be told"
 
 
-def headline(words: str, label: str, severity: Severity, lowered: bool = False) -> str:
-    """The finding in one sentence, and a second one where untrustworthy maps ``lowered`` its severity."""
+def headline(words: str, label: str, severity: Severity, lowered: bool = False, is_covered: bool = False) -> str:
+    """The finding in one sentence, and a second one where untrustworthy maps ``lowered`` its severity.
+
+    ``is_covered``: the cue counts as expected since it lies in, or consists of, one that was declared so.
+    """
+    if is_covered and severity == "expected":
+        return f"{_capital(words)} counts as expected: it lies in what you expect to matter, or mostly consists of it."
     if lowered:
         return f"{_lowered_headline(words, label, severity)} {LOWERED}"
     if severity == "high":
@@ -129,6 +134,11 @@ def recommendations(words: str, label: str, severity: Severity, adds: Sequence[s
         f"Every class shows {words} about equally often, but it looks different from class to class: "
         f"compare the photographs of this finding and collect “{label}” photographs that look like the others.",
     ]
+
+
+def consequence(cause: str, words: str) -> str:
+    """What to do about a finding that another one, about ``words``, explains."""
+    return f"Mend {cause} first: among photographs that are alike in {words}, little or nothing of this is left."
 
 
 def _share_of(figures: Figures) -> float:

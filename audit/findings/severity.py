@@ -103,10 +103,10 @@ def judge(cue: Cue, measures: Measures, declared: Iterable[str] = (), learned: b
     """The verdict on a cue and a class, by the published rules.
 
     ``declared`` are the names of the cues that the dataset's owner called relevant, with all that these cover
-    (``audit.evidence.covering``). ``learned``: the model tells the
-    classes apart better than by guessing.
+    (``audit.cues.overlap``). ``learned``: the model tells the classes apart better than by guessing.
 
-    >>> strong = Measures(Evidence(0.8, 0.7, 0.9, 0.001), gap=Evidence(0.3, 0.2, 0.4, None))
+    >>> from audit.measures.limits import Evidence
+    >>> strong = Measures(Evidence(0.8, 0.7, 0.9, 0.001), gap=Evidence(0.3, 0.2, 0.4, 0.001))
     >>> judge(Cue("hair", "the hair", "part"), strong)
     Judgement(data='strong', model='strong', severity='high')
     """

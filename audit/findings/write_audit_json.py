@@ -33,11 +33,11 @@ from audit.findings.audit_json import (
 )
 from audit.findings.finding import Finding
 from audit.findings.findings import has_learned
-from audit.findings.flagged import flagged
 from audit.findings.limitations import GUESSES, limits
 from audit.findings.previous_audit import changes
 from audit.findings.self_audit_json import SelfAudit
 from audit.findings.severity import RULES, STRENGTH_RULES
+from audit.findings.to_mend import to_mend
 from audit.measures.balanced_accuracy import balanced_accuracy
 from audit.measures.figures import Share
 from audit.measures.intervals import share_interval
@@ -190,7 +190,7 @@ def _worst_groups(correct: NDArray[np.bool_], dataset: Dataset, cues: CueTable) 
 def _balanced(folder: AuditFolder, correct: NDArray[np.bool_], dataset: Dataset) -> tuple[Balanced, ...]:
     """How often the model would be right if the cue of a flagged finding said nothing about the class."""
     cues, found = load_cues(folder), []
-    for finding in flagged(folder):
+    for finding in to_mend(folder):
         cue = cues.named(finding.cue)
         rows = cues.known(cue)
         measure = balanced_accuracy(correct[rows], dataset.labels[rows], cues.present(cue)[rows], dataset.groups[rows])

@@ -6,6 +6,8 @@ from audit.measures.intervals import contrast_interval, share_interval
 from audit.measures.measure import Bools, Floats, Ints, Measure, Random, distinct, too_few, unmeasured
 from audit.measures.permutation import permuted_labels, refined_p
 
+_EVEN = 0.1
+
 
 def prevalence(
     present: Bools, in_class: Bools, groups: Ints, rng: Random, permutations: int = 500, min_images: int = 10
@@ -79,3 +81,21 @@ def _permutation_p(present: Bools, in_class: Bools, groups: Ints, rng: Random, p
         return spread(np.count_nonzero(permuted_labels(in_class, groups, count, rng)[:, present], axis=1))
 
     return refined_p(float(spread(int((present & in_class).sum()))), permuted(permutations), permuted)
+
+
+def leaning_classes(present: Bools, labels: Ints, classes: int) -> list[int]:
+    """Classes to test the cue against: those whose share with the cue is at most 0.1 below the other images'.
+
+    A cue that is shown about equally often everywhere leans towards every class, since its appearance may still
+    differ. ``present`` and ``labels`` have shape (n,); images where the cue is unknown are left out beforehand.
+
+    >>> leaning_classes(np.array([1, 1, 1, 0, 0, 0], bool), np.array([0, 0, 0, 1, 1, 1]), 2)
+    [0]
+    """
+    leaning = []
+    for label in range(classes):
+        inside = labels == label
+        if inside.any() and (~inside).any() and present[inside].any():
+            difference = present[inside].mean() - present[~inside].mean()
+            leaning += [label] if difference > -_EVEN else []
+    return leaning

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from audit.findings.audit_json import AuditRecord
 from audit.findings.conclusion import SEVERITY_WORDS, conclusion
+from audit.findings.consequences import consequences
 from audit.findings.finding import Finding
-from audit.findings.repeats import repeated
 from audit.processes import working_folder
 from audit.text import printable
 
@@ -18,7 +18,7 @@ _LEFT = ' style="text-align: left"'
 
 def as_html(record: AuditRecord, report: Path) -> str:
     """The audit as a piece of HTML. Names of classes and files come from strangers: all text is escaped."""
-    again = repeated(record)
+    again = consequences(record)
     findings = [finding for finding in record.findings if finding.id not in again]
     return f"<div>{_verdict(record)}{_table(findings[:SHOWN])}{_rest(len(record.findings))}{_link(report)}</div>"
 

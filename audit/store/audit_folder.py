@@ -63,6 +63,7 @@ class AuditFolder:
     looks = _Inside("looks.json")
     masking = _Inside("masking.parquet")
     evidence = _Inside("evidence.parquet")
+    probe_scores = _Inside("probe-scores.parquet")
     findings = _Inside("findings.json")
     self_audit = _Inside("self-audit.json")
     plan = _Inside("plan")

@@ -13,7 +13,7 @@ from audit.data.dataset import Dataset
 from audit.data.extra_images import added
 from audit.detectors.cue import Cue
 from audit.findings.finding import Finding
-from audit.findings.flagged import flagged
+from audit.findings.to_mend import to_mend
 from audit.findings.verification_json import ChangedFinding, ChangeFigures, Sizes, WorstGroup, WorstGroups
 from audit.measures.gap import CELLS, TOWARDS, cell_words
 from audit.measures.measure import distinct
@@ -56,7 +56,7 @@ class Comparison:
     @cached_property
     def even(self) -> Raking:
         """Weights under which no flagged cue says anything about the class, as far as weights can do that."""
-        states = [self._state(self.retraining.cues.named(finding.cue)) for finding in flagged(self.retraining.audit)]
+        states = [self._state(self.retraining.cues.named(finding.cue)) for finding in to_mend(self.retraining.audit)]
         return rake(self.dataset.labels, np.stack(states, 1))
 
     def overall(self) -> dict[str, Change]:
@@ -69,7 +69,7 @@ class Comparison:
 
     def findings(self) -> Iterator[ChangedFinding]:
         """Every flagged finding with what changed about it."""
-        for finding in flagged(self.retraining.audit):
+        for finding in to_mend(self.retraining.audit):
             cue = self.retraining.cues.named(finding.cue)
             changes = self._changes(finding, cue)
             yield ChangedFinding(
@@ -177,7 +177,7 @@ class Comparison:
         map with its positive part scaled to sum 1, so that no seed counts more than another.
         """
         chosen: dict[str, None] = {}
-        for finding in flagged(self.retraining.audit):
+        for finding in to_mend(self.retraining.audit):
             shown = finding.exemplars[:_EXEMPLARS] + finding.counter_exemplars[:_COUNTER_EXEMPLARS]
             chosen.update(dict.fromkeys(shown))
         paths = list(chosen)[:_PICTURED]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from audit.config import Config
 from audit.cues.cue_table import CueTable, load_cues
-from audit.findings.flagged import flagged
+from audit.findings.to_mend import to_mend
 from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import Recipe, fit_fold
 from audit.model.predict import predict_with_maps
@@ -51,7 +51,7 @@ class Retraining:
     def open(cls, audit: AuditFolder, work: AuditFolder, config: Config) -> "Retraining":
         """For an audit, with the images and activations of the folder ``work``."""
         cues = load_cues(audit)
-        return cls(audit, ActivationStore.open(work, config), cues, choose_pairs(audit, cues, flagged(audit)))
+        return cls(audit, ActivationStore.open(work, config), cues, choose_pairs(audit, cues, to_mend(audit)))
 
     def train(self, condition: str, seed: int) -> list[Path]:
         """Train every fold with the seed-th seed and keep its answers; what is done already is not done again.

@@ -39,7 +39,7 @@ def rows(difference, share=0.8, leak=None):
     table[KINDS.index("prevalence")] |= {"value": share, "low": 0.0, "high": 1.0, "p_adjusted": 0.001, "extra": shown}
     if leak:
         table[KINDS.index("leakage")] |= {"value": leak, "low": leak - 0.05, "high": 1.0, "p_adjusted": 0.001}
-    table[KINDS.index("gap")] |= {"value": 0.2, "low": 0.1, "high": 0.3}
+    table[KINDS.index("effect")] |= {"value": 0.2, "low": 0.1, "high": 0.3, "p_adjusted": 0.001}
     return pd.DataFrame(table).astype(dict.fromkeys(("value", "low", "high", "p", "p_adjusted"), float))
 
 

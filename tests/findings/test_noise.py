@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from audit.detectors.cue import Cue
-from audit.findings.severity import Measures, judge
+from audit.findings.caveats import Measures
+from audit.findings.severity import judge
 from audit.measures.gap import gap
 from audit.measures.intervals import wilson
 from audit.measures.limits import Evidence
@@ -24,11 +25,12 @@ def verdict(rng: np.random.Generator, share: float, in_class: np.ndarray, presen
     groups = np.arange(len(in_class))
     # As good as such models are: better on the larger class, and blind to the attribute.
     correct = rng.random(len(in_class)) < np.where(in_class == (share > 0.5), 0.95, 0.6)
-    shown, apart = prevalence(present, in_class, groups, rng), gap(correct, in_class, present, groups)
-    p = float(benjamini_hochberg([shown.p])[0])
-    difference = Evidence(*(shown.extra[f"difference{end}"] for end in ("", "_low", "_high")), p)
-    measures = Measures(difference, gap=Evidence(apart.value, apart.low, apart.high, None))
-    return judge(ATTRIBUTE, measures).severity
+    shown = prevalence(present, in_class, groups, rng)
+    apart = gap(correct, in_class, present, groups, 0 * groups, rng)
+    p = benjamini_hochberg([shown.p, apart.p])
+    difference = Evidence(*(shown.extra[f"difference{end}"] for end in ("", "_low", "_high")), float(p[0]))
+    measured = Evidence(apart.value, apart.low, apart.high, float(p[1]), apart.n, apart.extra.get("mistakes"))
+    return judge(ATTRIBUTE, Measures(difference, gap=measured)).severity
 
 
 @pytest.mark.parametrize("share", [LARGER, 1 - LARGER])

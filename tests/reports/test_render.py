@@ -18,7 +18,7 @@ from PIL import Image
 from audit.config import parse_config
 from audit.errors import AuditFolderError
 from audit.findings.audit_json import read_audit
-from audit.findings.repeats import further, repeated
+from audit.findings.consequences import consequences, flagged_consequences
 from audit.progress import reporting_to
 from audit.store.audit_folder import AuditFolder, file_digest, read_json, read_table, write_json, write_table
 from reports.charts import Scale, dot_plot, scales
@@ -285,15 +285,15 @@ def test_a_further_look_of_the_same_part_is_told_once(small):
     html = render(changed(small, as_looks)).read_text(encoding="utf-8")
     page = Page(html)
     assert "One possible shortcut found" in page.text
-    assert "One other look of it stands out as well." in page.text
+    assert "One further finding follows from it." in page.text
     assert '<article class="card medium" id="F1"' in html and '<details class="card medium" id="F2"' in html
-    assert "Another look of the same part as in F1" in page.text
+    assert "A consequence of F1" in page.text
 
 
-def test_only_looks_of_one_part_repeat_each_other(small):
+def test_in_former_audits_only_looks_of_one_part_explain_each_other(small):
     def said(change=lambda record: None):
         record = read_audit(changed(small, change))
-        return repeated(record), further(record)
+        return consequences(record), flagged_consequences(record)
 
     def lower(record):
         record["findings"][1]["severity"] = "low"

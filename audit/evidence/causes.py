@@ -1,0 +1,89 @@
+"""One cause, one finding: which flagged (cue, class) pairs are explained by another one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.detectors.cue import Cue
+from audit.measures.conditional import Signal, correlation_within_classes, remainder
+from audit.measures.measure import Ints
+
+# Of an association, so much is left at most where another signal explains it; or so much, if both go together.
+_EXPLAINED, _HALVED = 1 / 3, 1 / 2
+# Signals go together inside the classes from here on, as value and as lower end of the interval.
+_TOGETHER, _TOGETHER_FLOOR = 0.3, 0.1
+# A place lies on another one if this share of its area does.
+ON_ANOTHER = 0.5
+_LEAST_IMAGES = 10
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A flagged pair of a cue and a class. ``level``: 0 for the gravest verdicts, then 1 and so on."""
+
+    cue: Cue
+    label: int
+    level: int
+    signal: Signal
+
+
+def consequences(
+    suspects: Sequence[Suspect], labels: Ints, groups: Ints, folds: Ints, inside: Mapping[tuple[str, str], float]
+) -> dict[int, int]:
+    """For each suspect (by its place) that another one explains, the place of that one, which nothing explains.
+
+    ``suspects`` come gravest first; ``labels``, ``groups`` and ``folds`` have shape (n,); ``inside`` is the share of
+    the first cue's area that lies on the second (``audit.cues.overlap``).
+
+    A suspect is explained by another one that is as grave if at most a third of its association with the class is left
+    among images that are alike in that one; or at most half, if both go together inside the classes or lie on each
+    other. Where too few images are alike, lying on each other or going together must do. A look is explained by the
+    part that it is a look of and by its other looks, for these mirror it. Of two that explain each other the first is
+    the cause; of one that explains another and not the reverse, that one is.
+    """
+    explains = np.zeros((len(suspects), len(suspects)), bool)
+    for a, cause in enumerate(suspects):
+        for b, effect in enumerate(suspects):
+            if a != b and cause.level <= effect.level:
+                explains[a, b] = _explains(cause, effect, labels, groups, folds, inside)
+    return _under_causes([suspect.level for suspect in suspects], explains)
+
+
+def _under_causes(levels: Sequence[int], explains: NDArray[np.bool_]) -> dict[int, int]:
+    left = list(range(len(levels)))
+    under: dict[int, int] = {}
+    while left:
+        gravest = [place for place in left if levels[place] == levels[left[0]]]
+        one_way = explains & ~explains.T
+        free = [place for place in gravest if not one_way[gravest, place].any()]
+        cause = (free or gravest)[0]
+        explained = [place for place in left if place != cause and explains[cause, place]]
+        under |= dict.fromkeys(explained, cause)
+        left = [place for place in left if place != cause and place not in explained]
+    return under
+
+
+def _explains(
+    cause: Suspect, effect: Suspect, labels: Ints, groups: Ints, folds: Ints, inside: Mapping[tuple[str, str], float]
+) -> bool:
+    if _are_looks_of_one(cause.cue, effect.cue):
+        return True
+    left = remainder(effect.signal, cause.signal, labels == effect.label, groups, folds)
+    value, low = correlation_within_classes(cause.signal, effect.signal, labels, folds)
+    overlap = max(inside.get(pair, 0.0) for pair in _both_ways(cause.cue, effect.cue))
+    related = (value >= _TOGETHER and low > _TOGETHER_FLOOR) or overlap >= ON_ANOTHER
+    if left.n < _LEAST_IMAGES:
+        return related
+    return left.share <= _EXPLAINED or (related and left.share <= _HALVED)
+
+
+def _are_looks_of_one(first: Cue, second: Cue) -> bool:
+    wholes = [cue.within if cue.kind == "appearance" else cue.name for cue in (first, second)]
+    return wholes[0] == wholes[1]
+
+
+def _both_ways(first: Cue, second: Cue) -> tuple[tuple[str, str], tuple[str, str]]:
+    names = [cue.within if cue.kind == "appearance" else cue.name for cue in (first, second)]
+    return (names[0], names[1]), (names[1], names[0])

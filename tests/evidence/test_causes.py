@@ -1,0 +1,88 @@
+"""Causes and consequences among planted facts."""
+
+import numpy as np
+import pytest
+
+from audit.cues.overlap import covered_cues
+from audit.detectors.cue import Cue
+from audit.evidence.causes import Suspect, consequences
+from audit.measures.conditional import signal_of
+from tests.measures.test_conditional import N, world
+
+GROUPS = np.arange(N)
+
+
+def suspect(name, folds, present=None, scores=None, level=0, role="part", **more):
+    everywhere = np.ones(N, bool)
+    signal = signal_of(everywhere if present is None else present, everywhere, scores, folds)
+    return Suspect(Cue(name, name, role, **more), 1, level, signal)
+
+
+def explained(suspects, in_class, folds, inside=None):
+    under = consequences(suspects, in_class.astype(int), GROUPS, folds, inside or {})
+    names = [one.cue.name for one in suspects]
+    return {names[place]: names[cause] for place, cause in under.items()}
+
+
+def test_views_of_one_fact_are_its_consequences_and_another_fact_is_a_cause():
+    in_class, folds, fact, other, (view, again) = world()
+    suspects = [
+        *(suspect("sticker", folds, fact), suspect("skin", folds, scores=view)),
+        *(suspect("hat", folds, other), suspect("background", folds, scores=again)),
+    ]
+    assert explained(suspects, in_class, folds) == {"skin": "sticker", "background": "sticker"}
+
+
+def test_the_cause_is_what_explains_the_others_although_a_view_of_it_comes_first():
+    in_class, folds, fact, _, (view, _) = world()
+    blurred = view + np.random.default_rng(1).normal(0, 1, N)
+    suspects = [suspect("skin", folds, scores=blurred), suspect("sticker", folds, fact)]
+    assert explained(suspects, in_class, folds) == {"skin": "sticker"}
+
+
+def test_nothing_is_put_under_what_is_less_grave():
+    in_class, folds, fact, _, (view, _) = world()
+    suspects = [suspect("skin", folds, scores=view), suspect("sticker", folds, fact, level=1)]
+    assert "skin" not in explained(suspects, in_class, folds)
+
+
+def test_looks_of_one_part_mirror_each_other_and_the_part():
+    in_class, folds, fact, other, _ = world()
+    suspects = [
+        suspect("hair look 1", folds, fact, kind="appearance", within="hair"),
+        suspect("hair look 2", folds, ~fact, kind="appearance", within="hair"),
+        suspect("hair", folds, other),
+    ]
+    assert explained(suspects, in_class, folds) == {"hair look 2": "hair look 1", "hair": "hair look 1"}
+
+
+@pytest.mark.parametrize(("overlap", "expected"), [(0.9, {"eyes": "face"}), (0.1, {})])
+def test_where_no_photographs_are_alike_lying_on_each_other_decides(overlap, expected):
+    rng = np.random.default_rng(0)
+    in_class, folds = np.arange(N) < N // 2, rng.integers(3, size=N)
+    suspects = [suspect("face", folds, in_class), suspect("eyes", folds, in_class)]
+    assert explained(suspects, in_class, folds, {("eyes", "face"): overlap}) == expected
+
+
+def test_every_cause_is_explained_by_nothing():
+    rng = np.random.default_rng(3)
+    in_class, folds, fact, other, views = world(3)
+    suspects = [
+        suspect(f"cue {place}", folds, scores=rng.choice([fact, other, *views]) + rng.normal(0, 0.3, N))
+        for place in range(12)
+    ]
+    under = consequences(suspects, in_class.astype(int), GROUPS, folds, {})
+    assert under and not set(under) & set(under.values())
+
+
+def test_what_is_declared_covers_its_parts_and_what_consists_of_it_but_no_mark():
+    cues = [
+        Cue("face", "the face", "part"),
+        Cue("eyes", "the eyes", "part", within="face"),
+        Cue("skin", "bare skin", "part"),
+        Cue("sticker", "a sticker", "mark"),
+        Cue("hair", "the hair", "part"),
+    ]
+    inside = {("skin", "face"): 0.6, ("sticker", "face"): 1.0, ("hair", "face"): 0.2, ("eyes", "face"): 0.4}
+    assert covered_cues(["face"], cues, inside) == {"face", "eyes", "skin"}
+    assert covered_cues([], cues, inside) == set()
