@@ -26,6 +26,7 @@ class Finding(Record):
     counter_exemplars: tuple[str, ...]
     cluster: int | None
     recommendation: tuple[str, ...]
+    caution: str | None = absent("what to look at before the finding is believed, a sentence")
     explained_by: str | None = absent("the id of the finding of which this one is a consequence")
 
     @property

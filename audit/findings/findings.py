@@ -15,6 +15,7 @@ from audit.cues.overlap import covered_cues, shares_inside
 from audit.data.batches import Images
 from audit.data.dataset import Dataset, load_dataset
 from audit.detectors.cue import Cue
+from audit.detectors.parts.subject import PERSON
 from audit.evidence.causes import Suspect, consequences
 from audit.evidence.evidence_table import read_evidence, read_probe_scores
 from audit.explain.clusters import load_clusters
@@ -37,6 +38,8 @@ from audit.records import JsonObject
 from audit.store.audit_folder import AuditFolder, read_table, write_records
 
 _COMPLAINTS: tuple[Severity, ...] = ("high", "medium", "low")
+# From this difference of the shares on, other photographs would help.
+_UNEVEN = 0.1
 _LEVELS: dict[Strength, int] = {"strong": 2, "weak": 1, "unknown": 0, "none": 0}
 
 
@@ -98,6 +101,8 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
         if verdict.severity in _COMPLAINTS and cause is None:
             marks.setdefault(shown_at.name, mark)
         entry = _entry(mark, verdict, needed, chooser, declared - set(config.expected_cues))
+        if verdict.severity in _COMPLAINTS and (told := caution(verdict, dataset, cues)):
+            entry = entry.model_copy(update={"caution": told})
         entries.append(entry if cause is None else _under(entry, _id(cause), verdicts[cause].cue.words))
     write_records(folder.findings, entries)
     return [folder.findings, *write_plan(folder, inventory, to_mend, wanted, list(marks.values()))]
@@ -127,6 +132,26 @@ def _causes(
         suspects.append(Suspect(verdict.cue, label, level, signal))
     under = consequences(suspects, dataset.labels, dataset.groups, dataset.folds, inside)
     return {accusing[place]: accusing[cause] for place, cause in under.items()}
+
+
+def caution(verdict: Verdict, dataset: Dataset, cues: CueTable) -> str:
+    """What to look at before a finding is believed, a sentence; empty where there is nothing.
+
+    The parts of people are sought only where a face was found. Where that alone makes half of a difference or more, it
+    may be the face detector's mistakes that differ between the classes.
+    """
+    whole = {cue.name: cue.within for cue in cues.cues}
+    outermost = verdict.cue.name
+    while whole.get(outermost):
+        outermost = whole[outermost]
+    difference = verdict.figures.prevalence.difference
+    if outermost != PERSON or PERSON not in whole or difference is None or abs(difference) < _UNEVEN:
+        return ""
+    seen, inside = cues.present(cues.named(PERSON)), dataset.labels == dataset.classes.index(verdict.label)
+    share, elsewhere = float(seen[inside].mean()), float(seen[~inside].mean())
+    if (share - elsewhere) / difference < 0.5:
+        return ""
+    return sentences.rests_on_faces(verdict.cue.words, verdict.label, share, elsewhere)
 
 
 def _under(entry: Finding, cause: str, words: str) -> Finding:
@@ -189,7 +214,7 @@ def _mark(finding: str, cue: Cue, config: Config, cues: CueTable) -> Flagged:
 
 def _is_uneven(verdict: Verdict) -> bool:
     difference = verdict.figures.prevalence.difference
-    return verdict.severity in _COMPLAINTS and difference is not None and abs(difference) >= 0.1
+    return verdict.severity in _COMPLAINTS and difference is not None and abs(difference) >= _UNEVEN
 
 
 def _entry(

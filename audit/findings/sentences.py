@@ -136,6 +136,15 @@ def recommendations(words: str, label: str, severity: Severity, adds: Sequence[s
     ]
 
 
+def rests_on_faces(words: str, label: str, share: float, elsewhere: float) -> str:
+    """What to look at before a difference is believed that comes of where faces were found."""
+    return (
+        f"Whether a photograph shows {words} was only told where a face was found: in {percent(share)} of the “{label}” "
+        f"photographs and {percent(elsewhere)} of the others. Look at those without one: do they show no face, or was "
+        "it missed?"
+    )
+
+
 def consequence(cause: str, words: str) -> str:
     """What to do about a finding that another one, about ``words``, explains."""
     return f"Mend {cause} first: among photographs that are alike in {words}, little or nothing of this is left."

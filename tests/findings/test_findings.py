@@ -1,10 +1,13 @@
 """Findings: which comes first, and what a nameless place on the subject itself is worth."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pandas as pd
 import pytest
 
 from audit.detectors.cue import Cue
-from audit.findings.findings import Verdict, _verdict, lowered
+from audit.findings.findings import Verdict, _verdict, caution, lowered
 from tests.bare_records import bare_figures
 
 NOTHING = {"value": None, "low": None, "high": None, "p": None, "p_adjusted": None, "n": 0, "reason": "", "extra": {}}
@@ -73,3 +76,18 @@ def test_lowering_takes_one_step():
         "not_enough_data",
         "expected",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "faces", "difference", "is_told"),
+    [("glasses", (0.8, 0.6), 0.2, True), ("glasses", (0.8, 0.75), 0.4, False), ("sticker", (0.8, 0.6), 0.2, False)],
+)
+def test_where_the_face_detector_may_have_failed_in_one_class_it_is_said(name, faces, difference, is_told):
+    within = {"person": "", "face": "person", "eyes": "face", "glasses": "eyes", "sticker": ""}
+    cues = [Cue(cue, cue, "part", within=whole) for cue, whole in within.items()]
+    labels = np.repeat([0, 1], 100)
+    seen = np.concatenate([np.arange(100) < 100 * share for share in faces])
+    table = SimpleNamespace(cues=cues, present=lambda cue: seen, named=lambda name: cues[0])
+    dataset = SimpleNamespace(labels=labels, classes=["a", "b"])
+    told = caution(verdict(name, difference=difference), dataset, table)
+    assert ("80 %" in told and "60 %" in told) if is_told else told == ""

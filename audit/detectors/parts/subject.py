@@ -11,6 +11,8 @@ from audit.store.model_files import FOREGROUND, ModelFile
 
 Floats = NDArray[np.float32]
 
+# The cue that all parts of people lie within: they are sought where it is seen, and it is seen where a face is found.
+PERSON = "person"
 _SIDE = 256
 _HEADS, _HEAD_CROP = 3, 3.2
 _CONTRAST_SIDE = 128
@@ -79,7 +81,7 @@ class SubjectDetector:
     name = "subject"
     version = 2
     cues: tuple[Cue, ...] = (
-        Cue("person", "the person", "subject"),
+        Cue(PERSON, "the person", "subject"),
         Cue("main_object", "the main object", "subject"),
         Cue("background", "the background", "scene"),
     )
@@ -91,10 +93,10 @@ class SubjectDetector:
         person = person_mask(photo)
         if person is not None:
             score = max(face.score for face in find_faces(photo))
-            subject = {"person": Sighting(True, score, person), "main_object": ABSENT}
+            subject = {PERSON: Sighting(True, score, person), "main_object": ABSENT}
             return {**subject, "background": Sighting.of_mask(~person, 1.0, _LEAST_BACKGROUND)}
         thing, score = object_mask(photo)
-        subject = {"person": ABSENT, "main_object": Sighting(True, score, thing)}
+        subject = {PERSON: ABSENT, "main_object": Sighting(True, score, thing)}
         return {**subject, "background": Sighting.of_mask(~thing, 1.0, _LEAST_BACKGROUND)}
 
 
