@@ -139,9 +139,8 @@ def recommendations(words: str, label: str, severity: Severity, adds: Sequence[s
 def rests_on_faces(words: str, label: str, share: float, elsewhere: float) -> str:
     """What to look at before a difference is believed that comes of where faces were found."""
     return (
-        f"Whether a photograph shows {words} was only told where a face was found: in {percent(share)} of the “{label}” "
-        f"photographs and {percent(elsewhere)} of the others. Look at those without one: do they show no face, or was "
-        "it missed?"
+        f"Whether a photograph shows {words} was told only where a face was found: in {percent(share)} of “{label}” "
+        f"photographs and in {percent(elsewhere)} of the others. Do the rest show no face, or was it missed? Look."
     )
 
 
