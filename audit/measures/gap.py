@@ -1,4 +1,4 @@
-"""Gap: who is harmed when the cue and the class part ways?"""
+"""Gap: accuracy where the cue and the class go together minus accuracy where they do not."""
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def gap(
 
         value = 1/2 [(a(class, cue) - a(class, no cue)) + (a(other, no cue) - a(other, cue))].
 
-    Each cell counts the same whatever its size, so a class that is larger or harder, or a cue that makes every picture
+    Each cell counts the same whatever its size, so a class that is larger or harder, or a cue that makes every image
     harder, adds the same to both sides and makes no gap; only their interplay does. Interval: from Wilson's of the
     four cells (``contrast_interval``), each with its effective number of images; a bootstrap would claim certainty for
     a small cell in which all are right. Measured when each cell has ``min_images`` distinct images.
