@@ -1,4 +1,4 @@
-"""Findings that say again what a graver one says: further looks of a part of which one look was reported already."""
+"""Repeated findings: further looks of a part of which one look was reported already."""
 
 from collections import Counter
 
@@ -13,20 +13,20 @@ def part_of_looks(record: AuditRecord) -> dict[str, str]:
 def repeated(record: AuditRecord) -> dict[str, str]:
     """The findings (ids) about a look of a part of which another look comes first, each with the id of that one.
 
-    Photographs are sorted by what the part looks like, so where one look leans to a class, the others must lean away.
+    Images are sorted by what the part looks like, so where one look leans to a class, the others must lean away.
     """
     part = part_of_looks(record)
     first: dict[str, str] = {}
-    again = {}
+    repeats = {}
     for finding in record.findings:
         if name := part.get(finding.cue):
             first.setdefault(name, finding.id)
             if first[name] != finding.id:
-                again[finding.id] = first[name]
-    return again
+                repeats[finding.id] = first[name]
+    return repeats
 
 
 def further(record: AuditRecord) -> Counter[str]:
     """How many findings that are high or medium repeat another, by the id of that one."""
-    again = repeated(record)
-    return Counter(again[finding.id] for finding in record.findings if finding.id in again and finding.is_flagged)
+    repeats = repeated(record)
+    return Counter(repeats[finding.id] for finding in record.findings if finding.id in repeats and finding.is_flagged)

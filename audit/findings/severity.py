@@ -60,8 +60,11 @@ class Measures:
     def of(cls, figures: Figures) -> "Measures":
         """As the figures of a finding say."""
         shown, leak = figures.prevalence, figures.leakage
-        known = shown.value is not None and shown.elsewhere is not None
-        plain = {name: Evidence(one.value, one.low, one.high, one.p_adjusted) for name, one in figures.kinds().items()}
+        shares_known = shown.value is not None and shown.elsewhere is not None
+        plain = {
+            name: Evidence(figure.value, figure.low, figure.high, figure.p_adjusted)
+            for name, figure in figures.kinds().items()
+        }
         return cls(
             Evidence(shown.difference, shown.difference_low, shown.difference_high, shown.p_adjusted),
             plain["leakage"],
@@ -69,7 +72,7 @@ class Measures:
             plain["attention"],
             plain["effect"],
             plain["gap"],
-            (shown.value or 0.0, shown.elsewhere or 0.0) if known else None,
+            (shown.value or 0.0, shown.elsewhere or 0.0) if shares_known else None,
         )
 
 
@@ -270,8 +273,8 @@ def _in_data(case: Case) -> Strength:
     """Whether the cue gives the class away, whatever a model makes of it."""
     shown = strength(case.measures.difference, DIFFERENCE, tested=True)
     leaks = _counted(strength(case.measures.leakage, LEAKAGE, tested=True), LEAK_CAVEATS, case)
-    told = [level for level in (leaks, shown) if level]
-    clearest: Strength = max(told, key=_RISING.index, default="unknown")
+    levels = [level for level in (leaks, shown) if level]
+    clearest: Strength = max(levels, key=_RISING.index, default="unknown")
     return _counted(clearest, DATA_CAVEATS, case) or "unknown"
 
 
@@ -321,7 +324,7 @@ def _data_rules() -> str:
 
 
 def _model_rules() -> str:
-    (unleaning,), (found, idle), (guessing,) = GAP_CAVEATS, ATTENTION_CAVEATS, MODEL_CAVEATS
+    (unleaning,), (from_attention, idle), (guessing,) = GAP_CAVEATS, ATTENTION_CAVEATS, MODEL_CAVEATS
     return (
         f"In the model, strong: hiding the cue costs {EFFECT.strong:.0%} of the class's probability more than hiding "
         f"as much elsewhere (interval above {EFFECT.strong_floor:.0%}, corrected p below {ALPHA}); or accuracy is "
@@ -329,7 +332,7 @@ def _model_rules() -> str:
         f"{unleaning.words}); or the cue gets {LIFT.strong:.0f} times the attention that its area explains (interval "
         f"above {LIFT.strong_floor:.1f}) and {idle.words}. Weak from {EFFECT.weak:.0%} (above {EFFECT.weak_floor:.0%}),"
         f" {GAP.weak:.0%} (above {GAP.weak_floor:.0%}), or {LIFT.weak:.1f} times (above {LIFT.weak_floor:.1f}); ruled "
-        f"out by an interval below the strong value. {found.words}, and {guessing.words}."
+        f"out by an interval below the strong value. {from_attention.words}, and {guessing.words}."
     )
 
 
