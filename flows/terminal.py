@@ -1,4 +1,4 @@
-"""What a user sees: progress on the standard error stream, tables on the standard output.
+"""Terminal output: progress on the standard error stream, tables on the standard output.
 
 Names of classes, files and cues come from strangers: nothing of them is read as markup, and control characters go.
 """
@@ -92,8 +92,8 @@ class _Work:
         """As in ``explain: 320 of 1005 images, 8.1 images/s, 85 s left``."""
         size = f" of {self.total}" if self.total else ""
         rate = self.done / max(self.seconds(), 1e-6)
-        left = f", {(self.total - self.done) / rate:.0f} s left" if self.total and rate else ""
-        return f"{self.name}: {self.done}{size} {self.unit}, {rate:.1f} {self.unit}/s{left}"
+        remaining = f", {(self.total - self.done) / rate:.0f} s left" if self.total and rate else ""
+        return f"{self.name}: {self.done}{size} {self.unit}, {rate:.1f} {self.unit}/s{remaining}"
 
 
 class Lines:

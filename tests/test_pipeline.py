@@ -98,7 +98,7 @@ def test_the_plan_makes_cue_and_class_independent(audit, manifest):
 
 def test_every_map_is_grad_cam_of_the_model_that_did_not_train_on_the_image(audit, manifest):
     config = tiny_config(manifest)
-    dataset, runtime = load_dataset(audit), choose_runtime(config)
+    dataset, runtime = load_dataset(audit), choose_runtime(config.compute)
     store = ActivationStore(audit, dataset, config, load_backbone(config), runtime)
     images = np.array([3, 50, 77, 119])
     stored, predicted = read_maps(audit, images), read_maps(audit, images, "predicted")

@@ -1,4 +1,4 @@
-"""Cascading randomisation: how the maps change while a network's weights become random, step by step."""
+"""Cascading randomisation: likeness of the maps while a network's weights are randomised from the output down."""
 
 import copy
 import math
@@ -69,8 +69,8 @@ def likeness_by_step(
 
     def run(block: nn.Module, entering: Tensor) -> Tensor:
         with torch.no_grad(), runtime.autocast():
-            left: Tensor = block(entering)
-        return left
+            remaining: Tensor = block(entering)
+        return remaining
 
     entering = [*accumulate(_blocks(network), lambda before, block: run(block, before), initial=inputs)]
     trained = _label_maps(network, entering[-1], labels)

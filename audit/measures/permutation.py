@@ -52,9 +52,9 @@ def _exchangeable_blocks(groups: Ints, strata: Ints | None) -> Iterator[NDArray[
     stratum = np.zeros(len(first), int) if strata is None else np.asarray(strata)[first]
     kinds = np.unique(np.stack([sizes, stratum], axis=1), axis=0)
     for size, value in kinds:
-        alike = np.flatnonzero((sizes == size) & (stratum == value))
-        if len(alike) > 1:
-            yield by_unit[starts[alike][:, None] + np.arange(size)]
+        units = np.flatnonzero((sizes == size) & (stratum == value))
+        if len(units) > 1:
+            yield by_unit[starts[units][:, None] + np.arange(size)]
 
 
 def permutation_p(observed: float, permuted: Floats) -> float:
@@ -91,8 +91,8 @@ def benjamini_hochberg(p: Sequence[float | None] | Floats) -> NDArray[np.float64
     """
     raw = np.array([math.nan if value is None else float(value) for value in p])
     adjusted = np.full(len(raw), math.nan)
-    known = np.flatnonzero(~np.isnan(raw))
-    order = known[np.argsort(raw[known], kind="stable")[::-1]]
+    given = np.flatnonzero(~np.isnan(raw))
+    order = given[np.argsort(raw[given], kind="stable")[::-1]]
     ranks = np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(1.0, np.minimum.accumulate(raw[order] * len(order) / ranks))
     return adjusted

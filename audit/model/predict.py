@@ -40,7 +40,8 @@ def scores_and_maps(
 ) -> tuple[Tensor, Tensor]:
     """Scores (n, classes) for a trunk's output, and the signed Grad-CAM maps (n, k, h, w) of some of them.
 
-    ``classes`` are k classes of each image, int64 (n, k), or chooses them by the scores.
+    ``classes`` are k classes of each image, int64 (n, k), or chooses them by the scores. Raises ConfigError where the
+    scores do not depend on the layer.
     """
     with torch.no_grad(), runtime.autocast():
         activations = network.tail(trunk).float()

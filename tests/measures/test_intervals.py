@@ -203,8 +203,8 @@ def test_only_a_p_near_the_least_that_there_can_be_is_refined():
 @pytest.mark.parametrize("level", [0.002, 0.01, 0.05, 11 / 100, 0.3])
 def test_a_refined_p_is_below_a_level_no_more_often_than_the_level_says(level):
     rng = np.random.default_rng(0)
-    found = [refined_p(rng.random(), rng.random(99), rng.random) for _ in range(4000)]
-    assert np.mean(np.array(found) <= level) <= level + 3 * (level * (1 - level) / 4000) ** 0.5
+    p_values = [refined_p(rng.random(), rng.random(99), rng.random) for _ in range(4000)]
+    assert np.mean(np.array(p_values) <= level) <= level + 3 * (level * (1 - level) / 4000) ** 0.5
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))

@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 
 def settings(**compute: object):
-    return parse_config({"compute": compute})
+    return parse_config({"compute": compute}).compute
 
 
 @pytest.fixture
