@@ -196,12 +196,13 @@ class _Asker:
         probabilities = [np.zeros((0, len(self.store.dataset.classes)), np.float32)]
         pooled = [np.zeros((0, self.store.backbone.channels), np.float16)]
         while batch := list(islice(views, self.store.config.compute.batch_size)):
+            trunk = self.store.compute(np.stack(batch))
+            activations, pretrained = (
+                self.store.runtime.infer(some.tail, trunk) for some in (self.network, self.store.backbone)
+            )
             with torch.no_grad():
-                trunk = self.store.compute(np.stack(batch))
-                with self.store.runtime.autocast():
-                    activations, pretrained = self.network.tail(trunk), self.store.backbone.tail(trunk)
-                probabilities.append(self.network.head(activations.float()).softmax(1).cpu().numpy())
-                pooled.append(to_half(pretrained.float().mean((2, 3))))
+                probabilities.append(self.network.head(activations).softmax(1).cpu().numpy())
+            pooled.append(to_half(pretrained.mean((2, 3))))
         return np.concatenate(probabilities), np.concatenate(pooled)
 
     def _spread(self, answers: NDArray[np.floating], room: NDArray[np.bool_]) -> NDArray[np.floating]:
