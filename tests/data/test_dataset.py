@@ -14,7 +14,7 @@ from PIL import Image
 
 from audit.config import parse_config
 from audit.data import read_files as module
-from audit.data.dataset import Dataset, build, load_dataset
+from audit.data.dataset import Dataset, build, load_dataset, one_per_group
 from audit.data.inspection import inspect
 from audit.data.listing import list_files
 from audit.errors import AuditFolderError, DatasetError
@@ -437,6 +437,14 @@ def test_interrupt_ends_reading_without_waiting_for_slow_files(photos, monkeypat
     for thread in set(threading.enumerate()) - before:
         thread.join(60)
     assert len(read) < 10 and waited_for == []
+
+
+@given(st.lists(st.integers(0, 5), max_size=12), st.randoms(use_true_random=False))
+def test_of_each_duplicate_group_the_first_image_in_the_order_given_is_kept(groups, shuffled):
+    images = [image for image in range(len(groups)) if shuffled.random() < 0.7]
+    shuffled.shuffle(images)
+    expected = [image for i, image in enumerate(images) if groups[image] not in [groups[other] for other in images[:i]]]
+    assert one_per_group(np.array(images, int), np.array(groups, int)).tolist() == expected
 
 
 def test_digest_follows_content_not_folds(photos, tmp_path):
