@@ -1,6 +1,5 @@
 """Settings of an audit: one tree, every field with a default but the photographs; unknown keys are errors."""
 
-import difflib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from audit.errors import ConfigError
+from audit.text import nearest
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -313,8 +313,7 @@ def no_such_setting(name: str, others: Sequence[str] = ()) -> str:
     >>> no_such_setting("training.fold")
     "training.fold: there is no such setting; the nearest is 'training.folds'."
     """
-    (near,) = difflib.get_close_matches(name, [*others, *known_keys()], n=1, cutoff=0.0)
-    return f"{name}: there is no such setting; the nearest is '{near}'."
+    return f"{name}: there is no such setting; the nearest is '{nearest(name, [*others, *known_keys()])}'."
 
 
 def known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:

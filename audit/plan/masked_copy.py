@@ -1,6 +1,5 @@
 """The plan's strategy ``mask``: a copy of an audit's photographs with one cue taken out, one subfolder per class."""
 
-import difflib
 import re
 from dataclasses import dataclass, field
 from itertools import chain, count
@@ -25,6 +24,7 @@ from audit.plan.remove_cue import retouch, way_to_mask
 from audit.progress import track
 from audit.store.audit_folder import AuditFolder
 from audit.store.model_files import require
+from audit.text import nearest
 
 _QUALITY = 95
 
@@ -138,8 +138,7 @@ def _plain(text: str) -> str:
 def _cue_called(name: str, cues: CueTable) -> Cue:
     known = [cue.name for cue in cues.cues]
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-        raise ConfigError(f"--cue {name}: this audit has no such cue; the nearest is '{near[0] if near else 'none'}'.")
+        raise ConfigError(f"--cue {name}: this audit has no such cue; the nearest is '{nearest(name, known)}'.")
     return cues.named(name)
 
 
