@@ -14,6 +14,9 @@ from audit.text import nearest
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+FineTune = Literal["head", "conv5", "all"]
+Head = Literal["gap", "fc"]
+OwnRole = Literal["part", "subject", "scene", "mark"]
 MarkKind = Literal["text", "sticker", "border", "tint", "blur"]
 Tree = dict[str, Any]
 """Settings as they are written in YAML, before they are checked."""
@@ -82,8 +85,8 @@ class ModelConfig(Section):
     checkpoint: Path | None = None
     classes: list[str] | None = None
     weights: Path | None = None
-    fine_tune: Literal["head", "conv5", "all"] = "conv5"
-    head: Literal["gap", "fc"] = "gap"
+    fine_tune: FineTune = "conv5"
+    head: Head = "gap"
     image_size: Annotated[int, Field(ge=32, le=1024)] = 224
 
 
@@ -162,7 +165,7 @@ class OwnCueConfig(Section):
     words: Annotated[str, Field(max_length=80)] = ""
     boxes: Path | None = None
     masks: Path | None = None
-    role: Literal["part", "subject", "scene", "mark"] = "part"
+    role: OwnRole = "part"
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
