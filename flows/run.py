@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audit.config import Config, dump_config, load_config
+from audit.plan.plan_json import Strategy
 from audit.processes import standing_apart
 from audit.progress import note, track
 from audit.run.manifest import write_manifest
@@ -12,7 +13,7 @@ from audit.run.open_audit import open_audit
 from audit.run.run_here import begin
 from audit.stages import REPORT, all_stages, do_stage
 from audit.store.audit_folder import AuditFolder, write_text
-from audit.verification.strategy import Strategy, require_verifiable
+from audit.verification.strategy import require_verifiable
 from flows.outcome import error_log
 from flows.server import EmbeddedServer, UserServer, prefect_api
 

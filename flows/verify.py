@@ -10,9 +10,10 @@ from prefect.cache_policies import NO_CACHE
 
 from audit.config import load_config
 from audit.model.activation_store import drop_activations
+from audit.plan.plan_json import Strategy
 from audit.store.audit_folder import AuditFolder
 from audit.verification.retraining import Retraining
-from audit.verification.strategy import BASELINE, Strategy
+from audit.verification.strategy import BASELINE
 from audit.verification.verify import conclude, prepare
 from flows.run import render_again
 

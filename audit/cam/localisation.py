@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from scipy import ndimage
 from torch import Tensor
+from torchvision.ops import box_iou
 
 from audit.cam.gradcam import enlarge
 
@@ -35,10 +36,8 @@ def box_overlap(first: Box, second: Box) -> float:
     >>> box_overlap((0, 0, 2, 2), (1, 0, 3, 2))
     0.3333333333333333
     """
-    width = max(0, min(first[2], second[2]) - max(first[0], second[0]))
-    height = max(0, min(first[3], second[3]) - max(first[1], second[1]))
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
-    return width * height / (sum(areas) - width * height)
+    ours, theirs = torch.tensor([[first], [second]], dtype=torch.float64)
+    return float(box_iou(ours, theirs))
 
 
 def segmentation_seed(maps: Tensor, size: tuple[int, int], threshold: float = 0.2) -> Tensor:

@@ -107,8 +107,7 @@ class _Explainer:
         return {"image": images.astype(np.int32), **arrays}
 
     def _batch(self, images: Images, trunk: Tensor) -> dict[str, Tensor]:
-        with torch.no_grad(), self.store.runtime.autocast():
-            pretrained = self.store.backbone.tail(trunk).float()
+        pretrained = self.store.runtime.infer(self.store.backbone.tail, trunk)
         labels = self.store.runtime.to_device(self.store.dataset.labels[images])
         scores, of_both = scores_and_maps(
             self.store.runtime, self.network, trunk, lambda scores: torch.stack([labels, scores.argmax(1)], 1)

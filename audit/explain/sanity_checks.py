@@ -23,7 +23,7 @@ from audit.cam.incremental_occlusion import Leading, changed_box
 from audit.cam.occlusion import occlusion_maps, rank_correlation
 from audit.config import Config
 from audit.data.batches import Images, read_pixels
-from audit.data.dataset import Dataset
+from audit.data.dataset import Dataset, one_per_group
 from audit.explain.explain_json import Check, CheckName, Sanity
 from audit.explain.read_maps import read_maps
 from audit.explain.weight_randomisation import Values, likeness_by_step
@@ -178,8 +178,7 @@ def _samples(store: ActivationStore, predictions: pd.DataFrame, start: int, stop
     """
     dataset, folds = store.dataset, store.config.training.folds
     fit = np.flatnonzero(~(predictions["empty"].to_numpy(bool) | dataset.uniform))
-    images = np.random.default_rng(store.config.seed).permutation(fit)
-    images = images[np.sort(np.unique(dataset.groups[images], return_index=True)[1])]
+    images = one_per_group(np.random.default_rng(store.config.seed).permutation(fit), dataset.groups)
     for fold in range(folds):
         first, last = (count // folds + (fold < count % folds) for count in (start, stop))
         chosen = images[dataset.folds[images] == fold][first:last]

@@ -13,7 +13,7 @@ from audit.config import Config
 from audit.cues.cue_table import CueTable, load_cues
 from audit.cues.overlap import covered_cues, shares_inside
 from audit.data.batches import Images
-from audit.data.dataset import Dataset, load_dataset
+from audit.data.dataset import Dataset, load_dataset, one_per_group
 from audit.detectors.cue import Cue
 from audit.detectors.parts.subject import PERSON
 from audit.evidence.causes import Suspect, consequences
@@ -285,5 +285,5 @@ class _Exemplars:
 
     def _paths(self, images: Images, score: NDArray[np.float64]) -> tuple[str, ...]:
         ordered = images[np.argsort(-score[images], kind="stable")]
-        first = np.sort(np.unique(self.dataset.groups[ordered], return_index=True)[1])
-        return tuple(str(path) for path in self.dataset.images["path"].iloc[ordered[first][: self.count]])
+        shown = one_per_group(ordered, self.dataset.groups)[: self.count]
+        return tuple(str(path) for path in self.dataset.images["path"].iloc[shown])

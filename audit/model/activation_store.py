@@ -75,9 +75,7 @@ class ActivationStore:
         return in_halves(self._compute, pixels)
 
     def _compute(self, pixels: NDArray[np.uint8]) -> Tensor:
-        with torch.no_grad(), self.runtime.autocast():
-            activations: Tensor = self.backbone.trunk(self.runtime.normalise(pixels))
-        return activations.float()
+        return self.runtime.infer(self.backbone.trunk, self.runtime.normalise(pixels))
 
     def is_cached(self, flipped: bool) -> bool:
         """Whether every image's activations are on disk in this orientation."""

@@ -86,11 +86,11 @@ def split_fold(dataset: Dataset, fold: int, share: float, seed: int) -> Split:
     """
     rng = np.random.default_rng((seed, fold))
     outside = (dataset.folds != fold) & (dataset.folds != ADDED), dataset.folds == ADDED
-    parts = [divide(dataset, np.flatnonzero(images), share, rng) for images in outside]
+    parts = [split_images(dataset, np.flatnonzero(images), share, rng) for images in outside]
     return Split(np.concatenate([part.fit for part in parts]), np.concatenate([part.validation for part in parts]))
 
 
-def divide(dataset: Dataset, images: Images, share: float, rng: np.random.Generator) -> Split:
+def split_images(dataset: Dataset, images: Images, share: float, rng: np.random.Generator) -> Split:
     """Divide some images, class by class and group by group, as ``split_fold`` does."""
     chosen: set[int] = set()
     for label in range(len(dataset.classes)):

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from audit.config import ComputeConfig
 from audit.errors import ConfigError
@@ -35,6 +35,12 @@ class Runtime:
         """Run convolutions inside the block in the chosen precision."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             yield
+
+    def infer(self, layers: nn.Module, inputs: Tensor) -> Tensor:
+        """Output of some layers, float32, without gradients; convolutions in the chosen precision."""
+        with torch.no_grad(), self.autocast():
+            outputs: Tensor = layers(inputs)
+        return outputs.float()
 
     def to_device(self, array: NDArray[np.generic]) -> Tensor:
         """Copy an array to the device; from pinned memory and without waiting where the device is a GPU."""

@@ -104,8 +104,7 @@ def _mirrored(store: ActivationStore, shard: Shard) -> Arrays:
 
 
 def _pool(store: ActivationStore, trunk: torch.Tensor) -> NDArray[np.float32]:
-    with torch.no_grad(), store.runtime.autocast():
-        means: NDArray[np.float32] = store.backbone.tail(trunk).float().mean((2, 3)).cpu().numpy()
+    means: NDArray[np.float32] = store.runtime.infer(store.backbone.tail, trunk).mean((2, 3)).cpu().numpy()
     return means
 
 

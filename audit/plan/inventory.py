@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.data.dataset import Dataset
+from audit.data.dataset import Dataset, one_per_group
 from audit.plan.plan_json import Removal
 from audit.plan.reweighting import states
 
@@ -61,5 +61,4 @@ class Inventory:
         """
         images = np.flatnonzero(similar)
         images = images[np.lexsort((-self.trust[images], self.dataset.labels[images] != label))]
-        different = np.sort(np.unique(self.dataset.groups[images], return_index=True)[1])
-        return tuple(map(self.path, images[different[:EXAMPLES]]))
+        return tuple(map(self.path, one_per_group(images, self.dataset.groups)[:EXAMPLES]))

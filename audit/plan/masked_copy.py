@@ -1,6 +1,5 @@
 """The plan's strategy ``mask``: a copy of an audit's images with one cue taken out, one subfolder per class."""
 
-import difflib
 import re
 from dataclasses import dataclass, field
 from itertools import chain, count
@@ -25,6 +24,7 @@ from audit.plan.remove_cue import allowed_removal, retouch
 from audit.progress import track
 from audit.store.audit_folder import AuditFolder
 from audit.store.model_files import require
+from audit.text import nearest
 
 _QUALITY = 95
 
@@ -144,8 +144,7 @@ def _plain(text: str) -> str:
 def _cue_called(name: str, cues: CueTable) -> Cue:
     names = [cue.name for cue in cues.cues]
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
-        raise ConfigError(f"--cue {name}: this audit has no such cue; the nearest is '{near[0] if near else 'none'}'.")
+        raise ConfigError(f"--cue {name}: this audit has no such cue; the nearest is '{nearest(name, names)}'.")
     return cues.named(name)
 
 

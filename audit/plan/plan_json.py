@@ -5,6 +5,7 @@ from typing import Literal
 
 from audit.records import Count, Record, absent, named, newer
 
+Strategy = Literal["weight", "drop", "collect"]
 Removal = Literal["crop", "inpaint", "blur"]
 
 

@@ -12,21 +12,20 @@ from typing import Self
 
 import pandas as pd
 
-from audit.config import Config, load_config, no_such_setting
+from audit.config import Config, FineTune, load_config, no_such_setting
 from audit.errors import ConfigError
-from audit.findings.audit_json import AuditRecord, FineTune, read_audit
+from audit.findings.audit_json import AuditRecord, read_audit
 from audit.findings.conclusion import SEVERITIES
 from audit.findings.finding import Finding
 from audit.findings.verification_json import Verification, read_verification
 from audit.measures.figures import Figures
-from audit.plan.plan_json import Plan
+from audit.plan.plan_json import Plan, Strategy
 from audit.processes import from_folder, starting_folder
 from audit.progress import Silence, reporting_by_default
 from audit.run.notebook import as_html
 from audit.run.run_here import run_here
 from audit.store.audit_folder import AuditFolder
 from audit.text import printable
-from audit.verification.strategy import Strategy
 
 Place = str | os.PathLike[str]
 _FIGURES = ("value", "low", "high", "n")

@@ -18,10 +18,11 @@ from audit.findings.verification_json import ChangedFinding, ChangeFigures, Size
 from audit.measures.gap import CELLS, TOWARDS, cell_words
 from audit.measures.measure import distinct
 from audit.measures.paired_bootstrap import Change, Draws, compare
+from audit.plan.plan_json import Strategy
 from audit.plan.reweighting import Raking, effective_n, rake, states
 from audit.verification.occluded_views import filling_of
 from audit.verification.retraining import Retraining, SeedAnswers
-from audit.verification.strategy import Strategy, weights_under
+from audit.verification.strategy import weights_under
 
 # One value per seed and image, (S, n).
 Values = NDArray[np.float64]

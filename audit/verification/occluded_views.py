@@ -91,10 +91,9 @@ def predict_views(store: ActivationStore, network: Network, views: NDArray[np.fl
     step = max(1, store.config.compute.batch_size // 2)
     for start in range(0, len(views), step):
         trunk = store.runtime.to_device(np.ascontiguousarray(views[start : start + step])).float().flatten(0, 1)
+        activations = store.runtime.infer(network.tail, trunk.contiguous(memory_format=torch.channels_last))
         with torch.no_grad():
-            with store.runtime.autocast():
-                activations = network.tail(trunk.contiguous(memory_format=torch.channels_last))
-            scores = network.head(activations.float()).softmax(1).cpu().numpy()
+            scores = network.head(activations).softmax(1).cpu().numpy()
         answers.append(scores.reshape(-1, 2, scores.shape[1]))
     return np.concatenate(answers)
 

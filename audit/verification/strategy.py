@@ -2,7 +2,6 @@
 
 import csv
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +11,10 @@ from audit.data.dataset import Dataset
 from audit.data.extra_images import added
 from audit.errors import AuditFolderError, ConfigError
 from audit.findings.to_mend import to_mend
+from audit.plan.plan_json import Strategy
 from audit.plan.write_plan import safe_path
 from audit.store.audit_folder import AuditFolder
 
-Strategy = Literal["weight", "drop", "collect"]
-STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 BASELINE = "baseline"
 
 

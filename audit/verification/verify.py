@@ -11,12 +11,13 @@ from audit.data.dataset_json import RefusedFile
 from audit.data.extra_images import add_images
 from audit.findings.verification_json import Outcome, Overall, Setup, Verification, verification_schema
 from audit.measures.paired_bootstrap import Change
+from audit.plan.plan_json import Strategy
 from audit.store import tensors
 from audit.store.audit_folder import SCHEMA_VERSION, AuditFolder, file_digest, read_record, write_record, write_schema
 from audit.text import percent
 from audit.verification.comparison import Comparison, figures_of
 from audit.verification.retraining import Retraining
-from audit.verification.strategy import BASELINE, Strategy, require_verifiable, weights_under
+from audit.verification.strategy import BASELINE, require_verifiable, weights_under
 
 
 def folder_of(audit: AuditFolder, strategy: str) -> Path:
