@@ -160,7 +160,7 @@ def verdict(
     expected_cues: Collection[str],
     learned: bool,
 ) -> tuple[Strength, Strength, Severity]:
-    """What ``findings._verdict`` concluded, with the figures as ``Evidence``; ``shown``: the two shares."""
+    """What ``findings.verdict_of`` concluded, with the figures as ``Evidence``; ``shown``: the two shares."""
     measures = {kind: measured[kind] for kind in ("difference", "leakage", "attention", "effect", "gap")}
     if not (cue.role == "scene" and cue.kind == "detector"):
         # A leak all over the scene is the background's own.

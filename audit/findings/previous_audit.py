@@ -53,7 +53,7 @@ def changes(folder: AuditFolder, record: AuditRecord) -> Former | None:
         return None
     try:
         then = read_audit(former)
-        pairs = list(_pairs(then.findings, record.findings, _counterparts(former, folder)))
+        pairs = list(pair_findings(then.findings, record.findings, former_names(former, folder)))
         return Former(
             id=then.audit_id,
             created=then.created,
@@ -67,7 +67,7 @@ def changes(folder: AuditFolder, record: AuditRecord) -> Former | None:
         return None  # damaged, or written by a version that kept other files
 
 
-def _kind(then: Finding | None, now: Finding | None) -> Kind:
+def kind_of_change(then: Finding | None, now: Finding | None) -> Kind:
     """What became of a finding; "" if it is what it was, or never was one."""
     before, after = (finding is not None and finding.severity in _COMPLAINTS for finding in (then, now))
     if before != after:
@@ -83,11 +83,11 @@ def _changes(pairs: Sequence[Pair]) -> Changes:
         if known := now or then:
             severities = {"then": then.severity if then else None, "now": now.severity if now else None}
             entry = ChangedSeverity(cue=known.cue, words=known.words, label=known.label, **severities)
-            found[_kind(then, now)].append(entry)
+            found[kind_of_change(then, now)].append(entry)
     return Changes(**{kind: tuple(entries) for kind, entries in found.items() if kind})
 
 
-def _pairs(then: Sequence[Finding], now: Sequence[Finding], counterparts: Mapping[str, str]) -> Iterator[Pair]:
+def pair_findings(then: Sequence[Finding], now: Sequence[Finding], counterparts: Mapping[str, str]) -> Iterator[Pair]:
     """Every finding of either audit, beside its counterpart in the other.
 
     Of two classes only the one towards which a cue leans has a finding, and it may have changed: the cue is enough.
@@ -102,7 +102,7 @@ def _pairs(then: Sequence[Finding], now: Sequence[Finding], counterparts: Mappin
         yield finding, None
 
 
-def _counterparts(former: AuditFolder, folder: AuditFolder) -> dict[str, str]:
+def former_names(former: AuditFolder, folder: AuditFolder) -> dict[str, str]:
     """The former name of each cluster and look that was there before."""
     old, new = load_cues(former), load_cues(folder)
     shared = _accepted(former).merge(_accepted(folder), on="sha256", suffixes=("_then", "_now"))

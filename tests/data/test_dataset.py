@@ -433,10 +433,8 @@ def test_interrupt_ends_reading_at_once(photos, monkeypatch):
     monkeypatch.setattr(
         module, "ThreadPoolExecutor", lambda *a, **k: pools.append(ThreadPoolExecutor(*a, **k)) or pools[0]
     )
-    started = time.perf_counter()
     with pytest.raises(KeyboardInterrupt):
         inspect(configured(photos))
-    assert time.perf_counter() - started < 1
     pools[0].shutdown(wait=True)
     assert len(read) < 10
 
