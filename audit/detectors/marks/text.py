@@ -205,11 +205,12 @@ def without_denormals(network: Path) -> Iterator[Path]:
     from onnx import numpy_helper
 
     model = onnx.load(network)
-    least = np.finfo(np.float32).smallest_normal
+    # A plain 0 would make a double of a single number before NumPy 2.
+    least, zero = np.finfo(np.float32).smallest_normal, np.float32(0)
     for weights in model.graph.initializer:
         if weights.data_type == onnx.TensorProto.FLOAT:
             values = numpy_helper.to_array(weights)
-            weights.CopyFrom(numpy_helper.from_array(np.where(np.abs(values) < least, 0, values), weights.name))
+            weights.CopyFrom(numpy_helper.from_array(np.where(np.abs(values) < least, zero, values), weights.name))
     with TemporaryDirectory(prefix="bias-audit-") as folder:
         copy = Path(folder, network.name)
         onnx.save(model, copy)
