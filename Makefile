@@ -8,13 +8,14 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 BIN    := $(VENV)/bin
 FLAGS  := --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-fast lint fetch browser clean
+.PHONY: help demo test test-fast test-lowest lint fetch browser clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   install, draw a dataset with a planted shortcut, audit it, print the report's path"
 	@echo "make test   install, check style and types, run the tests"
 	@echo "make test-fast  the tests that need no Prefect server, no browser and no whole audit"
+	@echo "make test-lowest  the same and whole audits, with the oldest packages that pyproject.toml allows"
 	@echo "make lint   style and types only"
 	@echo "make clean  remove the virtual environment, the demo and caches"
 
@@ -32,9 +33,22 @@ test: lint fetch browser
 SLOW := tests/bench tests/demo tests/flows tests/selfaudit tests/verification tests/test_pipeline.py \
 	tests/test_changed.py tests/test_uniform.py tests/test_ways_in.py tests/test_edited.py tests/test_keys.py \
 	tests/test_reads.py tests/test_api.py tests/test_vgg16.py tests/data/test_outputs.py tests/store/test_private.py \
-	tests/reports/test_browser.py tests/detectors/test_photographs.py
+	tests/reports/test_browser.py tests/detectors/test_photographs.py tests/cues/test_appearance_groups.py \
+	tests/explain/test_sanity_checks.py tests/findings/test_previous_audit.py tests/model/test_checkpoint.py
 test-fast: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile $(SLOW:%=--ignore=%)
+
+# The lower ends of the ranges in pyproject.toml, in an environment of their own; the oldest Python, too.
+LOWEST        := .venv-lowest
+LOWEST_PYTHON ?= python3.11
+test-lowest: $(LOWEST)/.installed
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/pytest -q -n auto --maxprocesses 4 --dist loadfile \
+		$(patsubst %,--ignore=%,$(filter-out tests/test_api.py,$(SLOW)))
+
+$(LOWEST)/.installed: pyproject.toml tests/lowest.txt
+	$(LOWEST_PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/pip install $(FLAGS) --constraint tests/lowest.txt --editable '.[dev]'
+	@touch $@
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -64,4 +78,4 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) demo audits build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) demo audits build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

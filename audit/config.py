@@ -20,6 +20,8 @@ OwnRole = Literal["part", "subject", "scene", "mark"]
 MarkKind = Literal["text", "sticker", "border", "tint", "blur"]
 Tree = dict[str, Any]
 """Settings as they are written in YAML, before they are checked."""
+DEFAULT_CUES = "default"
+"""In the setting ``cues`` this word stands for all that is looked for by default: ``registry.default_cues``."""
 
 
 class Section(BaseModel):
@@ -182,21 +184,7 @@ class Config(Section):
     training: TrainingConfig = TrainingConfig()
     compute: ComputeConfig = ComputeConfig()
     attention: AttentionConfig = AttentionConfig()
-    cues: list[str] = [
-        "face",
-        "glasses",
-        "eyes",
-        "hair",
-        "skin",
-        "person",
-        "main_object",
-        "clothing",
-        "background",
-        "border",
-        "text",
-        "patch",
-        "overlay",
-    ]
+    cues: list[str] = [DEFAULT_CUES]
     own_cues: list[OwnCueConfig] = []
     expected_cues: list[str] = []
     irrelevant_cues: list[str] = []

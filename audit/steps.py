@@ -87,7 +87,7 @@ def done_already(stage: Step, folder: AuditFolder, config: Config) -> StageRecor
 
 def stage_key(stage: Step, folder: AuditFolder, config: Config) -> str:
     """Digest of all that a stage's result depends on: its version, its settings, the files of the stages before it."""
-    settings = {name: _setting(config, name) for name in stage.settings}
+    settings = {name: setting_of(config, name) for name in stage.settings}
     before = {name: record.outputs if (record := finished_record_of(name, folder)) else None for name in stage.after}
     return value_digest(stage.name, stage.version, settings, before, *map(version_of, stage.repeats))
 
@@ -113,7 +113,8 @@ def _intact(folder: AuditFolder, record: StageRecord) -> bool:
     return all(path.exists() for path in paths) and digests(folder, paths) == record.outputs
 
 
-def _setting(config: Config, dotted: str) -> object:
+def setting_of(config: Config, dotted: str) -> object:
+    """What a setting or section, named by its dotted key, adds to a digest: files count by their contents."""
     value: object = config
     for part in dotted.split("."):
         value = getattr(value, part)

@@ -72,7 +72,7 @@ def reporter(quiet: bool = False) -> Iterator[Reporter]:
     if not console.is_terminal:
         yield Lines(console)
         return
-    with _progress(console) as progress:
+    with progress_bars(console) as progress:
         yield Bars(progress)
 
 
@@ -179,7 +179,8 @@ class _Amount(ProgressColumn):
         return Text(f"{size} {unit}{speed}")
 
 
-def _progress(console: Console) -> Progress:
+def progress_bars(console: Console) -> Progress:
+    """Rich's bars as ``Bars`` drives them: name, bar, amount and time left, gone when they are done."""
     name = TextColumn("{task.description}", markup=False)
     columns = (SpinnerColumn(), name, BarColumn(bar_width=28), _Amount(), TimeRemainingColumn(compact=True))
     return Progress(*columns, console=console, transient=True, redirect_stdout=False)

@@ -1,14 +1,12 @@
 """The command line with stand-in stages; ``WHEN`` its moment comes, Prefect's server gets the signal ``LOSS``.
 
 The moments: ready (before the flow begins), work (in the middle of it), end (after the work, before Prefect records
-that it ended), delivery (before the record's last events are sent). The server's process is printed, and the file
-``ended`` written when the report is.
+that it ended), delivery (before the record's last events are sent). The server's process is printed.
 """
 
 import os
 import signal
 import time
-from pathlib import Path
 
 import standin_stages
 
@@ -51,18 +49,11 @@ def at_the_moments():
     before("delivery", recording, "_drain")
 
 
-def report(folder, config, write=standin_stages.report):
-    written = write(folder, config)
-    Path("ended").write_text(str(time.time()))
-    return written
-
-
 if __name__ == "__main__":
     EmbeddedServer.wait_ready = ready
     if servers:
         before("ready", UserServer, "wait_ready")
     before("work", standin_stages, "work")
-    standin_stages.report = report
     stages.STAGES, stages.REPORT = standin_stages.STAGES, standin_stages.REPORT
     from flows.cli import main
 

@@ -85,9 +85,23 @@ def test_every_target_of_make_that_is_named_exists():
     assert sorted(name for name in named if not re.search(rf"^{name}:", makefile, re.M)) == []
 
 
-def test_make_test_fast_leaves_out_only_what_there_is():
+def slow() -> list[str]:
+    """The files and folders that `make test-fast` leaves out."""
     (listed,) = re.findall(r"^SLOW := ((?:.*\\\n)*.*)$", (ROOT / "Makefile").read_text("utf-8"), re.M)
-    assert [place for place in listed.replace("\\", "").split() if not (ROOT / place).exists()] == []
+    return listed.replace("\\", "").split()
+
+
+def test_make_test_fast_leaves_out_only_what_there_is():
+    assert [place for place in slow() if not (ROOT / place).exists()] == []
+
+
+def test_make_test_fast_runs_no_whole_audit():
+    audits = [
+        file for file in FILES if re.search(r"\b(?:run|finished)_audit\((?!.*until=)", (ROOT / file).read_text("utf-8"))
+    ]
+    tests = [file for file in audits if Path(file).name.startswith("test_")]
+    assert len(tests) > 8
+    assert [file for file in tests if not any(Path(file).is_relative_to(place) for place in slow())] == []
 
 
 def test_every_doctest_is_run():

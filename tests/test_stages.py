@@ -5,7 +5,7 @@ import pytest
 from audit.config import Config, parse_config
 from audit.errors import DatasetError, StageError
 from audit.stages import STAGES, Stage, run_stage
-from audit.steps import _setting, done_already, finished_record
+from audit.steps import done_already, finished_record, setting_of
 from audit.store.audit_folder import AuditFolder, read_json, write_text
 
 DEFAULTS = Config()
@@ -120,4 +120,4 @@ def test_stages_follow_what_they_read_and_name_settings_that_exist():
     for place, stage in enumerate(STAGES):
         assert set(stage.after) <= set(names[:place])
         for setting in stage.settings:
-            _setting(Config(), setting)
+            setting_of(Config(), setting)

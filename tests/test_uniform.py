@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
-from audit.config import Config, model_folder
+from audit.config import DEFAULT_CUES, model_folder
 from audit.data.dataset import build, load_dataset
 from audit.data.duplicates import fingerprint
 from audit.data.inspection import inspect
@@ -202,7 +202,7 @@ def test_marks_explaining_masking_and_verifying_with_a_class_that_is_black(tmp_p
 def test_an_audit_with_vgg16_and_every_detector_ends_as_well(tmp_path):
     draw_kind(tmp_path / "photos", "some of several colours")
     model = {"arch": "vgg16", "image_size": 64, "fine_tune": "conv5"}
-    folder = run_audit(tmp_path / "audit", fast_config(tmp_path / "photos", model=model, cues=Config().cues))
+    folder = run_audit(tmp_path / "audit", fast_config(tmp_path / "photos", model=model, cues=[DEFAULT_CUES]))
     render(folder)
     assert nonfinite(folder.path) == []
 

@@ -86,7 +86,7 @@ def write_look_alikes(store: ActivationStore, sought: Sequence[LookAlike], folde
     pretrained activations pooled inside it, outside, and inside the control of equal size elsewhere (zeros where there
     is no room for one).
     """
-    finder = _Finder(store, sought, read_pooled(store.folder).mean(0))
+    finder = LookAlikeFinder(store, sought, read_pooled(store.folder).mean(0))
     kept, shards = ShardStore(folder, _key(store, sought)), store.divided("shard")
     kept.discard_others(shards, "shard-*")
     with track("look-alikes", len(store.dataset.images)) as advance:
@@ -100,7 +100,9 @@ def _key(store: ActivationStore, sought: Sequence[LookAlike]) -> str:
     return value_digest(version_of("cues"), store.cache.key, photographs, descriptors, store.config.seed, GRID)
 
 
-class _Finder:
+class LookAlikeFinder:
+    """Searches activations for look-alikes; ``mean`` (C,) is the dataset's mean activation, subtracted everywhere."""
+
     def __init__(self, store: ActivationStore, sought: Sequence[LookAlike], mean: NDArray[np.float32]) -> None:
         self.store, self.sought = store, sought
         self.mean = store.runtime.to_device(mean).view(1, -1, 1, 1)
@@ -114,6 +116,7 @@ class _Finder:
         return {"image": images.astype(np.int32), **arrays}
 
     def batch(self, images: Images, trunk: Tensor) -> dict[str, Tensor]:
+        """What a shard holds of some images (n,), but for their numbers, from the trunk's output for them."""
         activations = self.store.runtime.infer(self.store.backbone.tail, trunk)
         scores, masks = zip(*(self._find(activations, i) for i in range(len(self.sought))), strict=True)
         weights = torch.stack(masks, 1)
@@ -136,11 +139,11 @@ class _Finder:
             return cosine_similarity(pooled, self.targets[index], 1)[:, 0, 0], mask
         smooth = avg_pool2d(activations, 3, 1, 1, count_include_pad=False) - self.mean
         likeness = cosine_similarity(smooth, self.targets[index], 1)
-        masks = np.stack([_around_peak(one) for one in likeness.cpu().numpy()])
+        masks = np.stack([around_peak(one) for one in likeness.cpu().numpy()])
         return likeness.amax((1, 2)), self.store.runtime.to_device(masks)
 
 
-def _around_peak(likeness: NDArray[np.float32]) -> NDArray[np.float32]:
+def around_peak(likeness: NDArray[np.float32]) -> NDArray[np.float32]:
     """The connected area around the maximum (h, w) whose values reach 85 % of it, as 0 and 1."""
     peak = likeness.max()
     labelled, _ = ndimage.label(likeness >= peak - (1 - _PEAK_SHARE) * abs(peak), structure=_EIGHT_NEIGHBOURS)

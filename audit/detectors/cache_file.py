@@ -104,7 +104,7 @@ class AnswerFile:
                 return work(self._database or self._open())
             except (*_FAILURES, OSError) as error:
                 reason = str(error)
-                if not _is_damage(error, self.path):
+                if not is_damage(error, self.path):
                     break
             self._begin_anew()
         raise _Unusable(reason)
@@ -129,7 +129,7 @@ class AnswerFile:
         try:
             with _alone(self.path):
                 if _identity(self.path) == self._identity:
-                    _put_aside(self.path)
+                    put_aside(self.path)
         except OSError as error:
             raise _Unusable(str(error)) from None
 
@@ -155,7 +155,7 @@ def _unsealed(photo: str, detector: str, answer: object) -> bytes | None:
     return content if seal == _seal(photo, detector, content) else None
 
 
-def _is_damage(error: Exception, path: Path) -> bool:
+def is_damage(error: Exception, path: Path) -> bool:
     """Whether a failure comes of the file's content, not of its place, its disk or another audit's lock on it."""
     if not isinstance(error, _FAILURES):
         return False
@@ -185,7 +185,7 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def _put_aside(path: Path) -> None:
+def put_aside(path: Path) -> None:
     """Rename the file, and what SQLite keeps beside it first: a new database must not find an old one's journal."""
     aside = _copies_aside(path)
     number = _number(aside[-1]) + 1 if aside else 1

@@ -17,7 +17,7 @@ from audit.detectors.detectors_json import DetectedCue, DetectorList
 from audit.detectors.marks.find_printed_marks import find_overlays
 from audit.detectors.marks.printed_mark import OVERLAY, overlay_cues, small_shape
 from audit.detectors.mask_grid import unpack_masks
-from audit.detectors.registry import choose_cues, choose_detectors, missing_cues
+from audit.detectors.registry import choose_cues, choose_detectors, listed_cues, missing_cues
 from audit.detectors.user_cues import OwnCueDetector
 from audit.detectors.workers import Answers, Job, looking, read_shrunk
 from audit.progress import note, track
@@ -84,10 +84,11 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     Raises ConfigError for an unknown cue and MissingModelFile, both before any work, and StageError naming the
     photograph on which a detector fails.
     """
-    left_out = missing_cues(config.cues)
+    names = listed_cues(config)
+    left_out = missing_cues(names)
     for cue, reason in left_out.items():
         note(f"The cue '{cue}' is not looked for: {reason}.")
-    config = config.model_copy(update={"cues": [name for name in config.cues if name not in left_out]})
+    config = config.model_copy(update={"cues": [name for name in names if name not in left_out]})
     cues, detectors = choose_cues(config), choose_detectors(config)
     for model in dict.fromkeys(model for detector in detectors for model in detector.models):
         require(model_folder(config), model.name)

@@ -1,4 +1,4 @@
-"""Which detectors there are: a new one is a file of its own and one line in this table.
+"""Which detectors there are: a new one is a file of its own and one line in this table, and is looked for by default.
 
 A package can bring further ones under the entry point group ``bias_audit.cues``; they are looked for when the setting
 ``cues`` names one of their cues.
@@ -7,8 +7,9 @@ A package can bring further ones under the entry point group ``bias_audit.cues``
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from itertools import chain
 
-from audit.config import Config
+from audit.config import DEFAULT_CUES, Config
 from audit.detectors.cue import Cue, Detector
 from audit.detectors.marks.border import BorderDetector
 from audit.detectors.marks.patch import PatchDetector
@@ -36,6 +37,22 @@ DETECTORS: tuple[type[Detector], ...] = (
     PatchDetector,
 )
 PLUGINS = "bias_audit.cues"
+# The keys of stored audits hold the default cues in this order; those that came later follow.
+_STORED_ORDER = (
+    "face",
+    "glasses",
+    "eyes",
+    "hair",
+    "skin",
+    "person",
+    "main_object",
+    "clothing",
+    "background",
+    "border",
+    "text",
+    "patch",
+    OVERLAY,
+)
 # Detectors that need a package which not every platform has, and what says why it cannot be used ("" when it can).
 _MISSING: dict[type[Detector], Callable[[], str]] = {TextDetector: unusable_reader}
 
@@ -57,6 +74,22 @@ def plugins() -> tuple[type[Detector], ...]:
     return tuple(_load(point) for point in entry_points(group=PLUGINS))
 
 
+def default_cues() -> list[str]:
+    """The names of the cues that are looked for unless the settings say otherwise: those of every detector here."""
+    order = {name: place for place, name in enumerate(_STORED_ORDER)}
+    return sorted((*_built_in(), OVERLAY), key=lambda name: order.get(name, len(order)))
+
+
+def listed_cues(config: Config) -> list[str]:
+    """The names in the setting ``cues``, in its order, each once; ``default`` becomes what it stands for.
+
+    >>> listed_cues(Config(cues=["hair", "default"]))[:4]
+    ['hair', 'face', 'glasses', 'eyes']
+    """
+    listed = (default_cues() if name == DEFAULT_CUES else [name] for name in config.cues)
+    return list(dict.fromkeys(chain.from_iterable(listed)))
+
+
 def choose_cues(config: Config) -> tuple[Cue, ...]:
     """The cues of the settings ``cues`` and ``own_cues``, in their order, each once.
 
@@ -68,7 +101,7 @@ def choose_cues(config: Config) -> tuple[Cue, ...]:
 def choose_detectors(config: Config) -> tuple[Detector, ...]:
     """One of each detector that some of these cues need, in the table's order. Raises as ``choose_cues``."""
     wanted = {cue.name for cue in choose_cues(config)}
-    makers = DETECTORS if set(config.cues) <= {*_built_in(), OVERLAY} else (*DETECTORS, *plugins())
+    makers = DETECTORS if set(listed_cues(config)) <= {*_built_in(), OVERLAY} else (*DETECTORS, *plugins())
     found = tuple(make() for make in makers if wanted & {cue.name for cue in make.cues})
     return (*found, *map(OwnCueDetector, config.own_cues))
 
@@ -85,19 +118,19 @@ def missing_cues(names: Sequence[str]) -> dict[str, str]:
 
 def _listed(config: Config) -> Iterator[Cue]:
     cues = _built_in()
-    for name in dict.fromkeys(config.cues):
+    for name in listed_cues(config):
         if name == OVERLAY:
             continue  # Which ones there are shows only when all photographs have been seen.
         if name not in cues:
             cues = known_cues()
         if name not in cues:
-            near = nearest(name, [*cues, OVERLAY])
+            near = nearest(name, [*cues, OVERLAY, DEFAULT_CUES])
             raise ConfigError(f"cues: no detector looks for '{name}'; the nearest is '{near}'.")
         yield cues[name]
 
 
 def _marked(config: Config) -> Iterator[Cue]:
-    taken = set(config.cues) | set(_built_in())
+    taken = {*listed_cues(config), *_built_in()}
     for settings in config.own_cues:
         for cue in own_cues(settings):
             if cue.name in taken:

@@ -26,7 +26,7 @@ from audit.errors import RejectedImage, StageError
 from audit.processes import safe_children
 
 # Starting a worker takes as long as looking at about this many photographs.
-_IMAGES_PER_WORKER = 24
+IMAGES_PER_WORKER = 24
 _IN_FLIGHT_PER_WORKER = 4
 
 
@@ -93,7 +93,7 @@ def looking(config: Config, jobs: int) -> Iterator[Callable[[Sequence[Job]], Ite
 
     ``jobs`` is how many photographs there are to look at: few are not worth a worker's start.
     """
-    workers = min(config.compute.workers, jobs // _IMAGES_PER_WORKER)
+    workers = min(config.compute.workers, jobs // IMAGES_PER_WORKER)
     if workers == 0:
         with _one_thread():
             looker = Looker.of(config)

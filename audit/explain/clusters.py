@@ -108,7 +108,7 @@ def _entry(
     roles = {cue.name: cue.role for cue in detections.cues}
     fired = detections.present[members["image"]].mean(0)
     name = name_cluster(members["vote"].to_numpy(), fired, detections.cues)
-    exemplars = _distinct(members["image"].to_numpy(), dataset.groups)
+    exemplars = distinct(members["image"].to_numpy(), dataset.groups)
     fixed = is_fixed(members) and roles.get(name.cue or "") not in ("part", "mark")
     own = not (name.cue or fixed) and lies_on_subject(members["on_object"].to_numpy())
     words = {cue.name: cue.words for cue in detections.cues}
@@ -169,8 +169,8 @@ def _votes(
     return votes, on_object
 
 
-def _distinct(images: NDArray[np.int64], groups: NDArray[np.int64]) -> list[int]:
-    """The first images of different duplicate groups."""
+def distinct(images: NDArray[np.int64], groups: NDArray[np.int64]) -> list[int]:
+    """The first images (n,) of different duplicate groups, in their order, at most twelve."""
     chosen = {int(groups[image]): int(image) for image in images[::-1]}
     return sorted(chosen.values(), key=lambda image: int(np.flatnonzero(images == image)[0]))[:_EXEMPLARS]
 

@@ -55,7 +55,7 @@ def resemblances(models: Path, crops: Sequence[NDArray[np.uint8]]) -> list[Resem
     """
     if not crops or not can_find_words(models):
         return []
-    return _vote(_top_words(load(models), crops), len(crops))
+    return vote(top_words(load(models), crops), len(crops))
 
 
 def load(models: Path) -> "EfficientNetLite0":
@@ -71,14 +71,14 @@ class EfficientNetLite0(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv_stem, self.bn0 = _SameConv(3, 32, 3, 2), _norm(32)
+        self.conv_stem, self.bn0 = SameConv(3, 32, 3, 2), _norm(32)
         blocks, before = [], 32
         for expansion, channels, kernel, stride, repeats in _STAGES:
             for repeat in range(repeats):
                 blocks.append(_Block(before, channels, expansion, kernel, stride if repeat == 0 else 1))
                 before = channels
         self.blocks = nn.Sequential(*blocks)
-        self.conv_head, self.bn1 = _SameConv(before, 1280, 1, 1), _norm(1280)
+        self.conv_head, self.bn1 = SameConv(before, 1280, 1, 1), _norm(1280)
         self.fc = nn.Linear(1280, 1000)
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -89,13 +89,14 @@ class EfficientNetLite0(nn.Module):
         return scores
 
 
-class _SameConv(nn.Conv2d):
+class SameConv(nn.Conv2d):
     """TensorFlow's padding "same": at stride 2 the odd pixel goes to the lower right."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, groups: int = 1) -> None:
         super().__init__(inputs, outputs, kernel, stride, groups=groups, bias=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """The convolution (N, outputs, h / stride, w / stride), rounded up, of its padded input (N, inputs, h, w)."""
         margins: list[int] = []
         for length in (inputs.shape[3], inputs.shape[2]):
             stride, kernel = self.stride[0], self.kernel_size[0]
@@ -112,9 +113,9 @@ class _Block(nn.Module):
         wide = inputs * expansion
         self.widens = expansion > 1
         if self.widens:
-            self.expand_conv, self.bn0 = _SameConv(inputs, wide, 1, 1), _norm(wide)
-        self.depthwise_conv, self.bn1 = _SameConv(wide, wide, kernel, stride, groups=wide), _norm(wide)
-        self.project_conv, self.bn2 = _SameConv(wide, outputs, 1, 1), _norm(outputs)
+            self.expand_conv, self.bn0 = SameConv(inputs, wide, 1, 1), _norm(wide)
+        self.depthwise_conv, self.bn1 = SameConv(wide, wide, kernel, stride, groups=wide), _norm(wide)
+        self.project_conv, self.bn2 = SameConv(wide, outputs, 1, 1), _norm(outputs)
         self.skips = stride == 1 and inputs == outputs
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -132,13 +133,15 @@ def _renamed(key: str) -> str:
     return ".".join(part.removeprefix("_") for part in key.split("."))
 
 
-def _top_words(network: nn.Module, crops: Sequence[NDArray[np.uint8]]) -> list[list[str]]:
+def top_words(network: nn.Module, crops: Sequence[NDArray[np.uint8]]) -> list[list[str]]:
+    """The three ImageNet classes with the highest scores for each crop, uint8 RGB (224, 224, 3), highest first."""
     pixels = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 127.5 - 1
     with torch.no_grad():
         top = network(pixels).topk(_TOP).indices.tolist()
     return [[_IMAGENET_CATEGORIES[index] for index in row] for row in top]
 
 
-def _vote(words: Sequence[Sequence[str]], crops: int) -> list[Resemblance]:
+def vote(words: Sequence[Sequence[str]], crops: int) -> list[Resemblance]:
+    """The words that at least two and a third of the crops have among theirs, most frequent first, at most three."""
     counts = Counter(word for row in words for word in row).most_common(_TOP)
     return [Resemblance(word, n, crops) for word, n in counts if n >= max(2, _LEAST_SHARE * crops)]

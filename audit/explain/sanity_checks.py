@@ -60,7 +60,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     with track("checking the maps", 3, "checks") as advance:
         randomisation = _look(store, predictions, _changes, lambda rows: judge_randomisation(pd.DataFrame(rows)))
         advance(1)
-        occlusion = _look(store, predictions, _faith, lambda rows: judge_occlusion(np.array(rows)))
+        occlusion = _look(store, predictions, faith_of, lambda rows: judge_occlusion(np.array(rows)))
         advance(1)
         shown = ~store.dataset.uniform
         empty = judge_empty(predictions["empty"].to_numpy(bool)[shown], store.dataset.groups[shown])
@@ -161,7 +161,7 @@ def mean_interval(values: Values) -> tuple[float, float, float, int]:
 
 
 @dataclass(frozen=True)
-class _Sample:
+class Sample:
     """Some images of one fold, with the network that did not train on them."""
 
     store: ActivationStore
@@ -172,7 +172,7 @@ class _Sample:
     labels: Tensor
 
 
-def _samples(store: ActivationStore, predictions: pd.DataFrame, start: int, stop: int) -> Iterator[_Sample]:
+def samples(store: ActivationStore, predictions: pd.DataFrame, start: int, stop: int) -> Iterator[Sample]:
     """Images ``start`` to ``stop`` of a random order of those that have a map and show something, spread over the
     folds. All are of different duplicate groups.
     """
@@ -185,13 +185,13 @@ def _samples(store: ActivationStore, predictions: pd.DataFrame, start: int, stop
         if len(chosen):
             pixels = np.stack([read_pixels(dataset, int(image), store.config) for image in chosen])
             inputs, labels = store.runtime.normalise(pixels), store.runtime.to_device(dataset.labels[chosen])
-            yield _Sample(store, load_fold(store, fold), fold, chosen, inputs, labels)
+            yield Sample(store, load_fold(store, fold), fold, chosen, inputs, labels)
 
 
 def _look(
     store: ActivationStore,
     predictions: pd.DataFrame,
-    ask: Callable[[_Sample], Sequence[Row]],
+    ask: Callable[[Sample], Sequence[Row]],
     judge: Callable[[list[Row]], Check],
 ) -> Check:
     """Judge what is seen in a few images, and in up to four times as many if need be.
@@ -200,7 +200,7 @@ def _look(
     """
     rows: list[Row] = []
     for start in range(0, _MOST, _FIRST):
-        for sample in _samples(store, predictions, start, start + _FIRST):
+        for sample in samples(store, predictions, start, start + _FIRST):
             rows += ask(sample)
         check = judge(rows)
         if check.passed:
@@ -208,13 +208,18 @@ def _look(
     return check
 
 
-def _changes(sample: _Sample) -> list[dict[str, float]]:
+def _changes(sample: Sample) -> list[dict[str, float]]:
     seed = sample.store.config.seed * 1000 + sample.fold
     steps = likeness_by_step(sample.network, sample.inputs, sample.labels, sample.store.runtime, seed)
     return [{step: float(values[row]) for step, values in steps.items()} for row in range(len(sample.images))]
 
 
-def _faith(sample: _Sample) -> list[tuple[float, float]]:
+def faith_of(sample: Sample) -> list[tuple[float, float]]:
+    """As ``faith`` says it, a row for each image: how its own map, and how other images' maps agree with occlusion.
+
+    Occlusion: overlapping squares are replaced by a blur, and the fall of the label's score is their value (Zeiler &
+    Fergus 2014).
+    """
     store, network, size = sample.store, sample.network, sample.store.config.model.image_size
     stride = math.ceil(size / _SQUARES)
     blurred = gaussian_blur(sample.inputs, 2 * (size // 6) + 1, size / 12)

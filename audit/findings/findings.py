@@ -172,7 +172,7 @@ def _verdicts(folder: AuditFolder, dataset: Dataset, cues: CueTable, declared: I
     for name, of_cue in evidence.groupby("cue", sort=False):
         cue = cues.named(str(name))
         by_class = of_cue.groupby("class", sort=False)
-        verdicts = [_verdict(cue, str(label), rows, declared, learned) for label, rows in by_class]
+        verdicts = [verdict_of(cue, str(label), rows, declared, learned) for label, rows in by_class]
         yield from [min(verdicts, key=lambda verdict: verdict.rank)] if len(dataset.classes) == 2 else verdicts
 
 
@@ -185,7 +185,11 @@ def has_learned(folder: AuditFolder, dataset: Dataset) -> bool:
     return beats_guessing(correct, dataset.labels, dataset.groups)
 
 
-def _verdict(cue: Cue, label: str, rows: pd.DataFrame, declared: Iterable[str], learned: bool) -> Verdict:
+def verdict_of(cue: Cue, label: str, rows: pd.DataFrame, declared: Iterable[str], learned: bool) -> Verdict:
+    """What the evidence table's rows of one cue and one class amount to.
+
+    ``declared`` are the cues that are expected; ``learned``: whether the model tells the classes apart at all.
+    """
     figures = figures_of(rows)
     judgement = judge(cue, Measures.of(figures), declared, learned)
     return Verdict(cue, label, judgement.data, judgement.model, judgement.severity, figures)

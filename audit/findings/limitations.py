@@ -2,6 +2,7 @@
 
 from audit.config import Config, ModelConfig
 from audit.detectors.detect import not_looked_for
+from audit.detectors.registry import listed_cues
 from audit.store.audit_folder import (
     AuditFolder,
 )
@@ -48,7 +49,7 @@ def limits(folder: AuditFolder, config: Config) -> list[str]:
     """What the result does not say, and what could not be done on this machine."""
     missing = not_looked_for(folder)
     sentences = [f"The cue '{cue}' was not looked for: {reason}." for cue, reason in missing.items()]
-    was_read = "text" in config.cues and "text" not in missing
+    was_read = "text" in listed_cues(config) and "text" not in missing
     return [*sentences, *_model_limits(config.model), *LIMITS, TEXT_READ if was_read else TEXT_UNREAD]
 
 

@@ -56,7 +56,7 @@ def changes(folder: AuditFolder, record: AuditRecord) -> Former | None:
         return None
     try:
         former_record = read_audit(former)
-        pairs = list(_pairs(former_record.findings, record.findings, _counterparts(former, folder)))
+        pairs = list(pair_findings(former_record.findings, record.findings, former_names(former, folder)))
         return Former(
             id=former_record.audit_id,
             created=former_record.created,
@@ -70,7 +70,7 @@ def changes(folder: AuditFolder, record: AuditRecord) -> Former | None:
         return None  # damaged, or written by a version that kept other files
 
 
-def _kind(former: Finding | None, current: Finding | None) -> Kind:
+def kind_of_change(former: Finding | None, current: Finding | None) -> Kind:
     """The kind of change of a finding; "" if its severity is unchanged, or was never a complaint."""
     before, after = (finding is not None and finding.severity in _COMPLAINTS for finding in (former, current))
     if before != after:
@@ -86,11 +86,13 @@ def _changes(pairs: Sequence[Pair]) -> Changes:
         if latest := current or former:
             severities = {"then": former.severity if former else None, "now": current.severity if current else None}
             entry = ChangedSeverity(cue=latest.cue, words=latest.words, label=latest.label, **severities)
-            by_kind[_kind(former, current)].append(entry)
+            by_kind[kind_of_change(former, current)].append(entry)
     return Changes(**{kind: tuple(entries) for kind, entries in by_kind.items() if kind})
 
 
-def _pairs(former: Sequence[Finding], current: Sequence[Finding], counterparts: Mapping[str, str]) -> Iterator[Pair]:
+def pair_findings(
+    former: Sequence[Finding], current: Sequence[Finding], counterparts: Mapping[str, str]
+) -> Iterator[Pair]:
     """Every finding of either audit, beside its counterpart in the other.
 
     Of two classes only the one towards which a cue leans has a finding, and it may have changed: the cue is enough.
@@ -105,7 +107,7 @@ def _pairs(former: Sequence[Finding], current: Sequence[Finding], counterparts: 
         yield finding, None
 
 
-def _counterparts(former: AuditFolder, folder: AuditFolder) -> dict[str, str]:
+def former_names(former: AuditFolder, folder: AuditFolder) -> dict[str, str]:
     """The former name of each cluster and look that was there before."""
     old, new = load_cues(former), load_cues(folder)
     shared = _accepted(former).merge(_accepted(folder), on="sha256", suffixes=("_then", "_now"))

@@ -44,11 +44,11 @@ def write_retouched(folder: AuditFolder, name: str, out: Path, irrelevant: bool 
     cue = _cue_called(name, cues)
     removal = allowed_removal(cue, [*config.irrelevant_cues, *([name] if irrelevant else [])])
     if removal is None:
-        raise ConfigError(_why_not(cue))
+        raise ConfigError(why_not(cue))
     require_new_folder(out, Inputs.of_audit(folder).with_folder(dataset.root))
     finder, present = _Finder.of(config, dataset, cues, cue), cues.present(cue)
     with new_folder(out) as aside, track("masking", total=len(present)) as advance:
-        paths = _Paths(aside)
+        paths = Paths(aside)
         for image, (path, label) in enumerate(zip(dataset.images["path"], dataset.images["label"], strict=True)):
             pixels = _read(dataset.file_of(image), config.dataset.max_megapixels)
             if present[image]:
@@ -105,7 +105,7 @@ class _Finder:
 
 
 @dataclass(frozen=True)
-class _Paths:
+class Paths:
     """The path of each image in the copy. Names come from strangers: what cannot be a plain name is replaced."""
 
     out: Path
@@ -148,7 +148,8 @@ def _cue_called(name: str, cues: CueTable) -> Cue:
     return cues.named(name)
 
 
-def _why_not(cue: Cue) -> str:
+def why_not(cue: Cue) -> str:
+    """Why a cue for which there is no way to mask it cannot be masked, and what can be done instead."""
     if cue.kind == "attribute":
         return f"--cue {cue.name}: a column of the table has no place in the picture, so nothing can be masked."
     if cue.kind == "appearance":

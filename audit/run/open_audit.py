@@ -10,6 +10,7 @@ from pathlib import Path
 
 from audit.config import Config, DatasetConfig, dump_config
 from audit.data.outputs import Inputs, require_audits_folder
+from audit.detectors.registry import listed_cues
 from audit.errors import ConfigError, OutputError
 from audit.processes import from_folder, starting_folder
 from audit.store.audit_folder import AuditFolder, write_text
@@ -34,7 +35,7 @@ def open_audit(config: Config, parent: Path, *, fresh: bool = False) -> Iterator
     Raises ConfigError when the settings name no images, OutputError when ``parent`` lies among what is read or
     cannot be written, and AuditFolderError when the folder is in use.
     """
-    config, parent = with_absolute_paths(config), parent.absolute()
+    config, parent = settled(config), parent.absolute()
     require_audits_folder(parent, Inputs.of_settings(config))
     unfinished = None if fresh else find_unfinished(config, parent)
     folder = unfinished or _new_folder(parent, dataset_name(config.dataset))
@@ -80,9 +81,12 @@ def dataset_name(settings: DatasetConfig) -> str:
     return re.sub(r"[^\w.]+", "-", name).strip("-._")[:MAX_NAME] or "audit"
 
 
-def with_absolute_paths(config: Config) -> Config:
-    """The same settings, true wherever they are read: relative paths mean the folder in which the user stands."""
-    tree = config.model_dump()
+def settled(config: Config) -> Config:
+    """The same settings, true wherever and whenever they are read: with absolute paths, and the default cues by name.
+
+    Relative paths mean the folder in which the user stands.
+    """
+    tree = config.model_dump() | {"cues": listed_cues(config)}
     for section in ("dataset", "model", "compute"):
         tree[section] = {key: _absolute(value) for key, value in tree[section].items()}
     tree["own_cues"] = [{key: _absolute(value) for key, value in cue.items()} for cue in tree["own_cues"]]

@@ -5,8 +5,8 @@ generator that it is called with, so that equal seeds plant equal marks.
 
 >>> picture = np.full((100, 150, 3), 128, np.uint8)
 >>> planted = Letterbox(0.1)(picture, np.random.default_rng(0))
->>> planted.mask[:, 0].sum(), bool((planted.pixels == picture)[~planted.mask].all())
-(np.int64(20), True)
+>>> int(planted.mask[:, 0].sum()), bool((planted.pixels == picture)[~planted.mask].all())
+(20, True)
 """
 
 from collections.abc import Sequence

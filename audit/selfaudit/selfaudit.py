@@ -11,6 +11,7 @@ import numpy as np
 from audit.config import Config
 from audit.data.batches import Images
 from audit.detectors.detect import not_looked_for
+from audit.detectors.registry import listed_cues
 from audit.explain.sanity_checks import maps_are_trusted
 from audit.findings.finding import Finding
 from audit.findings.self_audit_json import FalseAlarms, PowerFigures, SelfAudit
@@ -100,7 +101,7 @@ class SelfAuditor:
     def power(self, advance: Callable[[int], None]) -> PowerFigures:
         """Put marks on photographs and see which are noticed."""
         config, missing = self.store.config, not_looked_for(self.store.folder)
-        cues = [cue for cue in config.cues if cue not in missing]
+        cues = [cue for cue in listed_cues(config) if cue not in missing]
         marked = mark_photographs(self.store, cues, self.scratch / "marked")
         run = partial(self._run, marked.inputs)
         plain = run("plain", marked.plain())

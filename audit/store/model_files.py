@@ -107,14 +107,14 @@ TORCHVISION_SHA256 = "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de5
 # Fetched only when asked for.
 EXTRA_MODEL_FILES = (IMAGENET_WORDS,)
 
-_BY_NAME = {file.name: file for file in (*MODEL_FILES, *EXTRA_MODEL_FILES)}
+BY_NAME = {file.name: file for file in (*MODEL_FILES, *EXTRA_MODEL_FILES)}
 
 
 def find(name: str) -> ModelFile:
     """The table's row for a file name. Raises ConfigError, naming the nearest, when there is none."""
-    if name not in _BY_NAME:
-        raise ConfigError(f"{name}: there is no such model file; the nearest is '{nearest(name, _BY_NAME)}'.")
-    return _BY_NAME[name]
+    if name not in BY_NAME:
+        raise ConfigError(f"{name}: there is no such model file; the nearest is '{nearest(name, BY_NAME)}'.")
+    return BY_NAME[name]
 
 
 def require(models: Path, name: str) -> Path:

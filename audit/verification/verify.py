@@ -89,8 +89,8 @@ def judge(balanced: Change) -> tuple[Outcome, str]:
         return "unclear", "Too few photographs part from the shortcut to tell whether it helped."
     figures = (
         f"of photographs in which nothing that was flagged goes with a class, the model would be right for "
-        f"{percent(balanced.after)} instead of {percent(balanced.before)} (difference {_points(balanced.difference)} "
-        f"points, 95 % interval {_points(balanced.low)} to {_points(balanced.high)})"
+        f"{percent(balanced.after)} instead of {percent(balanced.before)} (difference {in_points(balanced.difference)} "
+        f"points, 95 % interval {in_points(balanced.low)} to {in_points(balanced.high)})"
     )
     if balanced.low > 0:
         return "helped", f"It helped: {figures}."
@@ -99,5 +99,10 @@ def judge(balanced: Change) -> tuple[Outcome, str]:
     return "unclear", f"It cannot be told that it helped: {figures}, which may be chance."
 
 
-def _points(difference: float) -> str:
+def in_points(difference: float) -> str:
+    """A difference of shares in whole percentage points, with its sign; what rounds to nothing is not negative.
+
+    >>> in_points(0.021), in_points(-0.004)
+    ('+2', '+0')
+    """
     return f"{round(100 * difference):+d}".replace("-", "\N{MINUS SIGN}")

@@ -52,9 +52,9 @@ def settings_of(
     config: Path | None,
     overrides: Sequence[str] | None,
 ) -> "Config":
-    """The settings of a file and the command line, their paths absolute. Raises ConfigError."""
+    """The settings of a file and the command line, their paths absolute, their cues by name. Raises ConfigError."""
     from audit.config import load_config
-    from audit.run.open_audit import with_absolute_paths
+    from audit.run.open_audit import settled
 
     source = load_config(config, overrides or (), photos=photos, manifest=manifest, image_root=image_root)
-    return with_absolute_paths(source)
+    return settled(source)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from audit.config import parse_config
-from audit.cues.cluster_cues import LookAlike, _around_peak, _Finder, is_own_cue
+from audit.cues.cluster_cues import LookAlike, LookAlikeFinder, around_peak, is_own_cue
 from audit.detectors.cue import GRID, Cue
 from audit.explain.explain_json import Cluster
 from audit.model.activation_store import ActivationStore
@@ -18,13 +18,13 @@ def test_the_area_around_the_peak_is_connected_and_near_the_maximum():
     likeness = np.zeros((6, 6), np.float32)
     likeness[1, 1], likeness[2, 2], likeness[2, 3] = 1.0, 0.86, 0.84
     likeness[5, 5] = 0.99
-    assert np.argwhere(_around_peak(likeness)).tolist() == [[1, 1], [2, 2]]
+    assert np.argwhere(around_peak(likeness)).tolist() == [[1, 1], [2, 2]]
 
 
 def test_a_peak_below_zero_has_an_area_as_well():
     likeness = np.full((3, 3), -0.9, np.float32)
     likeness[0, 0], likeness[0, 1] = -0.5, -0.56
-    assert np.argwhere(_around_peak(likeness)).tolist() == [[0, 0], [0, 1]]
+    assert np.argwhere(around_peak(likeness)).tolist() == [[0, 0], [0, 1]]
 
 
 def cluster(**changes: object) -> Cluster[int]:
@@ -49,14 +49,14 @@ def test_which_clusters_are_cues(changes, own):
     assert is_own_cue(cluster(**changes)) is own
 
 
-def make_finder(place: np.ndarray | None) -> _Finder:
+def make_finder(place: np.ndarray | None) -> LookAlikeFinder:
     """Looks for activations along the second channel, in a network that hands its input on."""
     nothing = torch.nn.Sequential()
     backbone = Backbone(nothing, nothing, 2, None, Origin("", ""))
     runtime = Runtime(torch.device("cpu"), "float32")
     store = ActivationStore(AuditFolder, None, parse_config({}), backbone, runtime)
     cue = Cue("cluster 1", "x", "scene", "cluster")
-    return _Finder(store, [LookAlike(cue, 0, np.array([0, 3], np.float32), place)], np.zeros(2, np.float32))
+    return LookAlikeFinder(store, [LookAlike(cue, 0, np.array([0, 3], np.float32), place)], np.zeros(2, np.float32))
 
 
 def activations(row: int, column: int) -> torch.Tensor:

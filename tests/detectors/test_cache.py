@@ -244,7 +244,7 @@ def test_what_is_put_aside_keeps_its_journal_and_only_the_last_three_stay(tmp_pa
         for suffix in suffixes:
             Path(f"{path}{suffix}").write_text(f"{number}{suffix}")
         with reporting_to(notes):
-            cache_file._put_aside(path)
+            cache_file.put_aside(path)
     left = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert left == {
         f"detections.damaged-{number}.sqlite{suffix}": f"{number}{suffix}"
@@ -311,11 +311,11 @@ def test_what_sqlite_says_of_a_full_disk_or_a_read_only_place_is_no_damage(tmp_p
     path = tmp_path / "detections.sqlite"
     path.touch()
     judged = {
-        code: cache_file._is_damage(failure(code), path) for code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY)
+        code: cache_file.is_damage(failure(code), path) for code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY)
     }
     assert set(judged.values()) == {True}
     monkeypatch.setattr(cache_file.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 4096))
     monkeypatch.setattr(cache_file.os, "access", lambda place, _: place == path)
-    assert not any(cache_file._is_damage(failure(code), path) for code in judged)
-    assert not cache_file._is_damage(failure(sqlite3.SQLITE_BUSY_RECOVERY), path)
-    assert cache_file._is_damage(failure(sqlite3.SQLITE_CORRUPT_INDEX), path)
+    assert not any(cache_file.is_damage(failure(code), path) for code in judged)
+    assert not cache_file.is_damage(failure(sqlite3.SQLITE_BUSY_RECOVERY), path)
+    assert cache_file.is_damage(failure(sqlite3.SQLITE_CORRUPT_INDEX), path)

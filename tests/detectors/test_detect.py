@@ -120,7 +120,7 @@ def test_another_version_or_dataset_drops_the_old_shards(audit, small_shards, mo
 
 
 def test_workers_find_the_same_and_leave_nothing_behind(photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(looking, "_IMAGES_PER_WORKER", 4)
+    monkeypatch.setattr(looking, "IMAGES_PER_WORKER", 4)
     digests = []
     for workers in (0, 2):
         folder = AuditFolder(tmp_path / f"audit-{workers}")
@@ -157,7 +157,7 @@ class Slow(BorderDetector):
         return super().detect(photo)
 
 BorderDetector.detect = Slow.detect
-workers._IMAGES_PER_WORKER = 4
+workers.IMAGES_PER_WORKER = 4
 
 if __name__ == "__main__":
     from audit.config import parse_config
@@ -212,7 +212,7 @@ def test_a_photograph_that_has_gone_bad_is_named(audit, photos):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_nothing_is_kept_of_a_photograph_that_was_replaced(photos, tmp_path, monkeypatch, small_shards, workers):
     """The last photograph becomes another one after the dataset was read; later it is the old one again."""
-    monkeypatch.setattr(looking, "_IMAGES_PER_WORKER", 4)
+    monkeypatch.setattr(looking, "IMAGES_PER_WORKER", 4)
     folder, config = AuditFolder(tmp_path / "audit"), _config(photos, compute={"workers": workers})
     build_dataset(folder, config)
     last, framed = photos / "without" / "11.png", (photos / "with" / "00.png").read_bytes()

@@ -9,7 +9,7 @@ from audit.detectors import registry
 from audit.detectors.cue import Cue
 from audit.detectors.marks.border import BorderDetector
 from audit.detectors.marks.printed_mark import OVERLAY
-from audit.detectors.registry import DETECTORS, choose_cues, choose_detectors, known_cues
+from audit.detectors.registry import DETECTORS, choose_cues, choose_detectors, default_cues, known_cues, listed_cues
 from audit.errors import ConfigError
 
 
@@ -37,10 +37,58 @@ def _asking_for(*names, **tree):
     return parse_config({"cues": list(names), **tree})
 
 
-def test_every_default_cue_has_a_detector():
+def test_every_detector_of_the_table_is_asked_by_default():
     cues = choose_cues(Config())
-    assert [*(cue.name for cue in cues), OVERLAY] == Config().cues
+    assert {*(cue.name for cue in cues), OVERLAY} == {*known_cues(), OVERLAY} == set(listed_cues(Config()))
     assert all(cue.kind == "detector" and cue.words for cue in cues)
+    assert [type(detector) for detector in choose_detectors(Config())] == list(DETECTORS)
+
+
+def test_a_row_is_all_that_a_new_detector_needs(monkeypatch):
+    before = default_cues()
+    monkeypatch.setattr(registry, "DETECTORS", (BowTieDetector, *DETECTORS))
+    assert default_cues() == [*before, "bow_tie"]
+    assert "bow_tie" in [cue.name for cue in choose_cues(Config())]
+    assert BowTieDetector in map(type, choose_detectors(Config()))
+    assert BowTieDetector not in map(type, choose_detectors(_asking_for("border")))
+
+
+def test_the_default_lists_cues_in_the_order_that_stored_audits_have_in_their_keys():
+    first = [
+        "face",
+        "glasses",
+        "eyes",
+        "hair",
+        "skin",
+        "person",
+        "main_object",
+        "clothing",
+        "background",
+        "border",
+        "text",
+        "patch",
+        "overlay",
+    ]
+    assert [name for name in default_cues() if name in first] == first
+
+
+@pytest.mark.parametrize(
+    ("setting", "names"),
+    [
+        (["default"], default_cues()),
+        (["bow_tie", "default"], ["bow_tie", *default_cues()]),
+        (["default", "text", "default"], default_cues()),
+        (["hair", "face"], ["hair", "face"]),
+        ([], []),
+    ],
+)
+def test_default_stands_for_its_cues_where_it_is_and_a_list_of_names_for_these(setting, names):
+    assert listed_cues(_asking_for(*setting)) == names
+
+
+def test_the_nearest_name_may_be_the_word_default():
+    with pytest.raises(ConfigError, match="no detector looks for 'defualt'; the nearest is 'default'"):
+        choose_cues(_asking_for("defualt"))
 
 
 def test_names_are_unique_and_parts_are_within_cues_that_exist():

@@ -12,11 +12,11 @@ from audit.config import model_folder
 from audit.explain.imagenet_words import (
     EfficientNetLite0,
     Resemblance,
-    _SameConv,
-    _top_words,
-    _vote,
+    SameConv,
     load,
     resemblances,
+    top_words,
+    vote,
 )
 from audit.store.model_files import IMAGENET_WORDS
 
@@ -26,7 +26,7 @@ _SAMPLE = Path(__file__).parents[3] / "shared" / "data" / "imagenet-sample"
 @pytest.mark.parametrize(("side", "kernel", "stride"), [(7, 3, 2), (8, 3, 2), (9, 5, 2), (6, 5, 1), (5, 1, 1)])
 def test_same_padding_is_tensorflows(side, kernel, stride):
     """Output i sums the window that begins at i * stride - floor(total / 2), zeros outside."""
-    layer = _SameConv(1, 1, kernel, stride)
+    layer = SameConv(1, 1, kernel, stride)
     torch.nn.init.ones_(layer.weight)
     plane = np.random.default_rng(0).normal(size=(side, side))
     count = -(-side // stride)
@@ -45,8 +45,8 @@ def test_same_padding_is_tensorflows(side, kernel, stride):
 
 def test_words_need_a_third_of_the_crops():
     rows = [["lab coat", "a", "b"], ["lab coat", "c", "d"], ["e", "lab coat", "f"], ["g", "h", "i"], ["c", "j", "k"]]
-    assert _vote(rows, 5) == [Resemblance("lab coat", 3, 5), Resemblance("c", 2, 5)]
-    assert _vote([["x", "y", "z"]], 1) == [] and _vote([], 0) == []
+    assert vote(rows, 5) == [Resemblance("lab coat", 3, 5), Resemblance("c", 2, 5)]
+    assert vote([["x", "y", "z"]], 1) == [] and vote([], 0) == []
 
 
 def test_no_weights_no_words(tmp_path):
@@ -55,7 +55,7 @@ def test_no_weights_no_words(tmp_path):
 
 def test_three_words_a_crop():
     torch.manual_seed(0)
-    words = _top_words(EfficientNetLite0().eval(), [np.zeros((224, 224, 3), np.uint8)] * 2)
+    words = top_words(EfficientNetLite0().eval(), [np.zeros((224, 224, 3), np.uint8)] * 2)
     assert [len(set(row)) for row in words] == [3, 3]
 
 
@@ -67,7 +67,7 @@ def test_the_fetched_network_knows_its_classes():
     with (_SAMPLE / "index.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))[::10]
     crops = [np.asarray(Image.open(_SAMPLE / row["path"]).convert("RGB").resize((224, 224))) for row in rows]
-    words = _top_words(load(model_folder()), crops)
+    words = top_words(load(model_folder()), crops)
     hits = [
         row["label"].lower().replace("_", " ") in map(str.lower, some) for row, some in zip(rows, words, strict=True)
     ]

@@ -118,8 +118,8 @@ def test_occlusion_agrees_with_a_calculation_by_hand(audit, manifest):
     config, dataset = tiny_config(manifest), load_dataset(audit)
     runtime = choose_runtime(config.compute)
     store = ActivationStore(audit, dataset, config, load_backbone(config), runtime)
-    (sample, _) = sanity_checks._samples(store, read_table(audit.predictions), 0, 2)
-    own, others = sanity_checks._faith(sample)[0]
+    (sample, _) = sanity_checks.samples(store, read_table(audit.predictions), 0, 2)
+    own, others = sanity_checks.faith_of(sample)[0]
     image = int(sample.images[0])
     network, label = load_fold(store, int(dataset.folds[image])), dataset.labels[image]
     whole = runtime.normalise(read_pixels(dataset, image, config)[None])

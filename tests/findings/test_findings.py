@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from audit.detectors.cue import Cue
-from audit.findings.findings import Verdict, _verdict, caution, lowered
+from audit.findings.findings import Verdict, caution, lowered, verdict_of
 from tests.bare_records import bare_figures
 
 NOTHING = {"value": None, "low": None, "high": None, "p": None, "p_adjusted": None, "n": 0, "reason": "", "extra": {}}
@@ -52,7 +52,7 @@ def rows(difference, share=0.8, leak=None):
 )
 def test_a_nameless_place_on_the_subject_itself_is_never_high(role, kind, severity):
     cue = Cue("cluster 1", "something", role, kind)
-    assert _verdict(cue, "a", rows(0.6), (), learned=True).severity == severity
+    assert verdict_of(cue, "a", rows(0.6), (), learned=True).severity == severity
 
 
 @pytest.mark.parametrize(
@@ -60,12 +60,12 @@ def test_a_nameless_place_on_the_subject_itself_is_never_high(role, kind, severi
 )
 def test_what_few_photographs_show_leaks_little_unless_its_place_is_looked_at_in_all(kind, share, data):
     cue = Cue("hair", "the hair", "part", kind)
-    assert _verdict(cue, "a", rows(0.01, share, leak=0.97), (), learned=True).data == data
+    assert verdict_of(cue, "a", rows(0.01, share, leak=0.97), (), learned=True).data == data
 
 
 def test_a_subject_that_both_classes_show_is_expected():
     cue = Cue("person", "the person", "subject")
-    assert _verdict(cue, "a", rows(0.0), (), learned=True).severity == "expected"
+    assert verdict_of(cue, "a", rows(0.0), (), learned=True).severity == "expected"
 
 
 def test_lowering_takes_one_step():

@@ -9,7 +9,7 @@ from audit.cues.cue_table import load_cues
 from audit.data.dataset_json import DatasetSummary
 from audit.findings.audit_json import read_audit
 from audit.findings.finding import Finding
-from audit.findings.previous_audit import _counterparts, _kind, _pairs, changes, find_former
+from audit.findings.previous_audit import changes, find_former, former_names, kind_of_change, pair_findings
 from audit.store.audit_folder import AuditFolder, read_json, write_json, write_record
 from tests.bare_records import bare_finding
 from tests.planted import draw_dataset, run_audit, tiny_config
@@ -35,24 +35,28 @@ def finding(cue: str, label: str, severity: str, kind: str = "detector") -> Find
     ],
 )
 def test_what_became_of_a_finding(then, now, kind):
-    assert _kind(*(severity and finding("hair", "nurse", severity) for severity in (then, now))) == kind
+    assert kind_of_change(*(severity and finding("hair", "nurse", severity) for severity in (then, now))) == kind
 
 
 def test_of_two_classes_the_cue_is_enough():
     then, now = [finding("hair", "nurse", "high")], [finding("hair", "doctor", "low"), finding("face", "nurse", "low")]
-    assert list(_pairs(then, now, {})) == [(then[0], now[0]), (None, now[1])]
+    assert list(pair_findings(then, now, {})) == [(then[0], now[0]), (None, now[1])]
 
 
 def test_of_three_classes_it_is_not():
     then = [finding("hair", label, "high") for label in "abc"]
     now = [finding("hair", label, "low") for label in "cba"]
-    assert list(_pairs(then, now, {})) == [(then[2], now[0]), (then[1], now[1]), (then[0], now[2])]
+    assert list(pair_findings(then, now, {})) == [(then[2], now[0]), (then[1], now[1]), (then[0], now[2])]
 
 
 def test_numbered_cues_are_never_compared_by_their_number():
     then = [finding("cluster 1", "a", "high", "cluster"), finding("cluster 2", "b", "low", "cluster")]
     now = [finding("cluster 1", "b", "high", "cluster"), finding("cluster 2", "a", "low", "cluster")]
-    assert list(_pairs(then, now, {"cluster 2": "cluster 1"})) == [(None, now[0]), (then[0], now[1]), (then[1], None)]
+    assert list(pair_findings(then, now, {"cluster 2": "cluster 1"})) == [
+        (None, now[0]),
+        (then[0], now[1]),
+        (then[1], None),
+    ]
 
 
 def neighbour(parent, name: str, dataset: str, created: str | None) -> AuditFolder:
@@ -120,7 +124,7 @@ def test_an_enlarged_dataset_is_compared_with_the_former_audit(audits):
 def test_clusters_and_looks_are_recognised_by_the_photographs_that_show_them(audits):
     cues = load_cues(audits[0])
     numbered = [cue.name for cue in cues.cues if cue.kind == "cluster" and 0 < cues.present(cue).mean() < 1]
-    assert numbered and _counterparts(audits[0], audits[0]) == {name: name for name in numbered}
+    assert numbered and former_names(audits[0], audits[0]) == {name: name for name in numbered}
 
 
 def test_a_former_audit_that_cannot_be_read_is_none(audits, tmp_path):

@@ -139,11 +139,9 @@ def interrupt(environment, photos, sent) -> tuple[list[int], list[str]]:
             assert run.poll() is None
         time.sleep(0.3)
         servers = children(run.pid)
-        began = time.monotonic()
         os.killpg(run.pid, sent)
         told = run.stderr.read()
         assert run.wait(10) == 128 + sent
-        assert time.monotonic() - began < 2
     return servers, told.splitlines()
 
 

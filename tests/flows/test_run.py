@@ -9,9 +9,11 @@ import pytest
 
 from audit import stages
 from audit.config import dump_config, load_config, parse_config
+from audit.detectors.registry import default_cues
 from audit.errors import AuditFolderError, BiasAuditError, ConfigError, DatasetError, OutputError, StageError
 from audit.run import run_here
 from audit.run.open_audit import dataset_name, find_unfinished, open_audit
+from audit.steps import STEPS, stage_key
 from audit.store.audit_folder import AuditFolder, file_digest, read_json
 from flows.run import check_finished, render_again, run_audit
 
@@ -173,6 +175,18 @@ def test_settings_are_kept_with_paths_that_hold_anywhere(photos, tmp_path, monke
         assert not audit.resumed
     with open_audit(relative, Path("audits")) as audit:
         assert audit.resumed
+
+
+def test_an_audit_keeps_the_default_cues_by_name_so_that_a_later_detector_changes_it_in_nothing(config, tmp_path):
+    names = default_cues()
+    with open_audit(config, tmp_path) as audit:
+        stored = load_config(audit.folder.config)
+        assert stored.cues == audit.config.cues == names
+    (detect,) = (step for step in STEPS if step.name == "detect")
+    spelt_out = parse_config({"cues": names})
+    assert stage_key(detect, audit.folder, stored) == stage_key(detect, audit.folder, spelt_out)
+    with open_audit(config.model_copy(update={"cues": names}), tmp_path) as again:
+        assert again.resumed
 
 
 def test_two_audits_of_one_second_get_two_folders(config, tmp_path):

@@ -77,7 +77,7 @@ def test_without_a_terminal_long_work_speaks_every_ten_seconds(clock):
 @pytest.mark.parametrize("kind", ["lines", "bars"])
 def test_failed_work_is_not_told_as_done(kind):
     out = console()
-    with pytest.raises(ZeroDivisionError), terminal._progress(out) as progress:
+    with pytest.raises(ZeroDivisionError), terminal.progress_bars(out) as progress:
         listener = Lines(out) if kind == "lines" else Bars(progress)
         with reporting_to(listener), track("explain", unit=""):
             _ = 1 / 0
@@ -86,7 +86,7 @@ def test_failed_work_is_not_told_as_done(kind):
 
 def test_a_terminal_gets_bars_with_amount_and_a_line_per_finished_stage():
     out = console(terminal=True)
-    with terminal._progress(out) as progress, reporting_to(Bars(progress)):
+    with terminal.progress_bars(out) as progress, reporting_to(Bars(progress)):
         with track("explain [red]", unit=""), track("looking", 4) as advance:
             advance(3)
             progress.refresh()

@@ -169,9 +169,9 @@ def test_the_share_of_training_is_that_of_regressions_on_the_probe_and_the_class
     for fold in range(3):
         held_out = folds == fold
         classes = np.stack([labels[held_out], ~labels[held_out]], axis=1).astype(float)
-        total += np.linalg.lstsq(classes, scores[held_out, 0])[1][0]
+        total += np.linalg.lstsq(classes, scores[held_out, 0], rcond=None)[1][0]
         design = np.column_stack([classes, scores[held_out, 0]])
-        noise += np.linalg.lstsq(design, scores[held_out, 1:])[1].mean()
+        noise += np.linalg.lstsq(design, scores[held_out, 1:], rcond=None)[1].mean()
     assert training_share(scores, labels, folds) == pytest.approx(formula(min(1.0, noise / total), 3))
 
 

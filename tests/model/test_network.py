@@ -145,19 +145,27 @@ def small_classifier(monkeypatch) -> nn.Sequential:
     return classifier
 
 
-def test_fc_head_is_pool5_fc6_fc7_and_a_new_fc8(small_classifier):
-    classifier = {key: torch.randn_like(value) for key, value in small_classifier.state_dict().items()}
-    head = FcHead(classifier, 3).eval()
+def drawn_like(classifier: nn.Module) -> dict[str, torch.Tensor]:
+    return {key: torch.randn_like(value) for key, value in classifier.state_dict().items()}
+
+
+def assert_is_pool5_fc6_fc7_and_a_new_fc8(head: FcHead, wanted: dict[str, torch.Tensor]) -> None:
     activations = torch.rand(2, 2, 14, 14)
     pooled = activations.double().numpy().reshape(2, 2, 7, 2, 7, 2).max((3, 5)).reshape(2, -1)
-    w = {key: value.double().numpy() for key, value in classifier.items()}
+    w = {key: value.double().numpy() for key, value in wanted.items()}
     fc6 = np.maximum(pooled @ w["0.weight"].T + w["0.bias"], 0)
     fc7 = np.maximum(fc6 @ w["3.weight"].T + w["3.bias"], 0)
     fc8 = fc7 @ head.fc8.weight.detach().double().numpy().T
-    np.testing.assert_allclose(head(activations).detach().numpy(), fc8, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(head.eval()(activations).detach().numpy(), fc8, rtol=1e-4, atol=1e-4)
+
+
+def test_fc_head_is_pool5_fc6_fc7_and_a_new_fc8(small_classifier):
+    wanted = drawn_like(small_classifier)
+    assert_is_pool5_fc6_fc7_and_a_new_fc8(FcHead(wanted, 3), wanted)
 
 
 def test_an_fc_head_takes_fc6_and_fc7_of_a_file_that_ends_otherwise(small_classifier):
     """Fine-tuned files often replace fc8 by several layers."""
-    state = {key: value for key, value in small_classifier.state_dict().items() if key[0] != "6"}
-    FcHead({**state, "6.weight": torch.zeros(9, 4096), "9.weight": torch.zeros(2, 9), "60.bias": torch.zeros(2)}, 2)
+    wanted = {key: value for key, value in drawn_like(small_classifier).items() if key[0] != "6"}
+    ending = {"6.weight": torch.zeros(9, 4096), "9.weight": torch.zeros(2, 9), "60.bias": torch.zeros(2)}
+    assert_is_pool5_fc6_fc7_and_a_new_fc8(FcHead(wanted | ending, 2), wanted)

@@ -11,7 +11,7 @@ from audit.data.dataset import load_dataset
 from audit.detectors.cue import Cue
 from audit.detectors.marks.border import find_border
 from audit.errors import AuditFolderError, ConfigError, OutputError
-from audit.plan.masked_copy import _Paths, _why_not, write_retouched
+from audit.plan.masked_copy import Paths, why_not, write_retouched
 from audit.progress import Silence, reporting_to
 from audit.store.audit_folder import AuditFolder, write_json, write_text
 from flows.cli import app
@@ -65,8 +65,8 @@ def test_what_cannot_be_masked_is_said(audit, tmp_path, cue, words):
 
 
 def test_other_cues_must_be_declared_irrelevant():
-    assert "--irrelevant" in _why_not(Cue("face", "the face", "part"))
-    assert "--cue face" in _why_not(Cue("face look 1", "one look of the face", "part", "appearance", "face"))
+    assert "--irrelevant" in why_not(Cue("face", "the face", "part"))
+    assert "--cue face" in why_not(Cue("face look 1", "one look of the face", "part", "appearance", "face"))
 
 
 def test_a_cluster_is_masked_where_the_audit_saw_it(audit, tmp_path):
@@ -115,7 +115,7 @@ def test_an_unfinished_audit_is_refused(tmp_path):
 
 
 def test_hostile_names_stay_inside_and_apart(tmp_path):
-    paths = _Paths(tmp_path)
+    paths = Paths(tmp_path)
     names = [
         ("nurse/1.jpg", "nurse"),
         ("nurse/1.png", "nurse"),

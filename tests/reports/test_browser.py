@@ -201,6 +201,7 @@ def test_a_link_to_a_closed_finding_opens_it(visit, plain):
     identifier = page.locator("details.card").first.get_attribute("id")
     page.evaluate("(id) => { location.hash = id; }", identifier)
     page.wait_for_function("(id) => document.getElementById(id).open", arg=identifier)
+    assert page.locator("details.card[open]").first.get_attribute("id") == identifier
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

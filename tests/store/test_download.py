@@ -50,7 +50,7 @@ def table(monkeypatch):
 
     def install(content: bytes, *files: ModelFile) -> list[list[str]]:
         calls: list[list[str]] = []
-        monkeypatch.setattr(model_files, "_BY_NAME", {file.name: file for file in files})
+        monkeypatch.setattr(model_files, "BY_NAME", {file.name: file for file in files})
         monkeypatch.setattr(fetching, "MODEL_FILES", files)
         monkeypatch.setattr(fetching.subprocess, "run", _pip_that_writes(content, calls))
         return calls

@@ -38,7 +38,7 @@ def file(tmp_path, monkeypatch) -> ModelFile:
     path = tmp_path / "own.safetensors"
     save_tensors(path, {"weight": torch.randn(SIZE // 4, generator=torch.Generator().manual_seed(0))}, {"origin": "x"})
     known = ModelFile(path.name, "w", "1", "m", "MIT", "0" * 64, converted_sha256=_sha256(path))
-    monkeypatch.setattr(model_files, "_BY_NAME", {known.name: known})
+    monkeypatch.setattr(model_files, "BY_NAME", {known.name: known})
     return known
 
 
@@ -189,14 +189,14 @@ def test_networks_of_another_package_are_checked_against_its_own_list(tmp_path, 
     if text.missing_reader():
         pytest.skip(text.missing_reader())
     assert missing_cues(["text"]) == {}
-    real = text._model_folder()
-    for name in (text._DETECTION, text._RECOGNITION):
+    real = text.networks_folder()
+    for name in (text.DETECTION, text.RECOGNITION):
         (tmp_path / name).write_bytes((real / name).read_bytes())
-    monkeypatch.setattr(text, "_model_folder", lambda: tmp_path)
+    monkeypatch.setattr(text, "networks_folder", lambda: tmp_path)
     assert missing_cues(["text"]) == {}
-    with (tmp_path / text._RECOGNITION).open("r+b") as handle:
+    with (tmp_path / text.RECOGNITION).open("r+b") as handle:
         handle.seek(1_000_000)
         byte = handle.read(1)[0]
         handle.seek(1_000_000)
         handle.write(bytes([byte ^ 1]))
-    assert missing_cues(["text"]) == {"text": f"rapidocr's file {text._RECOGNITION} is damaged (reinstall rapidocr)"}
+    assert missing_cues(["text"]) == {"text": f"rapidocr's file {text.RECOGNITION} is damaged (reinstall rapidocr)"}

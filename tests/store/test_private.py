@@ -261,9 +261,12 @@ def test_a_new_audit_is_closed_from_its_first_moment_and_its_parent_left_as_it_i
 @as_root
 def test_what_belongs_to_others_does_not_end_the_audit(tmp_path, monkeypatch):
     (tmp_path / "theirs").touch()
+    refused = []
 
-    def refuse(*_: object) -> None:
+    def refuse(path: Path, *_: object) -> None:
+        refused.append(path)
         raise PermissionError
 
     monkeypatch.setattr(Path, "chmod", refuse)
     make_private(tmp_path)
+    assert refused

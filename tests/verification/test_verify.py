@@ -22,7 +22,7 @@ from audit.store.audit_folder import AuditFolder, file_digest, read_json, read_t
 from audit.store.tensors import load_tensors
 from audit.verification.retraining import Retraining, answers_path
 from audit.verification.strategy import BASELINE, require_verifiable, weights_under
-from audit.verification.verify import _points, conclude, judge, prepare
+from audit.verification.verify import conclude, in_points, judge, prepare
 from flows.cli import app
 from tests.planted import draw_dataset, draw_picture, finished_audit, tiny_config
 
@@ -291,7 +291,7 @@ def test_what_cannot_be_verified_is_told(audit, tmp_path, monkeypatch):
         require_verifiable(audit, "weight", tmp_path)
     with pytest.raises(AuditFolderError, match="no finished audit"):
         require_verifiable(AuditFolder(tmp_path), "weight", None)
-    monkeypatch.setattr("audit.verification.strategy.flagged", lambda folder: [])
+    monkeypatch.setattr("audit.verification.strategy.to_mend", lambda folder: [])
     with pytest.raises(ConfigError, match="nothing to mend"):
         require_verifiable(audit, "weight", None)
 
@@ -311,4 +311,4 @@ def test_the_interval_decides(low, high, verdict, words):
 
 
 def test_no_difference_is_not_negative():
-    assert [_points(value) for value in (-0.004, 0.0, -0.016, 0.021)] == ["+0", "+0", "−2", "+2"]
+    assert [in_points(value) for value in (-0.004, 0.0, -0.016, 0.021)] == ["+0", "+0", "−2", "+2"]

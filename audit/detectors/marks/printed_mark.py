@@ -66,7 +66,7 @@ class Overlay:
 
 def overlay_cues(overlays: Sequence[Overlay]) -> tuple[Cue, ...]:
     """A cue for each overlay, named after its place, so that the next audit gives it the same name."""
-    places = _told_apart([_place_words(one) for one in overlays])
+    places = told_apart([_place_words(one) for one in overlays])
     return tuple(Cue(f"{OVERLAY} {place}", f"a printed mark ({place})", "mark") for place in places)
 
 
@@ -107,10 +107,10 @@ def _place_words(overlay: Overlay) -> str:
     return place_words(float(x), float(y))
 
 
-def _told_apart(names: list[str]) -> list[str]:
+def told_apart(names: list[str]) -> list[str]:
     """The names, those that come again with a number behind them.
 
-    >>> _told_apart(["top", "left", "top"])
+    >>> told_apart(["top", "left", "top"])
     ['top', 'left', 'top 2']
     """
     seen: Counter[str] = Counter()

@@ -24,7 +24,7 @@ from audit.detectors.photo import LONGEST, Photo, Pixels
 from audit.store.model_files import ModelFile, has_digest
 
 # Files inside rapidocr's wheel.
-_DETECTION, _RECOGNITION = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
+DETECTION, RECOGNITION = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
 _LEAST_SCORE, _LEAST_LETTERS = 0.6, 2
 # Two letters are easily seen in bars, tiles and windows: "II", "00".
 _LEAST_SCORE_OF_TWO = 0.85
@@ -32,7 +32,7 @@ _LEAST_SCORE_OF_TWO = 0.85
 _TALLEST = 1 / 3
 # rapidocr lays a box on its side when it is this many times as tall as wide.
 _UPRIGHT = 1.5
-_MOST_LINES, _LONGEST_LINE = 32, 60
+MOST_LINES, _LONGEST_LINE = 32, 60
 
 # onnxruntime reads it when it is imported, and would send and keep what a run is made of without it.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -89,7 +89,7 @@ def missing_reader() -> str:
         except ImportError as error:
             why = str(error).partition("\n")[0] or repr(error)
             return f"the package {module.partition('.')[0]} cannot be imported ({why})"
-    absent = [name for name in (_DETECTION, _RECOGNITION) if not (_model_folder() / name).is_file()]
+    absent = [name for name in (DETECTION, RECOGNITION) if not (networks_folder() / name).is_file()]
     return f"rapidocr {_rapidocr_version()} brings no file {absent[0]}" if absent else ""
 
 
@@ -99,9 +99,9 @@ def damaged_reader() -> str:
     They are compared with the checksums in the wheel's own list of files, where the package was installed with one.
     """
     for listed in metadata.distribution("rapidocr").files or ():
-        if listed.name in (_DETECTION, _RECOGNITION) and listed.hash is not None and listed.hash.mode == "sha256":
+        if listed.name in (DETECTION, RECOGNITION) and listed.hash is not None and listed.hash.mode == "sha256":
             expected = base64.urlsafe_b64decode(listed.hash.value + "=" * (-len(listed.hash.value) % 4)).hex()
-            if not has_digest(_model_folder() / listed.name, expected):
+            if not has_digest(networks_folder() / listed.name, expected):
                 return f"rapidocr's file {listed.name} is damaged (reinstall rapidocr)"
     return ""
 
@@ -141,21 +141,21 @@ def _enlarged(pixels: Pixels, scale: float) -> Pixels:
 
 def _boxes(picture: Pixels) -> list[Corners]:
     """Corners of what may be lines of text, in reading order; ``picture`` is BGR."""
-    found = _reader()(picture, use_det=True, use_rec=False, use_cls=False)
+    found = shared_reader()(picture, use_det=True, use_rec=False, use_cls=False)
     boxes = [box.astype(np.float32) for box in (() if found.boxes is None else found.boxes)]
     boxes = [box for box in boxes if min(_sides(box)) <= _TALLEST * max(picture.shape)]
-    largest = sorted(range(len(boxes)), key=lambda place: -float(np.prod(_sides(boxes[place]))))[:_MOST_LINES]
+    largest = sorted(range(len(boxes)), key=lambda place: -float(np.prod(_sides(boxes[place]))))[:MOST_LINES]
     return [boxes[place] for place in sorted(largest)]
 
 
 def _read(picture: Pixels, box: Corners) -> tuple[str, float]:
     """Words and score of the line inside a box."""
-    views = _reader().crop_text_regions(picture, [box])
+    views = shared_reader().crop_text_regions(picture, [box])
     width, height = _sides(box)
     if height >= _UPRIGHT * width:
         # Upright lines run up as often as down.
         views.append(cv2.rotate(views[0], cv2.ROTATE_180))
-    found = _reader().recognize_txt(views)
+    found = shared_reader().recognize_txt(views)
     score, words = max(zip(found.scores, found.txts, strict=True))
     return tidied(words), float(score)
 
@@ -166,11 +166,11 @@ def _sides(box: Corners) -> tuple[float, float]:
 
 
 @cache
-def _reader() -> Any:
+def shared_reader() -> Any:
     """RapidOCR on one thread, once per process; given its own files by path it neither downloads nor writes."""
     from rapidocr import RapidOCR
 
-    with _without_denormals(_model_folder() / _DETECTION) as detection:
+    with without_denormals(networks_folder() / DETECTION) as detection:
         reader = RapidOCR(
             params={
                 "Global.log_level": "critical",
@@ -183,7 +183,7 @@ def _reader() -> Any:
                 "Det.model_path": str(detection),
                 "Det.limit_type": "max",
                 "Det.limit_side_len": LONGEST,
-                "Rec.model_path": str(_model_folder() / _RECOGNITION),
+                "Rec.model_path": str(networks_folder() / RECOGNITION),
                 # One line at a time at its own width: padding to a batch's longest would be paid for, too.
                 "Rec.rec_batch_num": 1,
                 "Rec.rec_img_shape": [3, 48, 48],
@@ -195,7 +195,7 @@ def _reader() -> Any:
 
 
 @contextmanager
-def _without_denormals(network: Path) -> Iterator[Path]:
+def without_denormals(network: Path) -> Iterator[Path]:
     """A copy of an ONNX file, gone after the block, whose weights below the least normal float32 (1e-38) are zeros.
 
     A tenth of the text detector's weights are so small. They change none of its answers, but an Intel processor
@@ -205,18 +205,20 @@ def _without_denormals(network: Path) -> Iterator[Path]:
     from onnx import numpy_helper
 
     model = onnx.load(network)
-    least = np.finfo(np.float32).smallest_normal
+    # A plain 0 would make a double of a single number before NumPy 2.
+    least, zero = np.finfo(np.float32).smallest_normal, np.float32(0)
     for weights in model.graph.initializer:
         if weights.data_type == onnx.TensorProto.FLOAT:
             values = numpy_helper.to_array(weights)
-            weights.CopyFrom(numpy_helper.from_array(np.where(np.abs(values) < least, 0, values), weights.name))
+            weights.CopyFrom(numpy_helper.from_array(np.where(np.abs(values) < least, zero, values), weights.name))
     with TemporaryDirectory(prefix="bias-audit-") as folder:
         copy = Path(folder, network.name)
         onnx.save(model, copy)
         yield copy
 
 
-def _model_folder() -> Path:
+def networks_folder() -> Path:
+    """Where rapidocr's wheel keeps its networks."""
     return Path(str(importlib.import_module("rapidocr").__file__)).parent / "models"
 
 

@@ -94,7 +94,7 @@ class Face:
     @property
     def size(self) -> tuple[float, float]:
         """Width and height of the outline, measured along and across the line through the eyes."""
-        turned = self.outline @ _rotation(-self.angle).T
+        turned = self.outline @ rotation(-self.angle).T
         width, height = turned.max(0) - turned.min(0)
         return float(width), float(height)
 
@@ -276,7 +276,7 @@ def crop_transform(
     """Affine map (2, 3) from the photograph to a square, the mesh's input, that holds the upright, enlarged box."""
     centre = (box[:2] + box[2:]) / 2
     scale = side / max(margin * float((box[2:] - box[:2]).max()), 1.0)
-    linear = scale * _rotation(-angle)
+    linear = scale * rotation(-angle)
     return np.column_stack((linear, side / 2 - linear @ centre))
 
 
@@ -288,7 +288,7 @@ def ellipse_outline(box: Floats, angle: float, points: int = 36) -> Floats:
     width, height = box[2:] - box[:2]
     turn = np.linspace(0, 2 * np.pi, points, endpoint=False)
     upright = np.stack((0.45 * width * np.sin(turn), -0.6 * height * np.cos(turn) - 0.06 * height), 1)
-    return (upright @ _rotation(angle).T + (box[:2] + box[2:]) / 2).astype(np.float32)
+    return (upright @ rotation(angle).T + (box[:2] + box[2:]) / 2).astype(np.float32)
 
 
 def ellipse_eyes(box: Floats, eyes: Floats, points: int = 24) -> Floats:
@@ -301,14 +301,15 @@ def ellipse_eyes(box: Floats, eyes: Floats, points: int = 24) -> Floats:
     turn = np.linspace(0, 2 * np.pi, points, endpoint=False)
     upright = apart * np.stack((1.05 * np.cos(turn), 0.42 * np.sin(turn)), 1)
     angle = float(np.arctan2(offset[1], offset[0]))
-    return np.asarray(upright @ _rotation(angle).T + eyes.mean(0), np.float32)
+    return np.asarray(upright @ rotation(angle).T + eyes.mean(0), np.float32)
 
 
 def _sigmoid(logits: Floats) -> Floats:
     return (1 / (1 + np.exp(-np.clip(logits, -80, 80)))).astype(np.float32)
 
 
-def _rotation(angle: float) -> NDArray[np.float64]:
+def rotation(angle: float) -> NDArray[np.float64]:
+    """The matrix (2, 2) that turns (x, y) by an angle in radians, from x towards y."""
     return np.array(((np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))))
 
 

@@ -11,7 +11,7 @@ from audit.detectors.cue import Sighting
 from audit.detectors.detect import build, load_detections
 from audit.detectors.marks.border import BorderDetector
 from audit.detectors.marks.find_printed_marks import find_overlays
-from audit.detectors.marks.printed_mark import OVERLAY, Overlay, _told_apart, normalised_gradients, overlay_cues, window
+from audit.detectors.marks.printed_mark import OVERLAY, Overlay, normalised_gradients, overlay_cues, told_apart, window
 from audit.errors import ChangedImage
 from audit.selfaudit.marks import Logo
 from audit.store.audit_folder import AuditFolder, file_digest
@@ -122,7 +122,7 @@ def test_a_likeness_is_a_cosine():
 
 
 def test_names_that_come_again_are_told_apart():
-    assert _told_apart(["top", "top", "left", "top"]) == ["top", "top 2", "left", "top 3"]
+    assert told_apart(["top", "top", "left", "top"]) == ["top", "top 2", "left", "top 3"]
 
 
 @pytest.fixture

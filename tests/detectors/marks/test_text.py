@@ -118,13 +118,13 @@ def test_of_many_lines_only_so_many_are_read(monkeypatch):
             (20, 10 + 48 * row), f"line {row}", font=ImageFont.load_default(size=20 + row), fill=0
         )
     assert [line.words for line in read_lines(np.asarray(page))] == [f"line {row}" for row in range(6)]
-    monkeypatch.setattr(text, "_MOST_LINES", 3)
+    monkeypatch.setattr(text, "MOST_LINES", 3)
     assert [line.words for line in read_lines(np.asarray(page))] == ["line 3", "line 4", "line 5"]
 
 
 @needs_reader
 def test_the_networks_run_on_one_thread():
-    reader = text._reader()
+    reader = text.shared_reader()
     read_lines(_written("one thread", (0.5, 0.5), 20)[0])
     for session in (reader.text_det.session.session, reader.text_rec.session.session):
         options = session.get_session_options()
@@ -149,8 +149,8 @@ print([line.words for line in read_lines(np.asarray(Image.open(sys.argv[1])))])
 
 @needs_reader
 def test_weights_too_small_for_a_normal_float32_are_zeros_and_answers_the_same():
-    released = text._model_folder() / text._DETECTION
-    with text._without_denormals(released) as copy:
+    released = text.networks_folder() / text.DETECTION
+    with text.without_denormals(released) as copy:
         was, now = (_weights(file) for file in (released, copy))
         plain, fast = (onnxruntime.InferenceSession(str(file)) for file in (released, copy))
     assert not copy.exists()
@@ -171,7 +171,7 @@ def _weights(file):
 @needs_reader
 def test_reading_needs_no_network_and_says_and_writes_nothing(tmp_path):
     Image.fromarray(_written("offline", (0.5, 0.5), 24)[0]).save(tmp_path / "picture.png")
-    models = text._model_folder()
+    models = text.networks_folder()
     before = {path: path.stat().st_mtime_ns for path in models.iterdir()}
     environment = os.environ | dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
     command = [sys.executable, "-W", "error", "-c", textwrap.dedent(_OFFLINE), "picture.png"]
@@ -294,7 +294,7 @@ def test_only_what_was_asked_for_is_missed(no_rapidocr):
 
 def test_a_release_without_the_networks_is_said(monkeypatch):
     pytest.importorskip("rapidocr")
-    monkeypatch.setattr(text, "_RECOGNITION", "of-tomorrow.onnx")
+    monkeypatch.setattr(text, "RECOGNITION", "of-tomorrow.onnx")
     assert missing_reader().endswith("brings no file of-tomorrow.onnx")
 
 

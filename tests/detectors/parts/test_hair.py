@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from audit.detectors.parts import hair as hair_module
-from audit.detectors.parts.face import Face, _rotation, ellipse_outline
+from audit.detectors.parts.face import Face, ellipse_outline, rotation
 from audit.detectors.parts.hair import HairDetector, face_coordinates, hair_mask
 from audit.detectors.photo import Photo
 
@@ -73,7 +73,7 @@ def test_face_coordinates_are_upright_with_the_face():
     face = Face((80, 60, 140, 120), 0.5, ellipse_outline(box, 0.5, 360), 1, 1)
     u, v = face_coordinates(face, slice(0, 200), slice(0, 200))
     middle = face.outline.mean(0)
-    chin = middle + _rotation(0.5) @ (0, 0.5 * face.size[1])
+    chin = middle + rotation(0.5) @ (0, 0.5 * face.size[1])
     for point, expected in ((middle, (0, 0)), (chin, (0, 0.5))):
         x, y = np.round(point).astype(int)
         np.testing.assert_allclose((u[y, x], v[y, x]), expected, atol=0.03)
