@@ -1,4 +1,4 @@
-"""Clusters as cues: a cosine search of all images for a cluster's mean descriptor, attended or not."""
+"""Clusters as cues: a cosine search of every image for the descriptor that a cluster has without the image's fold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,12 +36,17 @@ _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
 @dataclass(frozen=True)
 class LookAlike:
-    """A cluster's mean descriptor (C,), and the place (h, w) of its regions if they never move."""
+    """What the images of each of K folds are searched for: a cluster as the images of the other folds make it.
+
+    ``descriptors`` (K, C) are the means over its regions outside the fold, ``places`` (K, h, w) where these are if they
+    never move. ``members`` (images, K) tells which images outside the fold have such a region.
+    """
 
     cue: Cue
     cluster: int
-    descriptor: NDArray[np.float32]
-    place: NDArray[np.bool_] | None
+    descriptors: NDArray[np.float32]
+    places: NDArray[np.bool_] | None
+    members: NDArray[np.bool_]
 
 
 def is_own_cue(cluster: Cluster[int]) -> bool:
@@ -57,28 +62,39 @@ def look_alikes(
     store: ActivationStore,
     clusters: Sequence[Cluster[int]],
     regions: pd.DataFrame,
-    assigned: NDArray[np.integer],
+    numbers: NDArray[np.integer],
     shape: tuple[int, int],
 ) -> list[LookAlike]:
-    """The look-alike of every cluster that is a cue of its own.
+    """The look-alike of every cluster that is a cue of its own and is met again without any of the folds.
 
-    ``assigned`` is the cluster of every region, ``shape`` the network's grid (h, w).
+    ``numbers`` (regions, K) is the cluster of every region without each fold, ``shape`` the network's grid (h, w).
     """
-    descriptors = read_descriptors(store.folder, regions)
+    descriptors, images = read_descriptors(store.folder, regions), regions["image"].to_numpy()
     found = []
     for cluster in filter(is_own_cue, clusters):
-        members = np.flatnonzero(assigned == cluster.cluster)
+        inside = numbers == cluster.cluster
+        if not inside.any(0).all():
+            continue
         words = cluster.words if cluster.name is None else f"a kind of background (cluster {cluster.cluster + 1})"
         role: Role = "subject" if cluster.on_subject else "scene"
         cue = Cue(f"cluster {cluster.cluster + 1}", words, role, "cluster", number=cluster.cluster)
-        masks = unpack_masks(regions.iloc[members], shape)
-        place = masks.mean(0) >= min(0.5, float(masks.mean(0).max())) if cluster.fixed_position else None
-        found.append(LookAlike(cue, cluster.cluster, descriptors[members].mean(0), place))
+        means = np.stack([descriptors[column].mean(0) for column in inside.T])
+        places = [_usual_place(regions[column], shape) for column in inside.T] if cluster.fixed_position else None
+        members = np.zeros((len(store.dataset.images), inside.shape[1]), bool)
+        np.logical_or.at(members, images, inside)
+        found.append(LookAlike(cue, cluster.cluster, means, None if places is None else np.stack(places), members))
     return found
 
 
+def _usual_place(regions: pd.DataFrame, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    share = unpack_masks(regions, shape).mean(0)
+    usual: NDArray[np.bool_] = share >= min(0.5, float(share.max()))
+    return usual
+
+
 def write_look_alikes(store: ActivationStore, sought: Sequence[LookAlike], folder: Path) -> None:
-    """Cosine search of all images for each look-alike's mean descriptor; write ``shard-*.safetensors`` of 128 each.
+    """Cosine search of each image for the descriptors that the look-alikes have for its fold; write
+    ``shard-*.safetensors`` of 128 each.
 
     Shards hold ``image``; ``score`` float32 (n, K), the cosine similarity of the place that resembles the cluster
     most (of its own place, if it never moves), -1..1, after the dataset's mean activation is subtracted; ``masks``
@@ -86,7 +102,7 @@ def write_look_alikes(store: ActivationStore, sought: Sequence[LookAlike], folde
     pretrained activations pooled inside it, outside, and inside the control of equal size elsewhere (zeros where there
     is no room for one).
     """
-    finder = _Finder(store, sought, read_pooled(store.folder).mean(0))
+    finder = Finder(store, sought, read_pooled(store.folder).mean(0))
     kept, shards = ShardStore(folder, _key(store, sought)), store.divided("shard")
     kept.discard_others(shards, "shard-*")
     with track("look-alikes", len(store.dataset.images)) as advance:
@@ -94,17 +110,23 @@ def write_look_alikes(store: ActivationStore, sought: Sequence[LookAlike], folde
 
 
 def _key(store: ActivationStore, sought: Sequence[LookAlike]) -> str:
-    """Digest of what is looked for and in which activations; every image counts, since their mean is subtracted."""
+    """Digest of what is looked for, in the images of which fold, and in which activations.
+
+    Every image counts, since their mean is subtracted.
+    """
     photographs = store.dataset.images["sha256"].tolist()
-    descriptors = [(one.descriptor.tolist(), None if one.place is None else one.place.tolist()) for one in sought]
-    return value_digest(version_of("cues"), store.cache.key, photographs, descriptors, store.config.seed, GRID)
+    folds = store.dataset.folds.tolist()
+    targets = [(one.descriptors.tolist(), None if one.places is None else one.places.tolist()) for one in sought]
+    return value_digest(version_of("cues"), store.cache.key, photographs, folds, targets, store.config.seed, GRID)
 
 
-class _Finder:
+class Finder:
+    """Searches images for look-alikes. ``mean`` (C,) is the dataset's mean activation."""
+
     def __init__(self, store: ActivationStore, sought: Sequence[LookAlike], mean: NDArray[np.float32]) -> None:
         self.store, self.sought = store, sought
         self.mean = store.runtime.to_device(mean).view(1, -1, 1, 1)
-        self.targets = [store.runtime.to_device(one.descriptor).view(1, -1, 1, 1) - self.mean for one in sought]
+        self.targets = [store.runtime.to_device(one.descriptors)[:, :, None, None] - self.mean for one in sought]
 
     def find(self, images: Images) -> Arrays:
         """What a shard holds."""
@@ -114,9 +136,11 @@ class _Finder:
         return {"image": images.astype(np.int32), **arrays}
 
     def batch(self, images: Images, trunk: Tensor) -> dict[str, Tensor]:
+        """What a shard holds of some images, from the trunk's activations of them."""
         with torch.no_grad(), self.store.runtime.autocast():
             activations = self.store.backbone.tail(trunk).float()
-        scores, masks = zip(*(self._find(activations, i) for i in range(len(self.sought))), strict=True)
+        folds = self.store.dataset.folds[images]
+        scores, masks = zip(*(self.search(activations, folds, i) for i in range(len(self.sought))), strict=True)
         weights = torch.stack(masks, 1)
         fine = (interpolate(weights, size=(GRID, GRID), mode="nearest") > 0.5).cpu().numpy()
         seed = self.store.config.seed
@@ -128,20 +152,20 @@ class _Finder:
             **pool_views(activations, weights, elsewhere),
         }
 
-    def _find(self, activations: Tensor, index: int) -> tuple[Tensor, Tensor]:
-        """Scores (n,) and float masks (n, h, w) of one look-alike."""
-        place = self.sought[index].place
-        if place is not None:
-            mask = self.store.runtime.to_device(place.astype(np.float32)).expand(len(activations), -1, -1)
+    def search(self, activations: Tensor, folds: NDArray[np.integer], index: int) -> tuple[Tensor, Tensor]:
+        """Scores (n,), masks (n, h, w) of 0 and 1 of one look-alike in activations (n, C, h, w) of images of ``folds``."""
+        places, targets = self.sought[index].places, self.targets[index][folds]
+        if places is not None:
+            mask = self.store.runtime.to_device(places[folds].astype(np.float32))
             pooled = masked_mean(activations, mask[:, None])[:, 0, :, None, None] - self.mean
-            return cosine_similarity(pooled, self.targets[index], 1)[:, 0, 0], mask
+            return cosine_similarity(pooled, targets, 1)[:, 0, 0], mask
         smooth = avg_pool2d(activations, 3, 1, 1, count_include_pad=False) - self.mean
-        likeness = cosine_similarity(smooth, self.targets[index], 1)
-        masks = np.stack([_around_peak(one) for one in likeness.cpu().numpy()])
+        likeness = cosine_similarity(smooth, targets, 1)
+        masks = np.stack([around_peak(one) for one in likeness.cpu().numpy()])
         return likeness.amax((1, 2)), self.store.runtime.to_device(masks)
 
 
-def _around_peak(likeness: NDArray[np.float32]) -> NDArray[np.float32]:
+def around_peak(likeness: NDArray[np.float32]) -> NDArray[np.float32]:
     """The connected area around the maximum (h, w) whose values reach 85 % of it, as 0 and 1."""
     peak = likeness.max()
     labelled, _ = ndimage.label(likeness >= peak - (1 - _PEAK_SHARE) * abs(peak), structure=_EIGHT_NEIGHBOURS)
