@@ -153,7 +153,7 @@ class Finder:
         }
 
     def search(self, activations: Tensor, folds: NDArray[np.integer], index: int) -> tuple[Tensor, Tensor]:
-        """Scores (n,), masks (n, h, w) of 0 and 1 of one look-alike in activations (n, C, h, w) of images of ``folds``."""
+        """Scores (n,) and masks (n, h, w) of one look-alike in activations (n, C, h, w) of images of ``folds``."""
         places, targets = self.sought[index].places, self.targets[index][folds]
         if places is not None:
             mask = self.store.runtime.to_device(places[folds].astype(np.float32))

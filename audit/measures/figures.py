@@ -83,7 +83,11 @@ class EvidenceFigure(Interval):
 
 
 class Prevalence(EvidenceFigure):
-    """Share of the class that shows the cue; elsewhere: of the other classes; difference: the one minus the other."""
+    """Share of the class that shows the cue; elsewhere: of the other classes; difference: the one minus the other.
+
+    Of a look also control_difference: the largest difference of as many groups formed from a region of the same size
+    elsewhere; above_control: by how much the look's own difference, whatever its sign, is larger.
+    """
 
     elsewhere: float | None = absent()
     elsewhere_low: float | None = absent()
@@ -93,6 +97,12 @@ class Prevalence(EvidenceFigure):
     difference_low: float | None = absent()
     difference_high: float | None = absent()
     cramers_v: float | None = absent()
+    control_difference: float | None = absent()
+    control_difference_low: float | None = absent()
+    control_difference_high: float | None = absent()
+    above_control: float | None = absent()
+    above_control_low: float | None = absent()
+    above_control_high: float | None = absent()
 
 
 class Attention(EvidenceFigure):
