@@ -78,12 +78,24 @@ def look_alikes(
         words = cluster.words if cluster.name is None else f"a kind of background (cluster {cluster.cluster + 1})"
         role: Role = "subject" if cluster.on_subject else "scene"
         cue = Cue(f"cluster {cluster.cluster + 1}", words, role, "cluster", number=cluster.cluster)
-        means = np.stack([descriptors[column].mean(0) for column in inside.T])
         places = [_usual_place(regions[column], shape) for column in inside.T] if cluster.fixed_position else None
-        members = np.zeros((len(store.dataset.images), inside.shape[1]), bool)
-        np.logical_or.at(members, images, inside)
+        means, members = without_each_fold(descriptors, inside, images, len(store.dataset.images))
         found.append(LookAlike(cue, cluster.cluster, means, None if places is None else np.stack(places), members))
     return found
+
+
+def without_each_fold(
+    descriptors: NDArray[np.float32], inside: NDArray[np.bool_], images: NDArray[np.integer], count: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """What each fold is searched for: mean descriptors (K, C) of a cluster's regions, and their images, (count, K).
+
+    ``descriptors`` (regions, C) and ``images`` (regions,) are those of all regions, of ``count`` images; ``inside``
+    (regions, K) tells which belong to the cluster without each fold.
+    """
+    means: NDArray[np.float32] = np.stack([descriptors[column].mean(0) for column in inside.T])
+    members = np.zeros((count, inside.shape[1]), bool)
+    np.logical_or.at(members, images, inside)
+    return means, members
 
 
 def _usual_place(regions: pd.DataFrame, shape: tuple[int, int]) -> NDArray[np.bool_]:
