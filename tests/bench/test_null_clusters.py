@@ -1,0 +1,34 @@
+"""P-values of clusters are honest where labels mean nothing, and a lean that is there is still seen."""
+
+import numpy as np
+import pytest
+from scipy.stats import fisher_exact, kstest
+
+from tests.bench.null_clusters import Scene, p_value, p_values
+
+CROSS_FITTED, SAME = "found without the fold, as audits do", "found and tested on the same photographs"
+
+
+def test_cross_fitted_clusters_have_uniform_p_values_where_those_tested_on_the_same_photographs_have_not():
+    """Vague things, and models that know what they saw by heart: the worst case."""
+    p = p_values(Scene(60, 128, 0.3), (CROSS_FITTED, SAME), repetitions=60)
+    assert len(p[CROSS_FITTED]) >= 40
+    assert kstest(p[CROSS_FITTED], "uniform", alternative="greater").pvalue > 0.01
+    assert kstest(p[SAME], "uniform", alternative="greater").pvalue < 0.01
+
+
+def test_a_kind_of_thing_that_leans_is_still_seen():
+    """In the clusters of that kind, of which not every one that is drawn is one."""
+    p = p_values(Scene(120, 32, 1.0, lean=0.9), (CROSS_FITTED,), repetitions=12)[CROSS_FITTED]
+    assert np.mean(np.array(p) <= 0.01) >= 0.25
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_p_value_is_fishers_but_for_ties(seed):
+    rng = np.random.default_rng(seed)
+    in_class, shown = np.arange(40) < 20, rng.random(40) < 0.4
+    table = [[(shown & side).sum(), (~shown & side).sum()] for side in (in_class, ~in_class)]
+    drawn = [p_value(shown, in_class, rng) for _ in range(200)]
+    # Half of the tied tables count on average, all of them in Fisher's.
+    assert max(drawn) <= fisher_exact(table).pvalue + 1e-9
+    assert fisher_exact(table).pvalue == pytest.approx(max(drawn), abs=0.02)
