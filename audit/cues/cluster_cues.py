@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, cosine_similarity, interpolate
+from torch.nn.functional import avg_pool2d, cosine_similarity, interpolate, normalize
 
 from audit.cam.regions import cover
+from audit.cues.fold_descriptors import FoldDescriptors
 from audit.data.batches import Images
 from audit.data.occlude import controls_of
 from audit.detectors.cue import GRID, Cue, Role
@@ -36,17 +37,15 @@ _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
 @dataclass(frozen=True)
 class LookAlike:
-    """What the images of each of K folds are searched for: a cluster as the images of the other folds make it.
+    """What images are searched for: a cluster as the images outside each of K folds make it.
 
-    ``descriptors`` (K, C) are the means over its regions outside the fold, ``places`` (K, h, w) where these are if they
-    never move. ``members`` (images, K) tells which images outside the fold have such a region.
+    ``places`` (K, h, w) is where its regions outside the fold are, None if they move.
     """
 
     cue: Cue
     cluster: int
-    descriptors: NDArray[np.float32]
+    made_of: FoldDescriptors
     places: NDArray[np.bool_] | None
-    members: NDArray[np.bool_]
 
 
 def is_own_cue(cluster: Cluster[int]) -> bool:
@@ -69,7 +68,7 @@ def look_alikes(
 
     ``numbers`` (regions, K) is the cluster of every region without each fold, ``shape`` the network's grid (h, w).
     """
-    descriptors, images = read_descriptors(store.folder, regions), regions["image"].to_numpy()
+    descriptors, groups = read_descriptors(store.folder, regions), store.dataset.groups[regions["image"].to_numpy()]
     found = []
     for cluster in filter(is_own_cue, clusters):
         inside = numbers == cluster.cluster
@@ -79,23 +78,10 @@ def look_alikes(
         role: Role = "subject" if cluster.on_subject else "scene"
         cue = Cue(f"cluster {cluster.cluster + 1}", words, role, "cluster", number=cluster.cluster)
         places = [_usual_place(regions[column], shape) for column in inside.T] if cluster.fixed_position else None
-        means, members = without_each_fold(descriptors, inside, images, len(store.dataset.images))
-        found.append(LookAlike(cue, cluster.cluster, means, None if places is None else np.stack(places), members))
+        some = inside.any(1)
+        made_of = FoldDescriptors(descriptors[some], groups[some], inside[some])
+        found.append(LookAlike(cue, cluster.cluster, made_of, None if places is None else np.stack(places)))
     return found
-
-
-def without_each_fold(
-    descriptors: NDArray[np.float32], inside: NDArray[np.bool_], images: NDArray[np.integer], count: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """What each fold is searched for: mean descriptors (K, C) of a cluster's regions, and their images, (count, K).
-
-    ``descriptors`` (regions, C) and ``images`` (regions,) are those of all regions, of ``count`` images; ``inside``
-    (regions, K) tells which belong to the cluster without each fold.
-    """
-    means: NDArray[np.float32] = np.stack([descriptors[column].mean(0) for column in inside.T])
-    members = np.zeros((count, inside.shape[1]), bool)
-    np.logical_or.at(members, images, inside)
-    return means, members
 
 
 def _usual_place(regions: pd.DataFrame, shape: tuple[int, int]) -> NDArray[np.bool_]:
@@ -105,14 +91,14 @@ def _usual_place(regions: pd.DataFrame, shape: tuple[int, int]) -> NDArray[np.bo
 
 
 def write_look_alikes(store: ActivationStore, sought: Sequence[LookAlike], folder: Path) -> None:
-    """Cosine search of each image for the descriptors that the look-alikes have for its fold; write
-    ``shard-*.safetensors`` of 128 each.
+    """Cosine search of each image for what the look-alikes are to it; write ``shard-*.safetensors`` of 128 each.
 
-    Shards hold ``image``; ``score`` float32 (n, K), the cosine similarity of the place that resembles the cluster
-    most (of its own place, if it never moves), -1..1, after the dataset's mean activation is subtracted; ``masks``
-    uint8 (n, K, GRID * GRID / 8), that place packed to bits; ``inside``, ``rest`` and ``control`` float16 (n, K, C),
-    pretrained activations pooled inside it, outside, and inside the control of equal size elsewhere (zeros where there
-    is no room for one).
+    Shards hold ``image``; ``likeness`` float32 (n, K, folds), the cosine similarity of the place that is most like the
+    cluster as the images outside each fold make it, without the image itself (of the cluster's own place, if it never
+    moves), -1..1, after the dataset's mean activation is subtracted; ``score`` float32 (n, K), that without the image's
+    own fold; ``masks`` uint8 (n, K, GRID * GRID / 8), the place of the score packed to bits; ``inside``, ``rest`` and
+    ``control`` float16 (n, K, C), pretrained activations pooled inside it, outside, and inside the control of equal
+    size elsewhere (zeros where there is no room for one).
     """
     finder = Finder(store, sought, read_pooled(store.folder).mean(0))
     kept, shards = ShardStore(folder, _key(store, sought)), store.divided("shard")
@@ -128,8 +114,11 @@ def _key(store: ActivationStore, sought: Sequence[LookAlike]) -> str:
     """
     photographs = store.dataset.images["sha256"].tolist()
     folds = store.dataset.folds.tolist()
-    targets = [(one.descriptors.tolist(), None if one.places is None else one.places.tolist()) for one in sought]
-    return value_digest(version_of("cues"), store.cache.key, photographs, folds, targets, store.config.seed, GRID)
+    groups = store.dataset.groups.tolist()
+    made_of = [(one.made_of.digest(), None if one.places is None else one.places.tolist()) for one in sought]
+    return value_digest(
+        version_of("cues"), store.cache.key, photographs, folds, groups, made_of, store.config.seed, GRID
+    )
 
 
 class Finder:
@@ -138,7 +127,6 @@ class Finder:
     def __init__(self, store: ActivationStore, sought: Sequence[LookAlike], mean: NDArray[np.float32]) -> None:
         self.store, self.sought = store, sought
         self.mean = store.runtime.to_device(mean).view(1, -1, 1, 1)
-        self.targets = [store.runtime.to_device(one.descriptors)[:, :, None, None] - self.mean for one in sought]
 
     def find(self, images: Images) -> Arrays:
         """What a shard holds."""
@@ -151,30 +139,36 @@ class Finder:
         """What a shard holds of some images, from the trunk's activations of them."""
         with torch.no_grad(), self.store.runtime.autocast():
             activations = self.store.backbone.tail(trunk).float()
-        folds = self.store.dataset.folds[images]
-        scores, masks = zip(*(self.search(activations, folds, i) for i in range(len(self.sought))), strict=True)
+        likeness, masks = zip(*(self.search(activations, images, one) for one in self.sought), strict=True)
+        own = torch.from_numpy(self.store.dataset.folds[images])[:, None, None].expand(-1, len(self.sought), 1)
         weights = torch.stack(masks, 1)
         fine = (interpolate(weights, size=(GRID, GRID), mode="nearest") > 0.5).cpu().numpy()
         seed = self.store.config.seed
         controls = controls_of(fine, images, seed)
         elsewhere = self.store.runtime.to_device(cover(controls, (weights.shape[2], weights.shape[3])))
         return {
-            "score": torch.stack(scores, 1).cpu(),
+            "likeness": (alike := torch.stack(likeness, 1).cpu()),
+            "score": alike.gather(2, own)[:, :, 0],
             "masks": torch.from_numpy(pack_masks(fine)),
             **pool_views(activations, weights, elsewhere),
         }
 
-    def search(self, activations: Tensor, folds: NDArray[np.integer], index: int) -> tuple[Tensor, Tensor]:
-        """Scores (n,) and masks (n, h, w) of one look-alike in activations (n, C, h, w) of images of ``folds``."""
-        places, targets = self.sought[index].places, self.targets[index][folds]
-        if places is not None:
-            mask = self.store.runtime.to_device(places[folds].astype(np.float32))
-            pooled = masked_mean(activations, mask[:, None])[:, 0, :, None, None] - self.mean
-            return cosine_similarity(pooled, targets, 1)[:, 0, 0], mask
-        smooth = avg_pool2d(activations, 3, 1, 1, count_include_pad=False) - self.mean
-        likeness = cosine_similarity(smooth, targets, 1)
-        masks = np.stack([around_peak(one) for one in likeness.cpu().numpy()])
-        return likeness.amax((1, 2)), self.store.runtime.to_device(masks)
+    def search(self, activations: Tensor, images: Images, one: LookAlike) -> tuple[Tensor, Tensor]:
+        """Likeness (n, folds) of images to a look-alike, and float masks (n, h, w) of where it is without their folds.
+
+        ``activations`` (n, C, h, w) are the pretrained ones.
+        """
+        dataset, runtime = self.store.dataset, self.store.runtime
+        folds = dataset.folds[images]
+        targets = runtime.to_device(one.made_of.strange_to(dataset.groups[images])) - self.mean.flatten()
+        if one.places is not None:
+            places = runtime.to_device(one.places.astype(np.float32))
+            pooled = masked_mean(activations, places.expand(len(images), -1, -1, -1)) - self.mean.flatten()
+            return cosine_similarity(pooled, targets, 2), places[folds]
+        smooth = normalize(avg_pool2d(activations, 3, 1, 1, count_include_pad=False) - self.mean)
+        likeness = torch.einsum("nchw,nfc->nfhw", smooth, normalize(targets, dim=2))
+        own = likeness[np.arange(len(images)), folds].cpu().numpy()
+        return likeness.amax((2, 3)), runtime.to_device(np.stack([around_peak(values) for values in own]))
 
 
 def around_peak(likeness: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -160,7 +160,7 @@ def _detected(folder: AuditFolder) -> tuple[list[Cue], pd.DataFrame]:
 
 
 def _look_alikes(store: ActivationStore) -> tuple[list[Cue], pd.DataFrame]:
-    folder = store.folder
+    folder, dataset = store.folder, store.dataset
     regions, numbers = read_table(folder.regions), from_columns(read_table(folder.clusters))
     shape = read_maps(folder, np.arange(1)).shape[1:]
     sought = look_alikes(store, load_clusters(folder), regions, numbers, (shape[0], shape[1]))
@@ -168,12 +168,12 @@ def _look_alikes(store: ActivationStore) -> tuple[list[Cue], pd.DataFrame]:
         shutil.rmtree(folder / "look-alikes", ignore_errors=True)
         return [], _concat([])
     write_look_alikes(store, sought, folder / "look-alikes")
-    scores = read_look_alikes(folder / "look-alikes", "score")
+    likeness, scores = (read_look_alikes(folder / "look-alikes", name) for name in ("likeness", "score"))
     packed = read_look_alikes(folder / "look-alikes", "masks")
     rows = []
     for index, one in enumerate(sought):
         masks = np.unpackbits(packed[:, index], axis=1).astype(bool).reshape(-1, GRID, GRID)
-        present = is_member(scores[:, index], store.dataset.folds, one.members)
+        present = is_member(likeness[:, index], dataset.folds, one.made_of.members(dataset.groups))
         rows.append(_rows(one.cue, present, scores[:, index], masks.mean((1, 2)), _attention(folder, masks)))
     return [one.cue for one in sought], _concat(rows)
 

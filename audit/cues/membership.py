@@ -9,17 +9,19 @@ _RECALL = 0.5
 
 
 def is_member(
-    scores: NDArray[np.floating], folds: NDArray[np.integer], members: NDArray[np.bool_]
+    likeness: NDArray[np.floating], folds: NDArray[np.integer], members: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Whether each image shows a look-alike, (n,).
 
-    ``scores`` (n,) is the likeness of each image to what its own fold was searched for, ``folds`` (n,) these folds,
-    ``members`` (n, K) the images outside each fold that the cluster is made of there. The cut for the images of a fold
-    is ``precise_cut`` of the images outside it. So neither a descriptor nor a cut is made from the images that it
-    judges, and members are as strange to the descriptor by which they are scored as all other images.
+    ``likeness`` (n, K) is that of each image to the cluster as it is without each fold (and without the image itself),
+    ``folds`` (n,) the images' own folds, ``members`` (n, K) the images of which the cluster is made without each fold.
+    The cut for the images of a fold is ``precise_cut`` of the images outside it by their likeness to the same cluster.
+    So neither the cluster nor the cut is made of the images that are judged by it.
     """
-    cuts = [precise_cut(scores[folds != fold], column[folds != fold]) for fold, column in enumerate(members.T)]
-    shown: NDArray[np.bool_] = scores >= np.array(cuts)[folds]
+    shown = np.zeros(len(likeness), bool)
+    for fold, (alike, made) in enumerate(zip(likeness.T, members.T, strict=True)):
+        inside = folds == fold
+        shown[inside] = alike[inside] >= precise_cut(alike[~inside], made[~inside])
     return shown
 
 

@@ -19,12 +19,13 @@ from scipy.stats import hypergeom, kstest
 
 from audit.cam.regions import find_regions
 from audit.config import parse_config
-from audit.cues.cluster_cues import Finder, LookAlike, without_each_fold
+from audit.cues.cluster_cues import Finder, LookAlike
+from audit.cues.fold_descriptors import FoldDescriptors
 from audit.cues.membership import is_member
 from audit.data.folds import assign_folds
 from audit.detectors.cue import Cue
 from audit.explain.clusters import region_features
-from audit.explain.fold_clusters import without_each_fold as clusters_without_each_fold
+from audit.explain.fold_clusters import without_each_fold
 from audit.explain.stable_kmeans import group, refit
 from audit.measures.intervals import wilson
 from audit.measures.measure import Bools, Floats, Ints
@@ -98,13 +99,14 @@ class Drawn:
         descriptors, centres, images = zip(*rows, strict=True)
         return np.array(descriptors, np.float32), np.array(centres), np.array(images)
 
-    def likeness(self, descriptors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """How like each photograph is (n,) to the descriptor (FOLDS, C) of its fold."""
-        cue, runtime = Cue("cluster", "", "scene", "cluster"), Runtime(torch.device("cpu"), "float32")
-        sought = LookAlike(cue, 0, descriptors, None, np.zeros((len(self.folds), FOLDS), bool))
-        finder = Finder(SimpleNamespace(runtime=runtime), [sought], self.activations.mean((0, 2, 3)))
-        scores: NDArray[np.float32] = finder.search(torch.from_numpy(self.activations), self.folds, 0)[0].numpy()
-        return scores
+    def likeness(self, made_of: FoldDescriptors) -> NDArray[np.float32]:
+        """How like each photograph is to a cluster as it is without each fold, (n, FOLDS)."""
+        every = np.arange(len(self.folds))
+        dataset, runtime = SimpleNamespace(folds=self.folds, groups=every), Runtime(torch.device("cpu"), "float32")
+        sought = LookAlike(Cue("cluster", "", "scene", "cluster"), 0, made_of, None)
+        finder = Finder(SimpleNamespace(dataset=dataset, runtime=runtime), [sought], self.activations.mean((0, 2, 3)))
+        alike: NDArray[np.float32] = finder.search(torch.from_numpy(self.activations), every, sought)[0].numpy()
+        return alike
 
 
 def _fitted(pooled: Floats, in_class: Bools) -> Floats:
@@ -145,7 +147,9 @@ Shown = Callable[[Clustered], Bools | None]
 def found_and_tested_on_the_same(some: Clustered) -> Bools:
     """One clustering of all regions, and Otsu's cut through all likenesses: as until version 7 of the cues."""
     mean = some.descriptors[some.assigned == some.number].mean(0)
-    scores = some.drawn.likeness(np.repeat(mean[None], FOLDS, axis=0))
+    # One region of no photograph: nothing is left out.
+    made_of = FoldDescriptors(mean[None], np.array([-1]), np.ones((1, FOLDS), bool))
+    scores = some.drawn.likeness(made_of)[:, 0]
     shown: Bools = scores >= otsu_threshold(scores)
     return shown
 
@@ -153,11 +157,14 @@ def found_and_tested_on_the_same(some: Clustered) -> Bools:
 def cross_fitted(some: Clustered) -> Bools | None:
     """As audits do: clusters and cuts without the photographs of the fold; None where a fold has no such cluster."""
     folds = some.drawn.folds[some.images]
-    inside = clusters_without_each_fold(some.features, some.assigned, folds, FOLDS, 0) == some.number
+    inside = without_each_fold(some.features, some.assigned, folds, FOLDS, 0) == some.number
     if not inside.any(0).all():
         return None
-    means, members = without_each_fold(some.descriptors, inside, some.images, len(some.drawn.folds))
-    return is_member(some.drawn.likeness(means), some.drawn.folds, members)
+    return _shown(some.drawn, FoldDescriptors(some.descriptors, some.images, inside))
+
+
+def _shown(drawn: Drawn, made_of: FoldDescriptors) -> Bools:
+    return is_member(drawn.likeness(made_of), drawn.folds, made_of.members(np.arange(len(drawn.folds))))
 
 
 def by_models_that_never_saw_the_fold(some: Clustered) -> Bools:
@@ -167,7 +174,7 @@ def by_models_that_never_saw_the_fold(some: Clustered) -> Bools:
     """
     drawn, count = some.drawn, int(some.assigned.max()) + 1
     wanted = some.descriptors[some.assigned == some.number].mean(0) - drawn.activations.mean((0, 2, 3))
-    means, members = [], np.zeros((len(drawn.folds), FOLDS), bool)
+    parts: list[tuple[NDArray[np.float32], Ints, Bools]] = []
     for fold in range(FOLDS):
         descriptors, centres, images = drawn.regions(np.full(len(drawn.folds), fold))
         outside = drawn.folds[images] != fold
@@ -176,9 +183,9 @@ def by_models_that_never_saw_the_fold(some: Clustered) -> Bools:
         centred = np.array([descriptors[anew == number].mean(0) for number in range(anew.max() + 1)])
         centred -= drawn.activations.mean((0, 2, 3))
         closest = int(np.argmax(centred @ wanted / np.linalg.norm(centred, axis=1)))
-        means.append(descriptors[anew == closest].mean(0))
-        members[images[anew == closest], fold] = True
-    return is_member(drawn.likeness(np.array(means)), drawn.folds, members)
+        inside = (anew == closest)[:, None] & (np.arange(FOLDS) == fold)
+        parts.append((descriptors, images, inside))
+    return _shown(drawn, FoldDescriptors(*(np.concatenate(column) for column in zip(*parts, strict=True))))
 
 
 PROCEDURES: Mapping[str, Shown] = {

@@ -11,6 +11,7 @@ from torch.nn.functional import avg_pool2d, cosine_similarity
 from audit.config import parse_config
 from audit.cues.cluster_cues import Finder, LookAlike, around_peak, is_own_cue, read_look_alikes
 from audit.cues.cue_table import load_cues
+from audit.cues.fold_descriptors import FoldDescriptors
 from audit.data.dataset import load_dataset
 from audit.detectors.cue import GRID, Cue
 from audit.explain.clusters import load_clusters
@@ -60,13 +61,14 @@ def test_which_clusters_are_cues(changes, own):
 
 
 def make_finder(descriptors: np.ndarray, places: np.ndarray | None, folds: np.ndarray) -> Finder:
-    """Searches images of some folds for the descriptors (K, 2), in a network that hands its input on."""
+    """Searches images of K folds for the descriptors (K, 2), in a network that hands its input on."""
     nothing = torch.nn.Sequential()
     backbone = Backbone(nothing, nothing, 2, None, Origin("", ""))
     runtime = Runtime(torch.device("cpu"), "float32")
-    store = ActivationStore(AuditFolder, SimpleNamespace(folds=folds), parse_config({}), backbone, runtime)
-    cue = Cue("cluster 1", "x", "scene", "cluster")
-    sought = LookAlike(cue, 0, descriptors.astype(np.float32), places, np.zeros((len(folds), len(descriptors)), bool))
+    dataset = SimpleNamespace(folds=folds, groups=np.arange(len(folds)))
+    store = ActivationStore(AuditFolder, dataset, parse_config({}), backbone, runtime)
+    made_of = FoldDescriptors(descriptors.astype(np.float32), -1 - np.arange(len(descriptors)), np.eye(2, dtype=bool))
+    sought = LookAlike(Cue("cluster 1", "x", "scene", "cluster"), 0, made_of, places)
     return Finder(store, [sought], np.zeros(2, np.float32))
 
 
@@ -117,6 +119,9 @@ def test_every_image_is_searched_for_what_the_other_folds_made():
         assert found["score"][:, 0].tolist() == pytest.approx([1.0, 1.0])
         masks = np.unpackbits(found["masks"][:, 0].numpy(), axis=1).reshape(2, GRID, GRID).astype(bool)
         assert masks[1, 14:21, 14:21].all() and not masks[0, 14:21, 14:21].any()
+    alike = make_finder(SECOND, places, np.array([0, 1])).batch(images, planted)
+    assert alike["likeness"][:, 0].numpy() == pytest.approx(np.array([[1.0, 0.0], [1.0, 0.0]]), abs=1e-6)
+    assert alike["score"][:, 0].tolist() == pytest.approx([0.0, 1.0], abs=1e-6)
     swapped = make_finder(np.array([[3, 0], [0, 3]]), places, np.array([0, 1])).batch(images, planted)
     assert max(swapped["score"][:, 0].tolist()) < 0.01
 
@@ -145,6 +150,7 @@ def test_the_score_of_an_image_is_its_likeness_to_regions_of_other_folds(sticker
     for index, number in free:
         for image in (0, 17, 60):
             own = clusters[f"without_fold_{store.dataset.folds[image]}"] == number
+            assert not own[regions["image"] == image].any()
             target = torch.from_numpy(descriptors[own.to_numpy()].mean(0)) - layers.mean((0, 2, 3))
             smooth = avg_pool2d(layers[image], 3, 1, 1, count_include_pad=False)
             likeness = [
