@@ -67,6 +67,8 @@ def look_alikes(
     """The look-alike of every cluster that is a cue of its own and is met again without any of the folds.
 
     ``numbers`` (regions, K) is the cluster of every region without each fold, ``shape`` the network's grid (h, w).
+    What is not undone: the models whose maps the regions outside a fold come from were trained on that fold
+    (docs/statistics.md says what that costs).
     """
     descriptors, groups = read_descriptors(store.folder, regions), store.dataset.groups[regions["image"].to_numpy()]
     found = []
