@@ -31,12 +31,17 @@ STEPS = (
     Step("explain", ("dataset", "detect", "features", "training"), ("model", "attention", "seed"), version=3),
     Step("sanity", ("dataset", "training", "explain"), ("model", "seed"), version=2),
     Step("regions", ("explain",), ("attention",)),
-    Step("clusters", ("dataset", "detect", "explain", "regions"), ("attention", "seed"), version=3),
+    Step(
+        "clusters",
+        ("dataset", "detect", "explain", "regions"),
+        ("attention", "training.folds", "seed"),
+        version=4,
+    ),
     Step(
         "cues",
         ("dataset", "detect", "features", "explain", "regions", "clusters"),
         ("attention", "evidence", "seed"),
-        version=7,
+        version=8,
     ),
     Step(
         "masking",
@@ -44,7 +49,7 @@ STEPS = (
         ("evidence.effect_images", "evidence.min_images", "evidence.resamples", "seed"),
         version=5,
     ),
-    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=13),
+    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=14),
     Step(
         "findings",
         ("dataset", "detect", "explain", "sanity", "clusters", "cues", "evidence"),

@@ -150,6 +150,7 @@ def test_what_an_older_release_left_is_not_taken_up(audit, config, written, monk
         ("training", refold),
         ("explain", other_network),
         ("explain", move_detections),
+        ("cues", refold),
         ("masking", move_look_alikes),
         ("masking", move_detections),
         ("masking", other_answers),

@@ -1,7 +1,9 @@
 """Looks: the two to four visual groups inside a cue that nearly every picture shows, found without any attribute.
 
 Everybody has hair, so its presence tells nothing; that the hair of the one class is long and that of the other short
-shows only when the photographs are sorted by what the hair looks like, and the groups are counted by class.
+shows only when the photographs are sorted by what the hair looks like, and the groups are counted by class. No label is
+used until then, so the p-values of looks are honest as they are. What the looks of a control region tell as well is
+``evidence.look_control``'s to say.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Clusters as cues: a cosine search of all images for a cluster's mean descriptor, attended or not."""
+"""Clusters as cues: a cosine search of every image for the descriptor that a cluster has without the image's fold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, cosine_similarity, interpolate
+from torch.nn.functional import avg_pool2d, cosine_similarity, interpolate, normalize
 
 from audit.cam.regions import cover
+from audit.cues.fold_descriptors import FoldDescriptors
 from audit.data.batches import Images
 from audit.data.occlude import controls_of
 from audit.detectors.cue import GRID, Cue, Role
@@ -36,12 +37,15 @@ _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
 @dataclass(frozen=True)
 class LookAlike:
-    """A cluster's mean descriptor (C,), and the place (h, w) of its regions if they never move."""
+    """What images are searched for: a cluster as the images outside each of K folds make it.
+
+    ``places`` (K, h, w) is where its regions outside the fold are, None if they move.
+    """
 
     cue: Cue
     cluster: int
-    descriptor: NDArray[np.float32]
-    place: NDArray[np.bool_] | None
+    made_of: FoldDescriptors
+    places: NDArray[np.bool_] | None
 
 
 def is_own_cue(cluster: Cluster[int]) -> bool:
@@ -57,34 +61,46 @@ def look_alikes(
     store: ActivationStore,
     clusters: Sequence[Cluster[int]],
     regions: pd.DataFrame,
-    assigned: NDArray[np.integer],
+    numbers: NDArray[np.integer],
     shape: tuple[int, int],
 ) -> list[LookAlike]:
-    """The look-alike of every cluster that is a cue of its own.
+    """The look-alike of every cluster that is a cue of its own and is met again without any of the folds.
 
-    ``assigned`` is the cluster of every region, ``shape`` the network's grid (h, w).
+    ``numbers`` (regions, K) is the cluster of every region without each fold, ``shape`` the network's grid (h, w).
+    What is not undone: the models whose maps the regions outside a fold come from were trained on that fold
+    (docs/statistics.md says what that costs).
     """
-    descriptors = read_descriptors(store.folder, regions)
+    descriptors, groups = read_descriptors(store.folder, regions), store.dataset.groups[regions["image"].to_numpy()]
     found = []
     for cluster in filter(is_own_cue, clusters):
-        members = np.flatnonzero(assigned == cluster.cluster)
+        inside = numbers == cluster.cluster
+        if not inside.any(0).all():
+            continue
         words = cluster.words if cluster.name is None else f"a kind of background (cluster {cluster.cluster + 1})"
         role: Role = "subject" if cluster.on_subject else "scene"
         cue = Cue(f"cluster {cluster.cluster + 1}", words, role, "cluster", number=cluster.cluster)
-        masks = unpack_masks(regions.iloc[members], shape)
-        place = masks.mean(0) >= min(0.5, float(masks.mean(0).max())) if cluster.fixed_position else None
-        found.append(LookAlike(cue, cluster.cluster, descriptors[members].mean(0), place))
+        places = [_usual_place(regions[column], shape) for column in inside.T] if cluster.fixed_position else None
+        some = inside.any(1)
+        made_of = FoldDescriptors(descriptors[some], groups[some], inside[some])
+        found.append(LookAlike(cue, cluster.cluster, made_of, None if places is None else np.stack(places)))
     return found
 
 
-def write_look_alikes(store: ActivationStore, sought: Sequence[LookAlike], folder: Path) -> None:
-    """Cosine search of all images for each look-alike's mean descriptor; write ``shard-*.safetensors`` of 128 each.
+def _usual_place(regions: pd.DataFrame, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    share = unpack_masks(regions, shape).mean(0)
+    usual: NDArray[np.bool_] = share >= min(0.5, float(share.max()))
+    return usual
 
-    Shards hold ``image``; ``score`` float32 (n, K), the cosine similarity of the place that resembles the cluster
-    most (of its own place, if it never moves), -1..1, after the dataset's mean activation is subtracted; ``masks``
-    uint8 (n, K, GRID * GRID / 8), that place packed to bits; ``inside``, ``rest`` and ``control`` float16 (n, K, C),
-    pretrained activations pooled inside it, outside, and inside the control of equal size elsewhere (zeros where there
-    is no room for one).
+
+def write_look_alikes(store: ActivationStore, sought: Sequence[LookAlike], folder: Path) -> None:
+    """Cosine search of each image for what the look-alikes are to it; write ``shard-*.safetensors`` of 128 each.
+
+    Shards hold ``image``; ``likeness`` float32 (n, K, folds), the cosine similarity of the place that is most like the
+    cluster as the images outside each fold make it, without the image itself (of the cluster's own place, if it never
+    moves), -1..1, after the dataset's mean activation is subtracted; ``score`` float32 (n, K), that without the image's
+    own fold; ``masks`` uint8 (n, K, GRID * GRID / 8), the place of the score packed to bits; ``inside``, ``rest`` and
+    ``control`` float16 (n, K, C), pretrained activations pooled inside it, outside, and inside the control of equal
+    size elsewhere (zeros where there is no room for one).
     """
     finder = LookAlikeFinder(store, sought, read_pooled(store.folder).mean(0))
     kept, shards = ShardStore(folder, _key(store, sought)), store.divided("shard")
@@ -94,10 +110,17 @@ def write_look_alikes(store: ActivationStore, sought: Sequence[LookAlike], folde
 
 
 def _key(store: ActivationStore, sought: Sequence[LookAlike]) -> str:
-    """Digest of what is looked for and in which activations; every image counts, since their mean is subtracted."""
+    """Digest of what is looked for, in the images of which fold, and in which activations.
+
+    Every image counts, since their mean is subtracted.
+    """
     photographs = store.dataset.images["sha256"].tolist()
-    descriptors = [(one.descriptor.tolist(), None if one.place is None else one.place.tolist()) for one in sought]
-    return value_digest(version_of("cues"), store.cache.key, photographs, descriptors, store.config.seed, GRID)
+    folds = store.dataset.folds.tolist()
+    groups = store.dataset.groups.tolist()
+    made_of = [(one.made_of.digest(), None if one.places is None else one.places.tolist()) for one in sought]
+    return value_digest(
+        version_of("cues"), store.cache.key, photographs, folds, groups, made_of, store.config.seed, GRID
+    )
 
 
 class LookAlikeFinder:
@@ -106,7 +129,6 @@ class LookAlikeFinder:
     def __init__(self, store: ActivationStore, sought: Sequence[LookAlike], mean: NDArray[np.float32]) -> None:
         self.store, self.sought = store, sought
         self.mean = store.runtime.to_device(mean).view(1, -1, 1, 1)
-        self.targets = [store.runtime.to_device(one.descriptor).view(1, -1, 1, 1) - self.mean for one in sought]
 
     def find(self, images: Images) -> Arrays:
         """What a shard holds."""
@@ -118,29 +140,36 @@ class LookAlikeFinder:
     def batch(self, images: Images, trunk: Tensor) -> dict[str, Tensor]:
         """What a shard holds of some images (n,), but for their numbers, from the trunk's output for them."""
         activations = self.store.runtime.infer(self.store.backbone.tail, trunk)
-        scores, masks = zip(*(self._find(activations, i) for i in range(len(self.sought))), strict=True)
+        likeness, masks = zip(*(self.search(activations, images, one) for one in self.sought), strict=True)
+        own = torch.from_numpy(self.store.dataset.folds[images])[:, None, None].expand(-1, len(self.sought), 1)
         weights = torch.stack(masks, 1)
         fine = (interpolate(weights, size=(GRID, GRID), mode="nearest") > 0.5).cpu().numpy()
         seed = self.store.config.seed
         controls = controls_of(fine, images, seed)
         elsewhere = self.store.runtime.to_device(cover(controls, (weights.shape[2], weights.shape[3])))
         return {
-            "score": torch.stack(scores, 1).cpu(),
+            "likeness": (alike := torch.stack(likeness, 1).cpu()),
+            "score": alike.gather(2, own)[:, :, 0],
             "masks": torch.from_numpy(pack_masks(fine)),
             **pool_views(activations, weights, elsewhere),
         }
 
-    def _find(self, activations: Tensor, index: int) -> tuple[Tensor, Tensor]:
-        """Scores (n,) and float masks (n, h, w) of one look-alike."""
-        place = self.sought[index].place
-        if place is not None:
-            mask = self.store.runtime.to_device(place.astype(np.float32)).expand(len(activations), -1, -1)
-            pooled = masked_mean(activations, mask[:, None])[:, 0, :, None, None] - self.mean
-            return cosine_similarity(pooled, self.targets[index], 1)[:, 0, 0], mask
-        smooth = avg_pool2d(activations, 3, 1, 1, count_include_pad=False) - self.mean
-        likeness = cosine_similarity(smooth, self.targets[index], 1)
-        masks = np.stack([around_peak(one) for one in likeness.cpu().numpy()])
-        return likeness.amax((1, 2)), self.store.runtime.to_device(masks)
+    def search(self, activations: Tensor, images: Images, one: LookAlike) -> tuple[Tensor, Tensor]:
+        """Likeness (n, folds) of images to a look-alike, and float masks (n, h, w) of where it is without their folds.
+
+        ``activations`` (n, C, h, w) are the pretrained ones.
+        """
+        dataset, runtime = self.store.dataset, self.store.runtime
+        folds = dataset.folds[images]
+        targets = runtime.to_device(one.made_of.strange_to(dataset.groups[images])) - self.mean.flatten()
+        if one.places is not None:
+            places = runtime.to_device(one.places.astype(np.float32))
+            pooled = masked_mean(activations, places.expand(len(images), -1, -1, -1)) - self.mean.flatten()
+            return cosine_similarity(pooled, targets, 2), places[folds]
+        smooth = normalize(avg_pool2d(activations, 3, 1, 1, count_include_pad=False) - self.mean)
+        likeness = torch.einsum("nchw,nfc->nfhw", smooth, normalize(targets, dim=2))
+        own = likeness[np.arange(len(images)), folds].cpu().numpy()
+        return likeness.amax((2, 3)), runtime.to_device(np.stack([around_peak(values) for values in own]))
 
 
 def around_peak(likeness: NDArray[np.float32]) -> NDArray[np.float32]:

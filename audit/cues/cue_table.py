@@ -16,6 +16,7 @@ from audit.cues.appearance_groups import Looks, find_looks
 from audit.cues.attributes import attribute_cues
 from audit.cues.cluster_cues import look_alikes, read_look_alikes, write_look_alikes
 from audit.cues.cue_json import CueSummary
+from audit.cues.membership import is_member
 from audit.cues.summary import summarise
 from audit.data.batches import Images
 from audit.data.dataset import Dataset
@@ -23,8 +24,8 @@ from audit.detectors.cue import GRID, Cue
 from audit.detectors.detect import Detections, detections_digest, load_detections
 from audit.explain.clusters import load_clusters
 from audit.explain.compute_maps import read_shards
+from audit.explain.fold_clusters import from_columns
 from audit.explain.read_maps import read_maps
-from audit.measures.otsu import otsu_threshold
 from audit.model.activation_store import ActivationStore
 from audit.store.audit_folder import (
     AuditFolder,
@@ -159,20 +160,20 @@ def _detected(folder: AuditFolder) -> tuple[list[Cue], pd.DataFrame]:
 
 
 def _look_alikes(store: ActivationStore) -> tuple[list[Cue], pd.DataFrame]:
-    folder = store.folder
-    regions, assigned = read_table(folder.regions), read_table(folder.clusters)["cluster"].to_numpy()
+    folder, dataset = store.folder, store.dataset
+    regions, numbers = read_table(folder.regions), from_columns(read_table(folder.clusters))
     shape = read_maps(folder, np.arange(1)).shape[1:]
-    sought = look_alikes(store, load_clusters(folder), regions, assigned, (shape[0], shape[1]))
+    sought = look_alikes(store, load_clusters(folder), regions, numbers, (shape[0], shape[1]))
     if not sought:
         shutil.rmtree(folder / "look-alikes", ignore_errors=True)
         return [], _concat([])
     write_look_alikes(store, sought, folder / "look-alikes")
-    scores = read_look_alikes(folder / "look-alikes", "score")
+    likeness, scores = (read_look_alikes(folder / "look-alikes", name) for name in ("likeness", "score"))
     packed = read_look_alikes(folder / "look-alikes", "masks")
     rows = []
     for index, one in enumerate(sought):
         masks = np.unpackbits(packed[:, index], axis=1).astype(bool).reshape(-1, GRID, GRID)
-        present = scores[:, index] >= otsu_threshold(scores[:, index])
+        present = is_member(likeness[:, index], dataset.folds, one.made_of.members(dataset.groups))
         rows.append(_rows(one.cue, present, scores[:, index], masks.mean((1, 2)), _attention(folder, masks)))
     return [one.cue for one in sought], _concat(rows)
 

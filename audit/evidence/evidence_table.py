@@ -18,6 +18,7 @@ from audit.data.occlude import control_masks
 from audit.data.ordered_map import ordered_map
 from audit.detectors.cue import Cue
 from audit.detectors.detect import Detections
+from audit.evidence.look_control import beside_control_groups, control_groups
 from audit.evidence.occlusion_test import FILLINGS
 from audit.evidence.pixel_features import DIMENSIONS, Surface
 from audit.measures.attention import attention
@@ -104,6 +105,7 @@ class Measurer:
     textures: dict[str, Views] = field(default_factory=dict)
     leaks: dict[str, Measure] = field(default_factory=dict)
     scores: dict[tuple[str, int], NDArray[np.float64]] = field(default_factory=dict)
+    controls: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: AuditFolder, config: Config) -> "Measurer":
@@ -133,6 +135,8 @@ class Measurer:
             settings.permutations,
             settings.min_images,
         )
+        if cue.kind == "appearance" and shown.value is not None:
+            shown = replace(shown, extra={**shown.extra, **self._beside_control(cue, label, in_class, present)})
         apart = self._gap(cue, label, in_class, present)
         if cue.kind == "attribute":
             nowhere = unmeasured("An attribute has no place in the picture.", int(known.sum()))
@@ -178,6 +182,25 @@ class Measurer:
             scores[rows] = out_of_fold_scores(inside[rows], in_class, folds, self._rng(cue, label, "leakage"))
             self.scores[cue.name, label] = scores
         return self.scores[cue.name, label]
+
+    def _beside_control(
+        self, look: Cue, label: int, in_class: NDArray[np.bool_], present: NDArray[np.bool_]
+    ) -> dict[str, float]:
+        """How a look's difference compares with that of groups formed from control regions of what it is a look of."""
+        known, settings = self.cues.known(look), self.config.evidence
+        if look.within not in self.controls:
+            looks = sum(cue.kind == "appearance" and cue.within == look.within for cue in self.cues.cues)
+            control = self.cues.pooled_control(self.cues.named(look.within))[known]
+            self.controls[look.within] = control_groups(control, looks, self.config.seed)
+        return beside_control_groups(
+            present[known],
+            in_class[known],
+            self.controls[look.within],
+            self.dataset.groups[known],
+            self._rng(look, label, "prevalence", 1),
+            settings.resamples,
+            settings.min_images,
+        )
 
     def _attention(self, cue: Cue, label: int, rows: NDArray[np.bool_]) -> Measure:
         share, area = (self.cues.column(cue, name)[rows].astype(np.float64) for name in ("attention", "area"))

@@ -17,6 +17,7 @@ from audit.detectors.describe import colour_words, place_words, size_words
 from audit.detectors.detect import Detections, load_detections
 from audit.explain.cluster_names import name_cluster, vote
 from audit.explain.explain_json import Cluster
+from audit.explain.fold_clusters import as_columns, without_each_fold
 from audit.explain.imagenet_words import SIDE as CROP_SIDE
 from audit.explain.imagenet_words import Resemblance, can_find_words, resemblances
 from audit.explain.read_maps import read_maps
@@ -41,15 +42,26 @@ _ON_SUBJECT, _HAS_SUBJECT = 0.4, 0.6
 def build(folder: AuditFolder, config: Config) -> list[Path]:
     """Stage: write ``clusters.parquet`` (cluster of every region) and ``clusters.json`` (one entry per cluster).
 
+    ``without_fold_<f>`` is a region's cluster where the images of fold f are left out (``without_each_fold``).
+
     Raises AuditFolderError when a stage before it is not done.
     """
     dataset, regions = load_dataset(folder), read_table(folder.regions)
-    with track("clusters", 2, "steps") as advance:
-        grouping = group(region_features(folder, regions), config.attention.max_clusters, config.seed)
+    descriptors, centres = read_descriptors(folder, regions), regions[["cx", "cy"]].to_numpy(np.float64)
+
+    def features(rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+        return region_features(descriptors[rows], centres[rows])
+
+    with track("clusters", 3, "steps") as advance:
+        grouping = group(region_features(descriptors, centres), config.attention.max_clusters, config.seed)
+        advance(1)
+        folds = dataset.folds[regions["image"].to_numpy()]
+        numbers = without_each_fold(features, grouping.assigned, folds, config.training.folds, config.seed)
         advance(1)
         clusters = _describe(folder, config, dataset, regions, grouping)
         advance(1)
-    table = pd.DataFrame({"region": regions["region"], "cluster": grouping.assigned.astype(np.int16)})
+    columns = {"cluster": grouping.assigned.astype(np.int16), **as_columns(numbers)}
+    table = pd.DataFrame({"region": regions["region"], **columns})
     write_table(folder.clusters, table)
     write_records(folder.cluster_list, clusters)
     return [folder.clusters, folder.cluster_list]
@@ -60,17 +72,13 @@ def load_clusters(folder: AuditFolder) -> tuple[Cluster[int], ...]:
     return read_records(folder.cluster_list, Cluster[int])
 
 
-def region_features(folder: AuditFolder, regions: pd.DataFrame) -> NDArray[np.float64]:
-    """Features to cluster regions by, (regions, d): principal components of their unit descriptors, and centres.
-
-    Raises AuditFolderError when a shard of the explain stage is damaged.
-    """
-    descriptors = read_descriptors(folder, regions).astype(np.float64)
+def region_features(descriptors: NDArray[np.floating], centres: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What regions are compared by, (regions, d): principal components of their unit descriptors (regions, C), and
+    their centres (regions, 2)."""
     if len(descriptors) < 2:
         return np.zeros((len(descriptors), 1))
-    parts = unit_components(descriptors)
+    parts = unit_components(descriptors.astype(np.float64))
     spread = np.sqrt(parts.var(0).sum())
-    centres = regions[["cx", "cy"]].to_numpy(np.float64)
     return np.hstack([parts, _POSITION_WEIGHT * spread / 0.25 * (centres - centres.mean(0))])
 
 

@@ -52,6 +52,18 @@ def group(features: NDArray[np.float64], most: int, seed: int) -> Grouping:
         return _final(features, chosen, candidates[chosen], rng, seed)
 
 
+def refit(features: NDArray[np.float64], k: int, seed: int) -> NDArray[np.int64]:
+    """The cluster of each row (n, d) by k-means with ``k`` clusters, int (n,); fewer where fewer rows differ."""
+    k = min(k, _distinct_rows(features))
+    if k < 2:
+        return np.zeros(len(features), np.int64)
+    sample = np.sort(np.random.default_rng(seed).permutation(len(features))[:_FITTED_AT_MOST])
+    with threadpool_limits(1):
+        model = _fit(features[sample], min(k, _distinct_rows(features[sample])), seed)
+        assigned: NDArray[np.int64] = model.predict(features).astype(np.int64)
+    return assigned
+
+
 def _distinct_rows(features: NDArray[np.float64]) -> int:
     return len(np.unique(features.round(9), axis=0))
 

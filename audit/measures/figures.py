@@ -83,7 +83,11 @@ class EvidenceFigure(Interval):
 
 
 class Prevalence(EvidenceFigure):
-    """Share of the class that shows the cue; elsewhere: of the other classes; difference: the one minus the other."""
+    """Share of the class that shows the cue; elsewhere: of the other classes; difference: the one minus the other.
+
+    Of a look also control_difference: the largest difference of as many groups formed from a region of the same size
+    elsewhere; above_control: by how much the look's own difference, whatever its sign, is larger.
+    """
 
     elsewhere: float | None = absent()
     elsewhere_low: float | None = absent()

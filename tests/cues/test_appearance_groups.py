@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.stats import kstest
 
 from audit.cues.appearance_groups import compare, find_looks, sort_looks
 from audit.detectors.cue import GRID, Cue
+from audit.evidence.evidence_table import read_evidence
+from audit.measures.prevalence import prevalence
 from audit.store.audit_folder import AuditFolder, read_json, read_table
 from tests.planted import draw_picture, run_audit, tiny_config
 
@@ -150,6 +153,17 @@ def test_a_look_that_goes_with_a_class_is_flagged_without_any_attribute(planted)
     assert striped["evidence"]["attention"]["n"] == 54 and striped["evidence"]["effect"]["n"] <= 16
 
 
+def test_looks_are_compared_with_groups_of_the_control_region(planted):
+    """Below every picture's patch is nothing; elsewhere it is noise or the shape, which has no look of its own."""
+    found = [f for f in read_json(planted.record)["findings"] if f["cue_kind"] == "appearance"]
+    for finding in found:
+        shown = finding["evidence"]["prevalence"]
+        assert 0 <= shown["control_difference_low"] <= shown["control_difference_high"] <= 1
+        assert abs(shown["difference"]) == pytest.approx(0.8)
+    rows = read_evidence(planted).set_index(["cue", "kind"])
+    assert "control_difference" not in rows.loc[("spot", "prevalence"), "extra"].iloc[0]
+
+
 def test_its_evidence_is_that_of_the_part_in_the_images_that_have_the_look(planted):
     rows = read_table(planted.cues).set_index(["cue", "image"])
     for name in ("spot look 1", "spot look 2"):
@@ -168,6 +182,18 @@ def test_looks_are_counted_by_class_with_examples(planted):
         for label, cell in group["classes"].items():
             assert len(cell["examples"]) == 3 and all(path.startswith(label) for path in cell["examples"])
             assert cell["share"] == pytest.approx(cell["n"] / 60)
+
+
+def test_the_p_values_of_looks_are_uniform_where_labels_mean_nothing():
+    """Groups are formed without labels, so no label is used twice: exchange the labels and the looks stay."""
+    p = []
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        descriptors, in_class = two_kinds(rng, rng.random(80) < 0.4), rng.permutation(80) < 40
+        assigned, _ = sort_looks(descriptors, seed=0)
+        p.append(prevalence(assigned == 0, in_class, np.arange(80), rng, permutations=99).p)
+    # Ties between the few possible differences make p too large at times, never too small.
+    assert np.mean(np.array(p) <= 0.05) < 0.1 and kstest(p, "uniform", alternative="greater").pvalue > 0.001
 
 
 def test_a_look_that_is_spread_evenly_accuses_nobody(tmp_path):
