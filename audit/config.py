@@ -190,6 +190,7 @@ class Config(Section):
         "clothing",
         "background",
         "border",
+        "vignette",
         "text",
         "patch",
         "overlay",

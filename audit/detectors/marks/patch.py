@@ -13,6 +13,7 @@ from audit.store.model_files import ModelFile
 
 Floats = NDArray[np.float32]
 
+PATCH = "patch"
 # Chosen on every other photograph of cats and dogs, untouched and with planted stickers.
 _SIDE = 256
 _STEEPEST = 10
@@ -39,9 +40,9 @@ class Patch:
 class PatchDetector:
     """Stickers, dots, badges and colour charts."""
 
-    name = "patch"
+    name = PATCH
     version = 2
-    cues: tuple[Cue, ...] = (Cue("patch", "a coloured patch or sticker", "mark"),)
+    cues: tuple[Cue, ...] = (Cue(PATCH, "a coloured patch or sticker", "mark"),)
     models: tuple[ModelFile, ...] = ()
     keepable = True
 
@@ -52,7 +53,7 @@ class PatchDetector:
         for patch in patches:
             cv2.fillPoly(mask, [patch.outline], 1)
         score = max((patch.solidity for patch in patches), default=0.0)
-        return {"patch": Sighting.of_mask(mask.astype(bool), score, 0.0)}
+        return {PATCH: Sighting.of_mask(mask.astype(bool), score, 0.0)}
 
 
 def find_patches(pixels: Pixels) -> list[Patch]:
