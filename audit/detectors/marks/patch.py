@@ -19,10 +19,10 @@ _SIDE = 256
 _STEEPEST = 10
 _LEAST_CHROMA, _LEAST_APART = 25.0, 30.0
 _SHORTEST, _LONGEST, _SLIMMEST, _FEWEST_PIXELS = 0.03, 0.25, 0.4, 9
-_LEAST_SOLIDITY = 0.85
+_LEAST_SOLIDITY = 0.9
 # Nine tenths of the colours around a patch differ by this much from its own, and nine tenths of its own by no more than
 # this share of that: a glow fades.
-_LEAST_CONTRAST, _MOST_SPREAD = 25.0, 0.35
+_LEAST_CONTRAST, _MOST_SPREAD = 28.0, 0.35
 _MARGIN = 5
 _LIGHTNESS_WEIGHT = np.array((0.5, 1.0, 1.0), np.float32)
 
@@ -41,7 +41,7 @@ class PatchDetector:
     """Stickers, dots, badges and colour charts."""
 
     name = PATCH
-    version = 2
+    version = 3
     cues: tuple[Cue, ...] = (Cue(PATCH, "a coloured patch or sticker", "mark"),)
     models: tuple[ModelFile, ...] = ()
     keepable = True
