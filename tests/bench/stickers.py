@@ -3,7 +3,7 @@
 Real stickers: the moles of isic-dev, whose column ``colour_patch`` says which show one. The limits of
 ``audit.detectors.marks.foreign_colour`` and ``find_stickers`` were chosen on the photographs whose SHA-256 is even; the
 odd ones are what counts. Planted ones: discs, mostly cut by an edge, on two of five photographs of a set, in forms of
-which none was used to choose a limit. Nothing planted: how often ordinary photographs show a patch, a sticker or dark
+which only the last was used to choose a limit, on other sets. Nothing planted: how often ordinary photographs show a patch, a sticker or dark
 corners anyway.
 """
 
@@ -173,8 +173,8 @@ def main() -> None:
 NOTES = (
     "The halves of isic-dev are parted by the SHA-256 of the files. The one false alarm of the half that was chosen on "
     "is a blue triangle that somebody laid there.",
-    f"Planted on two of five of {_PHOTOGRAPHS} photographs. In a colourful set large stickers are seen only where many "
-    "photographs show one; few among many are missed there.",
+    f"Planted on two of five of {_PHOTOGRAPHS} photographs. In a colourful set stickers that are cut, textured or pale "
+    "are seen only where many photographs show one; few among many are missed there.",
     "Which photographs of animals, people and things really show dark corners or a sticker was not looked up: "
     "all that is seen there counts as false.",
 )

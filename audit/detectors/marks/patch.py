@@ -1,4 +1,4 @@
-"""Coloured patches and stickers: small, compact, evenly coloured, vivid, and unlike all that surrounds them."""
+"""Coloured patches and stickers: compact, evenly coloured, vivid, and unlike all that surrounds them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from audit.store.model_files import ModelFile
 Floats = NDArray[np.float32]
 
 PATCH = "patch"
-# Chosen on every other photograph of cats and dogs, untouched and with planted stickers.
+# Chosen on every other photograph of animals, people and things, untouched and with planted stickers.
 _SIDE = 256
 _STEEPEST = 10
 _LEAST_CHROMA, _LEAST_APART = 25.0, 30.0
-_SHORTEST, _LONGEST, _SLIMMEST, _FEWEST_PIXELS = 0.03, 0.25, 0.4, 9
+_SHORTEST, _LONGEST, _SLIMMEST, _FEWEST_PIXELS = 0.03, 0.45, 0.4, 9
 _LEAST_SOLIDITY = 0.9
 # Nine tenths of the colours around a patch differ by this much from its own, and nine tenths of its own by no more than
 # this share of that: a glow fades.

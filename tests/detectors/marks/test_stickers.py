@@ -9,8 +9,10 @@ from audit.config import parse_config
 from audit.data.dataset import build as read_dataset
 from audit.data.dataset import load_dataset
 from audit.detectors.detect import build, load_detections
+from audit.detectors.marks.find_printed_marks import find_overlays
 from audit.detectors.marks.find_stickers import find_stickers
 from audit.detectors.marks.foreign_colour import CELLS, colours_of
+from audit.detectors.marks.printed_mark import OVERLAY
 from audit.detectors.mask_grid import to_grid, unpack_masks
 from audit.store.audit_folder import AuditFolder, file_digest
 
@@ -201,3 +203,30 @@ def test_an_interrupted_stage_ends_as_one_that_was_not(audit):
     (audit[0].detections / "detectors.json").unlink()
     build(*audit)
     assert {path.name: file_digest(path) for path in audit[0].detections.iterdir()} == before
+
+
+def _stuck_in_a_corner(seed):
+    """Skin with a woven blue sticker that lies in the same place of every photograph."""
+    rows, columns = np.mgrid[:_HEIGHT, :_WIDTH]
+    inside = np.hypot(rows - 34, columns - 160) < 16
+    woven = np.array((30, 80, 190)) + np.random.default_rng((seed, 13)).normal(0, 15, (_HEIGHT, _WIDTH, 1))
+    return np.where(inside[..., None], woven.clip(0, 255), _skin(seed)).astype(np.uint8)
+
+
+def test_a_sticker_that_lies_in_one_place_is_no_printed_mark_besides(tmp_path):
+    pictures = [_skin(seed) if THIRD[seed] else _stuck_in_a_corner(seed) for seed in range(_ALL)]
+    assert find_overlays(pictures.__getitem__, np.ones(_ALL, bool), workers=2).overlays
+    for seed, pixels in enumerate(pictures):
+        path = tmp_path / "photos" / "ab"[seed // 2 % 2] / f"{seed:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    tree = {
+        "dataset": {"photos": str(tmp_path / "photos")},
+        "cues": ["patch", OVERLAY],
+        "compute": {"workers": 0, "keep_detections": False},
+    }
+    folder, config = AuditFolder(tmp_path / "audit"), parse_config(tree)
+    read_dataset(folder, config)
+    build(folder, config)
+    found = load_detections(folder)
+    assert [cue.name for cue in found.cues] == ["patch"] and found.present.sum() == np.sum(~THIRD)
