@@ -3,8 +3,8 @@
 Real stickers: the moles of isic-dev, whose column ``colour_patch`` says which show one. The limits of
 ``audit.detectors.marks.foreign_colour`` and ``find_stickers`` were chosen on the photographs whose SHA-256 is even; the
 odd ones are what counts. Planted ones: discs, mostly cut by an edge, on two of five photographs of a set, in forms of
-which only the last was used to choose a limit, on other sets. Nothing planted: how often ordinary photographs show a patch, a sticker or dark
-corners anyway.
+which only the last was used to choose a limit, on other sets. Nothing planted: how often ordinary photographs show a
+patch, a sticker or dark corners anyway.
 """
 
 import argparse
