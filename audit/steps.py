@@ -25,7 +25,7 @@ class Step:
 
 STEPS = (
     Step("dataset", (), ("dataset", "training.folds", "seed"), version=2),
-    Step("detect", ("dataset",), ("cues", "own_cues"), version=3),
+    Step("detect", ("dataset",), ("cues", "own_cues"), version=4),
     Step("features", ("dataset",), ("model", "training.flips", "compute.cache_gb", "seed")),
     Step("training", ("dataset", "features"), ("model", "training", "seed")),
     Step("explain", ("dataset", "detect", "features", "training"), ("model", "attention", "seed"), version=3),

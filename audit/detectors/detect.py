@@ -8,15 +8,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from audit.config import Config, model_folder
 from audit.data.dataset import Dataset, load_dataset
 from audit.detectors.cache import Answer, KeptAnswers, detector_key, kept_answers
-from audit.detectors.cue import ABSENT, GRID, Cue, Detector, Mask
+from audit.detectors.cue import ABSENT, GRID, Cue, Detector, Mask, Sighting
 from audit.detectors.detectors_json import DetectedCue, DetectorList
 from audit.detectors.marks.find_printed_marks import find_overlays
+from audit.detectors.marks.find_stickers import find_stickers
+from audit.detectors.marks.patch import PATCH
 from audit.detectors.marks.printed_mark import OVERLAY, overlay_cues, small_shape
+from audit.detectors.marks.vignette import VIGNETTE
 from audit.detectors.mask_grid import unpack_masks
+from audit.detectors.photo import Pixels
 from audit.detectors.registry import choose_cues, choose_detectors, listed_cues, missing_cues
 from audit.detectors.user_cues import OwnCueDetector
 from audit.detectors.workers import Answers, Job, looking, read_shrunk
@@ -31,6 +36,9 @@ DETECTIONS_PER_SHARD = 256
 _NAME = "shard-{:05d}"
 # Photographs in which a printed mark is compared with other marks.
 _COMPARED = 200
+_EDGE_CELLS = 5
+# One cue in every image.
+Column = list[Answer]
 
 
 @dataclass(frozen=True)
@@ -38,10 +46,12 @@ class Detections:
     """What the detectors found: K cues, n images in order.
 
     ``present`` boolean (n, K); ``score`` float32 (n, K), 0..1; ``area`` float32 (n, K), share of the picture.
+    ``columns``: where in the shards each of the K is.
     """
 
     folder: AuditFolder
     cues: tuple[Cue, ...]
+    columns: tuple[int, ...]
     present: NDArray[np.bool_]
     score: NDArray[np.float32]
     area: NDArray[np.float32]
@@ -65,7 +75,7 @@ class Detections:
         for shard in np.unique(shards):
             rows = np.flatnonzero(shards == shard)
             packed = load_arrays(shard_path(self.folder, int(shard)), "masks")["masks"]
-            masks[rows] = unpack_masks(packed[np.asarray(images)[rows] % DETECTIONS_PER_SHARD, : len(self.cues)])
+            masks[rows] = unpack_masks(packed[np.asarray(images)[rows] % DETECTIONS_PER_SHARD][:, list(self.columns)])
         return masks
 
     def text(self) -> pd.DataFrame:
@@ -101,27 +111,34 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     shards = _shards(dataset)
     kept.discard_others(shards, "shard-*")
     _Filler(kept, config, dataset, cues, detectors).fill(kept.missing(shards), len(dataset.images))
-    if OVERLAY in config.cues:
-        cues = (*cues, *_add_overlays(folder, kept, config, dataset, cues))
+    columns = (*cues, *_add_columns(folder, kept, config, dataset, cues))
+    cues = tuple({cue.name: cue for cue in columns}.values())
     summary = folder.detections / "detectors.json"
     versions = {detector.name: detector.version for detector in detectors}
     listed = tuple(
         DetectedCue(name=cue.name, words=cue.words, role=cue.role, kind=cue.kind, within=cue.within) for cue in cues
     )
-    write_record(summary, DetectorList(grid=GRID, cues=listed, versions=versions, not_looked_for=left_out))
+    column_names = tuple(cue.name for cue in columns)
+    listing = DetectorList(grid=GRID, cues=listed, columns=column_names, versions=versions, not_looked_for=left_out)
+    write_record(summary, listing)
     return [summary, *map(kept.path, shards)]
 
 
 def load_detections(folder: AuditFolder) -> Detections:
     """Read what the stage wrote, masks and text excepted. Raises AuditFolderError when a file is missing or damaged."""
-    return _load(folder, tuple(cue.cue for cue in _listed(folder).cues))
+    listed = _listed(folder)
+    cues = tuple(cue.cue for cue in listed.cues)
+    return _load(folder, cues, listed.columns or tuple(cue.name for cue in cues))
 
 
-def _load(folder: AuditFolder, cues: tuple[Cue, ...]) -> Detections:
+def _load(folder: AuditFolder, cues: tuple[Cue, ...], columns: Sequence[str]) -> Detections:
+    """Cues of shards whose columns have those names, of which a later one takes the place of an earlier."""
+    where = {name: column for column, name in enumerate(columns)}
+    chosen = tuple(where[cue.name] for cue in cues)
     names = ("present", "score", "area")
     shards = [load_arrays(path, *names) for path in _shard_paths(folder)]
-    present, score, area = (np.concatenate([shard[name][:, : len(cues)] for shard in shards]) for name in names)
-    return Detections(folder, cues, present.astype(bool), score, area)
+    present, score, area = (np.concatenate([shard[name][:, list(chosen)] for shard in shards]) for name in names)
+    return Detections(folder, cues, chosen, present.astype(bool), score, area)
 
 
 def not_looked_for(folder: AuditFolder) -> dict[str, str]:
@@ -223,49 +240,99 @@ class _Filler:
 _EMPTY = {name: tensor[0] for name, tensor in Answer.of([ABSENT]).tensors.items()}
 
 
-def _add_overlays(
-    folder: AuditFolder, shards: ShardStore, config: Config, dataset: Dataset, others: tuple[Cue, ...]
-) -> tuple[Cue, ...]:
-    """Look for marks printed at one place of many photographs; add those that no detector sees to every shard.
+@dataclass(frozen=True)
+class _Together:
+    """Looks for what shows only when all photographs have been seen, in those of which ``found`` is known."""
 
-    They come behind the ``others``, the detectors' cues: whatever an interrupted run left there is replaced.
+    config: Config
+    dataset: Dataset
+    found: Detections
+
+    def read(self, image: int) -> Pixels:
+        """A photograph as detectors see it."""
+        return np.asarray(read_shrunk(self.dataset.file_of(image), self.config.dataset.max_megapixels).image)
+
+    @property
+    def distinct(self) -> NDArray[np.bool_]:
+        """False for all but one photograph of a duplicate group."""
+        return np.asarray(~self.dataset.images["group"].duplicated(), bool)
+
+    def patches(self) -> Column:
+        """Patches and stickers in every photograph; empty where there are no stickers."""
+        stickers = find_stickers(self.read, self.distinct, self.config.compute.workers).sightings
+        if not any(sticker.present for sticker in stickers):
+            return []
+        place = self.found.place(PATCH)
+        masks = self.found.masks(np.arange(len(stickers)))[:, place]
+        scores, areas = self.found.score[:, place], self.found.area[:, place]
+        return [_with_sticker(*seen) for seen in zip(masks, scores, areas, stickers, strict=True)]
+
+    def printed_marks(self, patches: Column) -> tuple[tuple[Cue, ...], list[Column]]:
+        """Marks printed at one place of many photographs that nothing else sees: their cues, and each in every one."""
+        search = find_overlays(self.read, self.distinct, self.config.compute.workers)
+        shapes = [small_shape(tuple(size)) for size in self.dataset.images[["height", "width"]].to_numpy(int).tolist()]
+        columns = [
+            [Answer.of([overlay.sighting(*both)]) for both in zip(values, shapes, strict=True)]
+            for overlay, values in zip(search.overlays, search.likeness.T.tolist(), strict=True)
+        ]
+        kept = [place for place, column in enumerate(columns) if not self._is_seen(column, patches)]
+        return overlay_cues([search.overlays[place] for place in kept]), [columns[place] for place in kept]
+
+    def _is_seen(self, column: Column, patches: Column) -> bool:
+        """Whether most photographs that show a mark have half of it under some other mark that was found."""
+        images = np.array([image for image, answer in enumerate(column) if answer.tensors["present"][0]][:_COMPARED])
+        masks = _masks_of(column, images)
+        seen = self.found.masks(images)
+        others = seen[:, self.found.marks].any(1)
+        for place, cue in enumerate(self.found.cues):
+            if cue.name == VIGNETTE:
+                # The edge of its field lies alike in all photographs of a device, and half outside the dark.
+                others = others | ndimage.binary_dilation(seen[:, place], np.ones((1, *2 * (_EDGE_CELLS,))))
+        if patches:
+            others = others | _masks_of(patches, images)
+        covered = (masks & others).sum((1, 2)) / masks.sum((1, 2))
+        return bool((covered < 0.5).mean() <= 0.5)
+
+
+def _with_sticker(patch: Mask, score: np.float32, area: np.float32, sticker: Sighting) -> Answer:
+    """A patch, perhaps none, of which this was known, together with a sticker."""
+    mask = patch if sticker.mask is None else patch | sticker.mask
+    answer = Answer.of([Sighting.of_mask(mask, max(float(score), sticker.score), 0.0)])
+    # The patch's own area was measured at the photograph's resolution.
+    answer.tensors["area"][0] = max(area, answer.tensors["area"][0])
+    return answer
+
+
+def _masks_of(column: Column, images: NDArray[np.integer]) -> Mask:
+    """Of a column's cue in some images, boolean (len(images), GRID, GRID)."""
+    return unpack_masks(np.stack([column[image].tensors["masks"][0] for image in images.tolist()]))
+
+
+def _add_columns(
+    folder: AuditFolder, shards: ShardStore, config: Config, dataset: Dataset, cues: tuple[Cue, ...]
+) -> tuple[Cue, ...]:
+    """Look for what shows only when all photographs have been seen, and add it to every shard.
+
+    The columns come behind those of ``cues``, the detectors': whatever an interrupted run left there is replaced. Where
+    stickers are found, one of them is that of patches again, with the stickers. Returns the cues of the columns.
     """
-    first = ~dataset.images["group"].duplicated().to_numpy(bool)
-    most = config.dataset.max_megapixels
-    search = find_overlays(
-        lambda image: np.asarray(read_shrunk(dataset.file_of(image), most).image), first, config.compute.workers
-    )
-    sizes = dataset.images[["height", "width"]].to_numpy(int)
-    answers = [
-        Answer.of(
-            [one.sighting(float(value), small_shape(size)) for one, value in zip(search.overlays, row, strict=True)]
-        )
-        for row, size in zip(search.likeness, map(tuple, sizes), strict=True)
-    ]
-    kept = _not_seen_by(_load(folder, others), answers)
+    together = _Together(config, dataset, _load(folder, cues, [cue.name for cue in cues]))
+    added = tuple(cue for cue in cues if cue.name == PATCH)
+    patches = together.patches() if added else []
+    added, columns = (added, [patches]) if patches else ((), [])
+    if OVERLAY in config.cues:
+        marks, printed = together.printed_marks(patches)
+        added, columns = (*added, *marks), [*columns, *printed]
     for shard in _shards(dataset):
         arrays, text = shards.read(shard), load_header(shards.path(shard))["text"]
-        if not kept and arrays["present"].shape[1] == len(others):
+        if not columns and arrays["present"].shape[1] == len(cues):
             continue
         for name, empty in _EMPTY.items():
-            rows = [answers[image].tensors[name][kept] for image in arrays["image"]]
-            added = np.array(rows, empty.dtype).reshape(len(rows), len(kept), *empty.shape)
-            arrays[name] = np.concatenate([arrays[name][:, : len(others)], added], axis=1)
+            rows = [[column[image].tensors[name][0] for column in columns] for image in arrays["image"].tolist()]
+            extra = np.array(rows, empty.dtype).reshape(len(rows), len(columns), *empty.shape)
+            arrays[name] = np.concatenate([arrays[name][:, : len(cues)], extra], axis=1)
         shards.write(shard, arrays, text=text)
-    return overlay_cues([search.overlays[place] for place in kept])
-
-
-def _not_seen_by(found: Detections, answers: Sequence[Answer]) -> list[int]:
-    """The overlays of which most photographs that show them have not half under some other mark that was found."""
-    kept = []
-    for place in range(len(answers[0].tensors["present"])):
-        images = np.array([image for image, answer in enumerate(answers) if answer.tensors["present"][place]])
-        images = images[:_COMPARED]
-        masks = unpack_masks(np.stack([answers[image].tensors["masks"][place] for image in images]))
-        covered = (masks & found.masks(images)[:, found.marks].any(1)).sum((1, 2)) / masks.sum((1, 2))
-        if (covered < 0.5).mean() > 0.5:
-            kept.append(place)
-    return kept
+    return added
 
 
 def _shard_paths(folder: AuditFolder) -> list[Path]:

@@ -1,7 +1,7 @@
 """detectors.json: which cues were looked for, by which detectors."""
 
 from audit.detectors.cue import Cue, Kind, Role
-from audit.records import Positive, Record
+from audit.records import Positive, Record, newer
 
 
 class DetectedCue(Record):
@@ -22,11 +22,13 @@ class DetectedCue(Record):
 class DetectorList(Record):
     """The content of ``detectors.json``.
 
-    ``grid`` is the side of the stored masks, ``versions`` are those of the detectors by name, ``not_looked_for`` the
-    cues that were left out, each with the reason, the end of a sentence.
+    ``grid`` is the side of the stored masks, ``columns`` are the cues that the columns of the shards are of, where a
+    later one of a cue takes the place of an earlier, ``versions`` are those of the detectors by name,
+    ``not_looked_for`` the cues that were left out, each with the reason, the end of a sentence.
     """
 
     grid: Positive
     cues: tuple[DetectedCue, ...]
+    columns: tuple[str, ...] | None = newer()
     versions: dict[str, int | str]
     not_looked_for: dict[str, str]

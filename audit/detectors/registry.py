@@ -15,6 +15,7 @@ from audit.detectors.marks.border import BorderDetector
 from audit.detectors.marks.patch import PatchDetector
 from audit.detectors.marks.printed_mark import OVERLAY
 from audit.detectors.marks.text import TextDetector, unusable_reader
+from audit.detectors.marks.vignette import VignetteDetector
 from audit.detectors.parts.clothing import ClothingDetector
 from audit.detectors.parts.eyes import EyesDetector
 from audit.detectors.parts.face import FaceDetector
@@ -33,6 +34,7 @@ DETECTORS: tuple[type[Detector], ...] = (
     SkinDetector,
     ClothingDetector,
     BorderDetector,
+    VignetteDetector,
     TextDetector,
     PatchDetector,
 )

@@ -148,9 +148,9 @@ def _heads(folder: Path) -> Iterator[Example]:
 
 SETS: dict[str, Callable[[Path], Iterator[Example]]] = {
     "doctor-nurse": _doctors,
-    "cats-dogs": _without("face", "text", "border", "patch"),
+    "cats-dogs": _without("face", "text", "border", "vignette", "patch"),
     "raccoon-kangaroo": _animals,
-    "imagenet-sample": _without("face", "border", "patch"),
+    "imagenet-sample": _without("face", "border", "vignette", "patch"),
     "lfw-hair": _hair,
     "figaro1k-hair": _hair,
     "ccp600": _street,

@@ -132,6 +132,7 @@ QUESTIONS: tuple[Question, ...] = (
     *_planted("border", "colour bar", Bar(0.99)),
     *_planted("border", "white frame", Bar(0.925)),
     *_planted("border", "thin black frame", Bar(0.925)),
+    Question("vignette", "false", "false", (ANIMALS, THINGS), _at_most(0.02)),
     Question("patch", "false", "false", (ANIMALS, THINGS), _at_most(0.04)),
     *_planted("patch", "sticker", Bar(0.81)),
 )

@@ -15,8 +15,9 @@ _ALIKE, _STEP = 8, 20
 # The outermost line must have one colour; further in, up to half of a line may be a caption printed on the bar.
 _FLAT_SHARE, _CAPTION_SHARE = 0.85, 0.5
 _STEP_DEPTH = 3
-_STEP_SHARE = 0.6
-_LEAST_LINES, _MOST_SHARE = 2, 0.45
+# A single line, as scanners and programs leave it, is a bar only if it ends in a step nearly everywhere.
+_STEP_SHARE, _STEP_SHARE_OF_ONE = 0.6, 0.9
+_MOST_SHARE = 0.45
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class BorderDetector:
     """Letterbox bars, frames and coloured margins."""
 
     name = "border"
-    version = 1
+    version = 2
     cues: tuple[Cue, ...] = (Cue("border", "a border or frame", "mark"),)
     models: tuple[ModelFile, ...] = ()
     keepable = True
@@ -86,14 +87,14 @@ def _bar_lines(view: Pixels, colour: Colour) -> int:
         return 0
     most = int(_MOST_SHARE * len(view))
     lines = next((i for i in range(most + 1) if _share_alike(view[i], colour) < _CAPTION_SHARE), most + 1)
-    return lines if _LEAST_LINES <= lines <= most else 0
+    return lines if lines <= most else 0
 
 
 def _run(view: Pixels, lines: int, colour: Colour, corners: tuple[int, int]) -> Run:
     if lines == 0:
         return NO_RUN
     step = _step_share(view[:, corners[0] : view.shape[1] - corners[1]], lines, colour)
-    return Run(lines, step) if step >= _STEP_SHARE else NO_RUN
+    return Run(lines, step) if step >= (_STEP_SHARE if lines > 1 else _STEP_SHARE_OF_ONE) else NO_RUN
 
 
 def _share_alike(line: Pixels, colour: Colour) -> float:

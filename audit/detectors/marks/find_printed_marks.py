@@ -3,7 +3,7 @@
 Per window, z is the sum of all photographs' normalised gradients over the root of the sum of their squares: 1 or so
 where gradients have nothing to do with each other, and as much as the root of their number where they agree. What is
 broad in z is due to how people frame photographs and is taken away. Of what is left, connected areas that reach far
-enough are marks if they part the photographs clearly into such as show them and such as do not.
+enough are marks if they part the photographs clearly into such as show them and such as do not, and can be seen there.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,17 @@ from scipy import ndimage
 
 from audit.data.ordered_map import ordered_map
 from audit.detectors.cue import Mask
-from audit.detectors.marks.printed_mark import PLACES, SHORTER, WINDOW, Floats, Overlay, normalised_gradients, window
+from audit.detectors.marks.printed_mark import (
+    PLACES,
+    SHORTER,
+    WINDOW,
+    Floats,
+    Overlay,
+    Place,
+    grey_gradients,
+    normalised,
+    window,
+)
 from audit.detectors.photo import Pixels
 from audit.measures.otsu import otsu_threshold, standardised_separation
 from audit.progress import track
@@ -26,6 +36,8 @@ from audit.progress import track
 _SMOOTH, _LEAST_Z, _LEAST_PEAK, _LEAST_PIXELS = 5.0, 5.0, 7.0, 40
 _LEAST_SEPARATION = 3.5
 _CLOSED, _LONGEST = 15, 100
+# Fewer grey levels no eye can see, and what is all within so many pixels of the edge is a border's line.
+_LEAST_CONTRAST, _RIM, _MIDDLE = 2.0, 4, 0.5
 # Above this share of all windows the photographs show one scene, or are aligned, and nothing is printed on them.
 _ALIGNED = 0.1
 _MOST = 4
@@ -51,12 +63,13 @@ def find_overlays(read: Callable[[int], Pixels], distinct: NDArray[np.bool_], wo
     candidates = search.candidates(np.flatnonzero(distinct)) if distinct.sum() >= _LEAST_PHOTOGRAPHS else []
     if not candidates:
         return Search((), np.zeros((len(distinct), 0), np.float32))
-    likeness = search.likeness(candidates, len(distinct))
+    likeness, contrast = search.compare(candidates, len(distinct))
     found: list[int] = []
     for place, scores in enumerate(likeness.T[:, distinct]):
         candidates[place] = replace(candidates[place], least=otsu_threshold(scores))
         is_clear = standardised_separation(scores, candidates[place].least) >= _LEAST_SEPARATION
-        if is_clear and not any(_are_one(candidates[place], candidates[other]) for other in found):
+        is_visible = contrast[distinct, place][scores >= candidates[place].least].mean() >= _LEAST_CONTRAST
+        if is_clear and is_visible and not any(_are_one(candidates[place], candidates[other]) for other in found):
             found.append(place)
     return Search(tuple(candidates[place] for place in found[:_MOST]), likeness[:, found[:_MOST]])
 
@@ -72,8 +85,9 @@ class _Searcher:
         squares = np.full_like(total, 1e-3 * len(images))
         with track("looking for printed marks", len(images)) as advance:
             for gradients in self._gradients(images):
+                even = normalised(gradients)
                 for place, where in enumerate(PLACES):
-                    seen = window(gradients, where)
+                    seen = window(even, where)
                     total[place] += seen
                     squares[place] += seen**2
                 advance(1)
@@ -85,24 +99,27 @@ class _Searcher:
             (float(strong[place][area].sum()), _overlay(where, agreeing[place], area))
             for place, where in enumerate(PLACES)
             for area in _areas(strong[place])
+            if not _lies_on_the_rim(area, where)
         ]
         return [overlay for _, overlay in sorted(found, key=lambda one: -one[0])]
 
-    def likeness(self, overlays: Sequence[Overlay], count: int) -> Floats:
-        """Of all photographs to some overlays, (count, k)."""
+    def compare(self, overlays: Sequence[Overlay], count: int) -> tuple[Floats, Floats]:
+        """All photographs with some overlays: their likeness and the contrast of their edges, each (count, k)."""
         with track("comparing printed marks", count) as advance:
             rows = []
             for gradients in self._gradients(np.arange(count)):
-                rows.append([overlay.likeness(gradients) for overlay in overlays])
+                even = normalised(gradients)
+                rows.append([(overlay.likeness(even), overlay.contrast(gradients)) for overlay in overlays])
                 advance(1)
-        return np.array(rows, np.float32)
+        both = np.array(rows, np.float32)
+        return both[..., 0], both[..., 1]
 
     def _gradients(self, images: NDArray[np.integer]) -> Iterator[Floats]:
         """Of photographs in their order, a few read ahead."""
         return ordered_map(self._gradients_of, images.tolist(), self.workers, _TOGETHER)
 
     def _gradients_of(self, image: int) -> Floats:
-        return normalised_gradients(self.read(image))
+        return grey_gradients(self.read(image))
 
 
 def _fine(agreement: Floats) -> Floats:
@@ -124,7 +141,17 @@ def _areas(strong: Floats) -> Iterator[Mask]:
             yield area
 
 
-def _overlay(place: tuple[float, float], agreement: Floats, area: Mask) -> Overlay:
+def _lies_on_the_rim(area: Mask, place: Place) -> bool:
+    """Whether an area (h, w) of the window at a place lies all within some pixels of the picture's edges."""
+    rim = np.zeros(area.shape, bool)
+    for axis, share in enumerate(place):
+        if share != _MIDDLE:
+            outermost = slice(None, _RIM) if share == 0.0 else slice(-_RIM, None)
+            rim[outermost if axis == 0 else slice(None), outermost if axis == 1 else slice(None)] = True
+    return bool(rim[area].all())
+
+
+def _overlay(place: Place, agreement: Floats, area: Mask) -> Overlay:
     """The mark in an area (h, w) of a window; from which likeness on a photograph shows it is not known yet."""
     pattern = np.where(area, agreement, 0).astype(np.float32)
     hull = cv2.convexHull(np.argwhere(area)[:, ::-1].astype(np.int32))

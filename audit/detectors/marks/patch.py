@@ -1,4 +1,4 @@
-"""Coloured patches and stickers: small, compact, evenly coloured, vivid, and unlike all that surrounds them."""
+"""Coloured patches and stickers: compact, evenly coloured, vivid, and unlike all that surrounds them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,15 +13,16 @@ from audit.store.model_files import ModelFile
 
 Floats = NDArray[np.float32]
 
-# Chosen on every other photograph of cats and dogs, untouched and with planted stickers.
+PATCH = "patch"
+# Chosen on every other photograph of animals, people and things, untouched and with planted stickers.
 _SIDE = 256
 _STEEPEST = 10
 _LEAST_CHROMA, _LEAST_APART = 25.0, 30.0
-_SHORTEST, _LONGEST, _SLIMMEST, _FEWEST_PIXELS = 0.03, 0.25, 0.4, 9
-_LEAST_SOLIDITY = 0.85
+_SHORTEST, _LONGEST, _SLIMMEST, _FEWEST_PIXELS = 0.03, 0.45, 0.4, 9
+_LEAST_SOLIDITY = 0.9
 # Nine tenths of the colours around a patch differ by this much from its own, and nine tenths of its own by no more than
 # this share of that: a glow fades.
-_LEAST_CONTRAST, _MOST_SPREAD = 25.0, 0.35
+_LEAST_CONTRAST, _MOST_SPREAD = 28.0, 0.35
 _MARGIN = 5
 _LIGHTNESS_WEIGHT = np.array((0.5, 1.0, 1.0), np.float32)
 
@@ -39,9 +40,9 @@ class Patch:
 class PatchDetector:
     """Stickers, dots, badges and colour charts."""
 
-    name = "patch"
-    version = 2
-    cues: tuple[Cue, ...] = (Cue("patch", "a coloured patch or sticker", "mark"),)
+    name = PATCH
+    version = 3
+    cues: tuple[Cue, ...] = (Cue(PATCH, "a coloured patch or sticker", "mark"),)
     models: tuple[ModelFile, ...] = ()
     keepable = True
 
@@ -52,7 +53,7 @@ class PatchDetector:
         for patch in patches:
             cv2.fillPoly(mask, [patch.outline], 1)
         score = max((patch.solidity for patch in patches), default=0.0)
-        return {"patch": Sighting.of_mask(mask.astype(bool), score, 0.0)}
+        return {PATCH: Sighting.of_mask(mask.astype(bool), score, 0.0)}
 
 
 def find_patches(pixels: Pixels) -> list[Patch]:

@@ -52,6 +52,13 @@ class Overlay:
         length = float(np.linalg.norm(seen[:, self.pattern.any(0)]))
         return float((seen * self.pattern).sum()) / length if length > 0 else 0.0
 
+    def contrast(self, gradients: Floats) -> float:
+        """Height of the mark's edges in a photograph, in 8-bit grey levels, of its ``grey_gradients``.
+
+        The mean, by the pattern's strength, of the gradients along its directions; 0 on average where it is not shown.
+        """
+        return float((window(gradients, self.place) * self.pattern).sum() / np.hypot(*self.pattern).sum())
+
     def mask(self, shape: tuple[int, int]) -> Mask:
         """The outline in a photograph of that shape (h, w)."""
         small = np.zeros((1, *small_shape(shape)), np.uint8)
@@ -70,19 +77,30 @@ def overlay_cues(overlays: Sequence[Overlay]) -> tuple[Cue, ...]:
     return tuple(Cue(f"{OVERLAY} {place}", f"a printed mark ({place})", "mark") for place in places)
 
 
-def normalised_gradients(pixels: Pixels) -> Floats:
+def grey_gradients(pixels: Pixels) -> Floats:
     """Gradients across and down of uint8 RGB pixels (h, w, 3), brought to a shorter side of 256: float32 (2, h', w').
 
-    Each is divided by the root mean square around it, so that a faint edge on even ground counts as much as a sharp
-    one in the thick of things.
+    In 8-bit grey levels from the pixel before to the one behind: a sharp edge has its whole height.
     """
     height, width = small_shape(pixels.shape[:2])
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     shrinks = min(pixels.shape[:2]) > SHORTER
     small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    across, down = (cv2.Scharr(small, cv2.CV_32F, dx, 1 - dx, scale=1 / 16) for dx in (1, 0))
-    around = np.sqrt(cv2.GaussianBlur(across**2 + down**2, (0, 0), _NEIGHBOURHOOD)) + _FLAT
-    return np.stack([across / around, down / around])
+    return np.stack([cv2.Scharr(small, cv2.CV_32F, dx, 1 - dx, scale=1 / 16) for dx in (1, 0)])
+
+
+def normalised(gradients: Floats) -> Floats:
+    """Gradients (2, h, w), each divided by the root mean square around it.
+
+    So a faint edge on even ground counts as much as a sharp one in the thick of things.
+    """
+    around = np.sqrt(cv2.GaussianBlur((gradients**2).sum(0), (0, 0), _NEIGHBOURHOOD)) + _FLAT
+    return np.asarray(gradients / around, np.float32)
+
+
+def normalised_gradients(pixels: Pixels) -> Floats:
+    """The ``normalised`` ``grey_gradients`` of uint8 RGB pixels (h, w, 3): float32 (2, h', w')."""
+    return normalised(grey_gradients(pixels))
 
 
 def window(values: NDArray[Number], place: Place) -> NDArray[Number]:

@@ -47,7 +47,6 @@ def test_planted_borders_survive_jpeg_to_within_two_lines(widths, colour):
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.tuples(*[st.integers(0, 22)] * 4))
 def test_without_compression_the_width_is_exact(seed, widths):
-    widths = tuple(width if width > 1 else 0 for width in widths)
     pixels = np.random.default_rng(seed).integers(60, 256, (100, 120, 3), np.uint8)
     assert _lines(_plant(pixels, *widths, (0, 0, 0))) == widths
 
@@ -99,3 +98,24 @@ def test_the_mask_is_the_union_of_the_bars():
     np.testing.assert_array_equal(sighting.mask, expected)
     assert not BorderDetector().detect(Photo(_scene(), None))["border"].present
     assert not border_mask((5, 5), find_border(_scene())).any()
+
+
+@pytest.mark.parametrize("edge", range(4))
+def test_one_line_at_an_edge_is_a_border_if_it_runs_all_along(edge):
+    """A row that a scanner left dark is as wide as the picture; a dark spell in the first row is the scene's."""
+    widths = [0, 0, 0, 0]
+    widths[edge] = 1
+    assert _lines(_plant(_scene(), *widths, (3, 3, 3))) == tuple(widths)
+    spell = _scene()
+    turned = np.rot90(spell, (0, 2, 3, 1)[edge])
+    turned[0, : round(0.88 * turned.shape[1])] = 3
+    assert _lines(spell) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("reach", [0.7, 0.9, 1.1])
+@pytest.mark.parametrize("flatness", [1.0, 1.5])
+def test_the_black_around_a_round_field_is_no_border(reach, flatness):
+    pixels = _scene()
+    rows, columns = np.mgrid[: pixels.shape[0], : pixels.shape[1]]
+    pixels[np.hypot((rows - 89.5) / 90, (columns - 119.5) / 90 / flatness) > reach] = 0
+    assert not BorderDetector().detect(Photo(pixels, None))["border"].present

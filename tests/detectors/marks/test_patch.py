@@ -39,6 +39,14 @@ def test_a_flat_vivid_disc_is_found_wherever_it_is(x, y, radius, channel):
     assert (mask & disc).sum() / (mask | disc).sum() > 0.6
 
 
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.4])
+@pytest.mark.parametrize("shape", ["circle", "square"])
+def test_a_patch_may_be_two_fifths_as_long_as_the_picture(share, shape):
+    stuck, truth = _stick(_scene(), 60, 40, round(share * 320), shape, (40, 90, 220))
+    mask = PatchDetector().detect(Photo(_jpeg(stuck), None))["patch"].mask
+    assert (mask & truth).sum() / (mask | truth).sum() > 0.8
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_muted_scene_has_none(seed):
     assert not PatchDetector().detect(Photo(_scene(seed=seed), None))["patch"].present

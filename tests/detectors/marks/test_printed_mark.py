@@ -11,7 +11,15 @@ from audit.detectors.cue import Sighting
 from audit.detectors.detect import build, load_detections
 from audit.detectors.marks.border import BorderDetector
 from audit.detectors.marks.find_printed_marks import find_overlays
-from audit.detectors.marks.printed_mark import OVERLAY, Overlay, normalised_gradients, overlay_cues, told_apart, window
+from audit.detectors.marks.printed_mark import (
+    OVERLAY,
+    Overlay,
+    grey_gradients,
+    normalised_gradients,
+    overlay_cues,
+    told_apart,
+    window,
+)
 from audit.errors import ChangedImage
 from audit.selfaudit.marks import Logo
 from audit.store.audit_folder import AuditFolder, file_digest
@@ -76,6 +84,40 @@ def test_two_emblems_are_two_cues():
 def test_nothing_is_found_where_nothing_is_printed():
     search = _search(_pictures(None, np.zeros(_ALL, bool)))
     assert search.overlays == () and search.likeness.shape == (_ALL, 0)
+
+
+def test_a_dark_spell_in_the_first_row_is_no_print():
+    pictures = [_scene(seed, 256, 320) for seed in range(_ALL)]
+    for seed in np.flatnonzero(HALF):
+        pictures[seed][0, 120:200] = 0
+    assert _search(pictures).overlays == ()
+
+
+def _even(seed, step):
+    """An even, noiseless picture that gets lighter across, with an emblem of so many grey levels in one corner."""
+    rng = np.random.default_rng((seed, 9))
+    columns = np.arange(256)
+    pixels = np.repeat(np.round(80 + rng.uniform(-0.2, 0.2) * columns + rng.uniform(0, 60))[None], 256, 0)
+    rows = np.arange(256)[:, None]
+    pixels[np.hypot(rows - 40, columns - 40) < 22] += step
+    return np.repeat(pixels[..., None], 3, 2).clip(0, 255).astype(np.uint8)
+
+
+def test_a_print_must_be_visible():
+    """One grey level adds up over enough photographs, but nobody sees it and no advice can be given on it."""
+    for step, expected in ((1, []), (6, ["overlay top left"])):
+        pictures = [_even(seed, step if HALF[seed % _ALL] else 0) for seed in range(2 * _ALL)]
+        assert [cue.name for cue in overlay_cues(_search(pictures).overlays)] == expected
+
+
+def test_the_contrast_of_a_mark_is_the_height_of_its_edges():
+    pattern = np.zeros((2, 128, 128), np.float32)
+    pattern[0, 20:60, 50:52] = 1
+    overlay = Overlay((0.0, 0.0), pattern / np.linalg.norm(pattern), pattern.any(0), 0.5)
+    for step in (-30, 0, 7, 90):
+        pixels = np.full((256, 256, 3), 100, np.uint8)
+        pixels[:, 51:] = 100 + step
+        assert overlay.contrast(grey_gradients(pixels)) == pytest.approx(step, abs=1e-3)
 
 
 def test_copies_of_one_photograph_are_no_print():
