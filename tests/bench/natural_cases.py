@@ -17,11 +17,11 @@ import pandas as pd
 from tests.bench.natural_cues import ATTRIBUTES, expected
 
 PEOPLE, MOLES = "celeba-dev", "isic-dev"
-# With what an owner would declare: uniforms are what doctors and nurses are told apart by.
-FILE_CARRIERS: Mapping[str, tuple[tuple[str, str], tuple[str, ...]]] = {
-    "cats-dogs": (("cat", "dog"), ()),
-    "raccoon-kangaroo": (("kangaroo", "raccoon"), ()),
-    "doctor-nurse": (("doctor", "nurse"), ("clothing",)),
+# Their classes, and the word for what these are told apart by.
+FILE_CARRIERS: Mapping[str, tuple[tuple[str, str], str]] = {
+    "cats-dogs": (("cat", "dog"), "animal"),
+    "raccoon-kangaroo": (("kangaroo", "raccoon"), "animal"),
+    "doctor-nurse": (("doctor", "nurse"), "uniform"),
 }
 FILE_CUES = ("aspect", "format", "grey scale", "resolution")
 ATTRIBUTE, STICKER, FILE, OCCLUDED, NULL = KINDS = ("attribute", "sticker", "file", "occluded", "null")
@@ -186,10 +186,14 @@ def column_of(attribute: str) -> str:
 
 def _stickers() -> Iterator[NaturalCase]:
     """Moles: the set's own labels, in which only harmless ones have stickers, and labels dealt out among these."""
-    own = (MOLES, ("melanoma", "not melanoma"), "mole", "sticker")
-    yield NaturalCase("stickers-own", "stickers-own", STICKER, *own, "own", 1, (150, 0, 180, 70), (0, 0, 0, 0))
-    yield NaturalCase("stickers-half", "stickers-own", STICKER, *own, "own", 1, (120, 0, 60, 60), (30, 0, 40, 10))
-    yield NaturalCase("stickers-none", "stickers-own", STICKER, *own, "even", 1, (110, 0, 140, 0), (40, 0, 40, 10))
+    own, declared = (MOLES, ("melanoma", "not melanoma"), "mole", "sticker"), expected("sticker", "mole")
+    for name, leaning, cells, held in (
+        ("own", "own", (150, 0, 180, 70), (0, 0, 0, 0)),
+        ("half", "own", (120, 0, 60, 60), (30, 0, 40, 10)),
+        ("none", "even", (110, 0, 140, 0), (40, 0, 40, 10)),
+    ):
+        pair = "stickers-own"
+        yield NaturalCase(f"stickers-{name}", pair, STICKER, *own, leaning, 1, cells, held, expected=declared)
     for draw, lean in ((1, 0), (2, 1)):
         pair, dealt = f"stickers-dealt-{draw}", (MOLES, ("first", "second"), "chance", "sticker")
         for name, share in (("90", 0.9), ("80", 0.8), ("even", 0.5)):
@@ -201,13 +205,14 @@ def _stickers() -> Iterator[NaturalCase]:
 
 def _files() -> Iterator[NaturalCase]:
     """What files are like: every photograph of a carrier exists in both forms, and chance deals them."""
-    for carrier, (classes, declared) in FILE_CARRIERS.items():
+    for carrier, (classes, label) in FILE_CARRIERS.items():
         for place, cue in enumerate(FILE_CUES):
             pair, lean = f"{carrier}-{cue.replace(' ', '-')}", place % 2
-            made = (pair, FILE, carrier, classes, "", cue)
-            cells = cells_of(100, 0.8, lean)
+            made = (pair, FILE, carrier, classes, label, cue)
+            cells, declared = cells_of(100, 0.8, lean), expected(cue, label)
             yield NaturalCase(f"{pair}-80", *made, "80", lean, cells, (25,) * 4, "cue", declared)
-        made = (f"{carrier}-files", FILE, carrier, classes, "", "nothing")
+        made = (f"{carrier}-files", FILE, carrier, classes, label, "nothing")
+        declared = expected("nothing", label)
         yield NaturalCase(f"{carrier}-files-even", *made, "even", 1, (100, 0, 100, 0), (0,) * 4, "cue", declared)
 
 

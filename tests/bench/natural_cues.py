@@ -131,6 +131,21 @@ ATTRIBUTES: Mapping[str, Attribute] = {
     "resolution": Attribute(
         "", "small", "large", _cues(""), _cues("background"), "Fewer pixels, which a picture shows as softness."
     ),
+    "mole": Attribute(
+        "",
+        "not melanoma",
+        "melanoma",
+        _cues("main_object"),
+        _cues(""),
+        "What a mole looks like is what its diagnosis is made from; an owner says so.",
+        ("main_object",),
+    ),
+    "animal": Attribute(
+        "", "", "", _cues("main_object"), _cues(""), "The animal itself, which audits know as subject."
+    ),
+    "uniform": Attribute(
+        "", "", "", _cues("clothing"), _cues(""), "Coats and tunics tell doctors from nurses.", ("clothing",)
+    ),
     "nothing": Attribute("", "", "", _cues(""), _cues(""), "Labels were dealt out by chance."),
 }
 # Kinds of cues that are right for an attribute, whatever their name: what a file is like, not what it shows.

@@ -208,7 +208,8 @@ def test_what_is_dealt_fills_the_cells_and_depends_on_nothing_else(people, dealt
 
 def test_labels_that_are_known_are_not_declared_where_that_would_declare_the_confounder():
     assert expected("glasses", "smiling") == () and expected("blond", "smiling") == ("face",)
-    assert expected("smiling", "hat") == ("hair",) and expected("sticker", "mole") == ()
+    assert expected("smiling", "hat") == ("hair",) and expected("sticker", "chance") == ()
+    assert expected("sticker", "mole") == ("main_object",) and expected("aspect", "uniform") == ("clothing",)
 
 
 def _case(**changes) -> NaturalCase:
@@ -448,6 +449,19 @@ def test_a_finished_case_is_not_run_again_unless_its_settings_or_photographs_cha
         assert not bench.kept(case, fewer)
         threads = replace(bench, overrides=_tiny(compute={"workers": 1, "device": "cpu", "precision": "float32"}))
         assert threads.kept(case, drawn)
+
+
+def test_peers_are_asked_without_another_audit(bench, results, monkeypatch):
+    answers = {"datalab": {"found": True, "flagged": []}, "spray": {"found": False}}
+    asked = []
+    monkeypatch.setattr("tests.bench.natural.compare_peers", lambda folder, truth: asked.append(truth) or answers)
+    monkeypatch.setattr("tests.bench.natural.compare", lambda *_: pytest.fail("audited again"))
+    case = results["90"].case
+    with bench.store.in_use():
+        kept = replace(bench, peers=True).run(case)
+    assert sum(asked[0].marked.values()) == 40 and kept["findings"] == results["90"].kept["findings"]
+    rows = {row[0]: row for row in tables([Result.of(case, kept)])["natural-peers"][1]}
+    assert rows["leaning"][2]["count"] == 1 and rows["leaning"][3]["count"] == 0
 
 
 def test_tables_hold_shares_bars_and_every_case(results):
