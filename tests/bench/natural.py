@@ -149,6 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.warm:
             _warm(bench, cases)
             return 0
+        if options.done:
+            cases = [case for case in cases if bench.kept(case, bench.draw(case))]
         results = [Result.of(case, kept) for case, kept in _run(bench, cases)]
     print(*report(results), sep="\n")
     save_report(options.figures, results)
@@ -190,6 +192,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--peers", action="store_true", help="ask Datalab and SpRAy; needs pip install .[peers]")
     parser.add_argument("--workers", type=int, default=0, help="processes that look for cues; 0: this one alone")
     parser.add_argument("--warm", action="store_true", help="only fill the store with what the cases need")
+    parser.add_argument("--done", action="store_true", help="only cases that are finished: no audit is made")
     parser.add_argument("--list", action="store_true", help="print half and name of the cases and stop")
     add_option(parser)
     return parser

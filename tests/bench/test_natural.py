@@ -507,6 +507,17 @@ def test_another_checkout_finds_what_was_warmed(moles, tmp_path):
     assert len(list(store.trunk.rglob("*.safetensors"))) == 30 and not list((store.folder / "warming").iterdir())
 
 
+def test_tables_of_what_is_done_need_no_audit(people, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(NaturalBench, "run", lambda *_: pytest.fail("an audit was made"))
+    (tmp_path / PEOPLE).mkdir()
+    (tmp_path / MOLES).mkdir()
+    people.drop(columns="Beard").to_csv(tmp_path / PEOPLE / "index.csv", index=False)
+    pd.DataFrame({"path": [], "label": []}).to_csv(tmp_path / MOLES / "index.csv", index=False)
+    arguments = ["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--done", "--cases", "glasses-by-man-*"]
+    assert main(arguments) == 0
+    assert "found at 90/10" in capsys.readouterr().out
+
+
 def test_what_cannot_be_run_is_told(tmp_path, capsys, people):
     assert main(["--data", str(tmp_path)]) == 2 and "celeba-dev" in capsys.readouterr().err
     (tmp_path / PEOPLE).mkdir()
