@@ -76,14 +76,16 @@ class NaturalScore:
     """What became of a case.
 
     ``found``: a right finding is flagged; None in clean cases. ``verdict`` is the gravest of right findings, ``rank``
-    the place of the first that is flagged among flagged ones that are not of the task. ``false``, ``consequences`` and
-    ``of_task`` are the cues of open findings, each once; ``highs`` and ``mediums`` those that are false, by their
-    gravest verdict. ``said`` is what is said of the model and the confounder, ``truth`` what held photographs show.
+    the place of the first that is flagged among flagged ones that are not of the task. ``right``, ``false``,
+    ``consequences`` and ``of_task`` are the cues of open findings, each once; ``highs`` and ``mediums`` those that are
+    false, by their gravest verdict. ``said`` is what is said of the model and the confounder, ``truth`` what held
+    photographs show.
     """
 
     found: bool | None
     verdict: str
     rank: int | None
+    right: tuple[str, ...]
     false: tuple[str, ...]
     consequences: tuple[str, ...]
     of_task: tuple[str, ...]
@@ -91,6 +93,11 @@ class NaturalScore:
     mediums: tuple[str, ...]
     said: str
     truth: Gap | None
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """The cues of all open findings: what a reader has to look at."""
+        return (*self.right, *self.false, *self.consequences, *self.of_task)
 
 
 def score(
@@ -108,6 +115,7 @@ def score(
         found=None if case.is_clean else any(one.is_flagged for one in right),
         verdict=min((one.severity for one in right), key=ORDER.index, default="not said"),
         rank=ranked.index("right") + 1 if "right" in ranked else None,
+        right=_open(right),
         false=_open(by_place["false"]),
         consequences=_open(by_place["consequence"]),
         of_task=_open(by_place["task"]),

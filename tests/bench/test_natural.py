@@ -349,6 +349,7 @@ def test_a_score_counts_open_findings_by_cue_and_takes_the_gravest_right_one():
     assert (said.found, said.verdict, said.rank, said.said) == (True, "medium", 2, "strong")
     assert said.false == ("skin", "border") and said.highs == ("skin",) and said.mediums == ("border",)
     assert said.of_task == ("hair",) and said.truth is None
+    assert said.right == ("glasses",) and said.open == ("glasses", "skin", "border", "hair")
 
 
 def test_nothing_flagged_is_not_found_and_a_twin_is_neither():
@@ -467,7 +468,7 @@ def test_peers_are_asked_without_another_audit(bench, results, monkeypatch):
 def test_tables_hold_shares_bars_and_every_case(results):
     made = tables(list(results.values()))
     kinds = {row[0]: row for row in made["natural"][1]}
-    assert kinds["sticker"][1]["of"] == 1 and kinds["sticker"][5]["of"] == 1 and kinds["file"][1] is None
+    assert kinds["sticker"][1]["of"] == 1 and kinds["sticker"][6]["of"] == 1 and kinds["file"][1] is None
     use = {row[0]: row[1:] for row in made["natural-use"][1]}
     assert sum(use["yes"]) == 1 and sum(use["no"]) == 0
     bars = {row[0]: row for row in made["natural-bars"][1]}
