@@ -11,7 +11,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
@@ -80,15 +80,17 @@ class Bench:
             shutil.rmtree(work)
 
 
-def run_stages(folder: AuditFolder, config: Config, trunk: Path, until: str) -> dict[str, float]:
+def run_stages(
+    folder: AuditFolder, config: Config, trunk: Path, until: str, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
     """All stages of an audit up to one of them; the seconds of each, those of the kept trunk under "features"."""
     seconds = {}
     for stage in STAGES[: 1 + [stage.name for stage in STAGES].index(until)]:
-        began = time.perf_counter()
+        began = clock()
         if stage.name == "features":
             prefill(folder, config, trunk)
         run_stage(stage, folder, config)
-        seconds[stage.name] = round(time.perf_counter() - began, 1)
+        seconds[stage.name] = round(clock() - began, 1)
     return {**seconds, "all": round(sum(seconds.values()), 1)}
 
 
