@@ -76,7 +76,7 @@ def _number(table: pd.DataFrame, prints: Sequence[Fingerprint], config: Config) 
     thumbs = np.stack([found.thumb for found in accepted if found.thumb is not None])
     groups = duplicate_groups(_identities(accepted), hashes, thumbs, config.dataset.duplicate_bits)
     _, labels = np.unique(table["label"].to_numpy(str)[rows], return_inverse=True)
-    folds = assign_folds(labels, groups, config.training.folds, config.seed)
+    folds = assign_folds(labels, groups, [found.sha256 for found in accepted], config.training.folds, config.seed)
     for column, values in {"image": np.arange(len(rows), dtype=np.int32), "group": groups, "fold": folds}.items():
         filled = table[column].to_numpy(copy=True)
         filled[rows] = values
