@@ -13,7 +13,8 @@ from audit.data.dataset_json import DatasetSummary, RefusedFile
 from audit.data.duplicates import duplicate_groups, fingerprint
 from audit.data.folds import ADDED
 from audit.data.photo_file import PhotoFile
-from audit.data.read_files import read_files
+from audit.data.read_files import SUBJECT, read_files
+from audit.data.subjects import joined_groups
 from audit.errors import DatasetError
 from audit.store.audit_folder import AuditFolder, read_record, read_table, write_record, write_table
 from audit.text import at_most_ten, printable
@@ -25,7 +26,8 @@ def add_images(audit: AuditFolder, config: Config, source: Path, place: AuditFol
     ``source`` is a folder with one subfolder per class, or a CSV file with the columns path and label. The audit's
     images come first, numbered and dealt into folds as they are; the new ones are in no fold (``ADDED``), so every
     model may train on them and none is tested on them. A copy of one of the audit's images is refused: each of those
-    is held out from some model.
+    is held out from some model. So is another photograph of one of the audit's subjects, where these are known; then
+    ``source`` must be a CSV file that has that column as well.
 
     Raises DatasetError when a class is unknown, or nothing is left to add, and ChangedImage for a photograph of the
     audit that is no longer the one that was audited.
@@ -46,14 +48,26 @@ def add_images(audit: AuditFolder, config: Config, source: Path, place: AuditFol
         for path, image in zip(new["path"], copied, strict=True)
         if image >= 0
     ]
-    kept = new[copied < 0].assign(group=groups[copied < 0] + old["group"].max() + 1, fold=np.int8(ADDED))
+    known = _of_known_subjects(old, new, groups, copied >= 0)
+    refused += [
+        RefusedFile(path=path, reason=f"of the same '{config.dataset.group}' as photographs on which a model is tested")
+        for path in new["path"][known & (copied < 0)]
+    ]
+    fresh = (copied < 0) & ~known
+    duplicates = groups[fresh] + old["duplicate"].max() + 1
+    kept = new[fresh].assign(duplicate=duplicates, fold=np.int8(ADDED))
+    subjects = kept[SUBJECT].tolist() if SUBJECT in kept else [""] * len(kept)
+    kept["group"] = joined_groups(duplicates, subjects) + old["group"].max() + 1
     if not len(kept):
         raise DatasetError(
             f"{printable(str(source))}: no photograph to add; {int((copied >= 0).sum())} are copies of photographs in "
-            f"the audit and {len(found) - len(new)} cannot be used: give photographs that the audit has not seen."
+            f"the audit, {int((known & (copied < 0)).sum())} are of its subjects and {len(found) - len(new)} cannot be "
+            "used: give photographs that the audit has not seen."
         )
     table = pd.concat([old, kept.reindex(columns=old.columns)], ignore_index=True)
-    table = table.assign(image=np.arange(len(table), dtype=np.int32)).astype({"group": "int32", "fold": "int8"})
+    table = table.assign(image=np.arange(len(table), dtype=np.int32)).astype(
+        {"duplicate": "int32", "group": "int32", "fold": "int8"}
+    )
     write_table(place.images, table)
     write_record(place.dataset, summary.model_copy(update={"n_images": len(table)}))
     return refused
@@ -62,6 +76,17 @@ def add_images(audit: AuditFolder, config: Config, source: Path, place: AuditFol
 def added(dataset: Dataset) -> NDArray[np.bool_]:
     """Which images joined the training side only, (n,)."""
     return np.asarray(dataset.folds == ADDED)
+
+
+def _of_known_subjects(
+    old: pd.DataFrame, new: pd.DataFrame, duplicates: NDArray[np.int64], copied: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Which of n new photographs show a subject of the audit, (n,), or one that is known from a copy."""
+    if SUBJECT not in old or SUBJECT not in new:
+        return np.zeros(len(new), bool)
+    groups = joined_groups(duplicates, new[SUBJECT].tolist())
+    known = new[SUBJECT].isin(set(old[SUBJECT]) - {""}).to_numpy(bool)
+    return np.isin(groups, groups[known | copied])
 
 
 def _require_known_classes(source: Path, labels: Iterable[str], classes: Sequence[str]) -> None:

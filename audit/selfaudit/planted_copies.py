@@ -158,7 +158,8 @@ def _write_dataset(
         n_rejected=0,
         digest=value_digest(table["sha256"].tolist()),
         cross_class_duplicates=(),
-        n_duplicates=len(table) - table["group"].nunique(),
+        n_duplicates=len(table) - table["duplicate"].nunique(),
+        possible_group="",
         warnings=(),
     )
     write_record(folder.dataset, summary)
