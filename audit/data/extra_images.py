@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from audit.config import Config
 from audit.data.dataset import Dataset
 from audit.data.dataset_json import DatasetSummary, RefusedFile
-from audit.data.duplicates import duplicate_groups, fingerprint
+from audit.data.duplicates import fingerprint
+from audit.data.edited_copies.copy_groups import copy_groups
 from audit.data.folds import ADDED
 from audit.data.photo_file import PhotoFile
 from audit.data.read_files import SUBJECT, read_files
@@ -106,16 +107,15 @@ def _joined_groups(
     old: Iterable[PhotoFile], new: Iterable[PhotoFile], config: Config
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For every new file its duplicate group, and the first of the old files that it copies (-1: none)."""
-    known, fresh = ([fingerprint(file, config.dataset.max_megapixels) for file in files] for files in (old, new))
+    settings = config.dataset
+    known, fresh = (
+        [fingerprint(file, settings.max_megapixels, settings.duplicate_bits > 0) for file in files]
+        for files in (old, new)
+    )
     # What cannot be decoded any more, for want of memory, is told by the stage that needs it.
     numbers = [number for number, one in enumerate(known) if one.thumb is not None]
     prints = [known[number] for number in numbers] + fresh
-    groups = duplicate_groups(
-        [one.sha256 for one in prints],
-        np.array([one.phash for one in prints], np.uint64),
-        np.stack([one.thumb for one in prints if one.thumb is not None]),
-        config.dataset.duplicate_bits,
-    ).astype(np.int64)
+    groups = copy_groups(prints, [one.sha256 for one in prints], settings.duplicate_bits).astype(np.int64)
     first = {int(group): number for number, group in reversed(list(zip(numbers, groups, strict=False)))}
     of_new = groups[len(numbers) :]
     return of_new, np.array([first.get(int(group), -1) for group in of_new], np.int64)

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from audit.config import Config
-from audit.data.duplicates import Fingerprint, duplicate_groups, fingerprint
+from audit.data.duplicates import Fingerprint, fingerprint
+from audit.data.edited_copies.copy_groups import copy_groups
 from audit.data.folds import assign_folds
 from audit.data.listing import Listing, list_files
 from audit.data.subjects import joined_groups
@@ -52,7 +53,8 @@ def read_files(config: Config) -> tuple[Listing, pd.DataFrame]:
 
 def _fingerprints(paths: Sequence[Path], config: Config) -> list[Fingerprint]:
     """Read files in threads (decoders release Python's lock), in small lots: an interrupt then ends it at once."""
-    read = partial(fingerprint, max_megapixels=config.dataset.max_megapixels)
+    settings = config.dataset
+    read = partial(fingerprint, max_megapixels=settings.max_megapixels, with_features=settings.duplicate_bits > 0)
     workers = max(1, config.compute.workers)
     prints: list[Fingerprint] = []
     pool = ThreadPoolExecutor(workers, thread_name_prefix="reading")
@@ -79,9 +81,7 @@ def _number(table: pd.DataFrame, prints: Sequence[Fingerprint], config: Config) 
     if not len(rows):
         return
     accepted = [prints[int(row)] for row in rows]
-    hashes = np.array([found.phash for found in accepted], np.uint64)
-    thumbs = np.stack([found.thumb for found in accepted if found.thumb is not None])
-    duplicates = duplicate_groups(_identities(accepted), hashes, thumbs, config.dataset.duplicate_bits)
+    duplicates = copy_groups(accepted, _identities(accepted), config.dataset.duplicate_bits)
     subjects = table[SUBJECT].to_numpy(str)[rows] if SUBJECT in table else [""] * len(rows)
     groups = joined_groups(duplicates, list(map(str, subjects)))
     _, labels = np.unique(table["label"].to_numpy(str)[rows], return_inverse=True)
