@@ -74,6 +74,7 @@ class DatasetConfig(Section):
     manifest: Path | None = None
     image_root: Path | None = None
     attributes: list[str] | None = None
+    group: str | None = None
     min_images_per_class: Annotated[int, Field(ge=2)] = 10
     min_side: Count = 32
     max_megapixels: Annotated[float, Field(gt=0)] = 100.0

@@ -24,7 +24,7 @@ class Step:
 
 
 STEPS = (
-    Step("dataset", (), ("dataset", "training.folds", "seed"), version=2),
+    Step("dataset", (), ("dataset", "training.folds", "seed"), version=3),
     Step("detect", ("dataset",), ("cues", "own_cues"), version=4),
     Step("features", ("dataset",), ("model", "training.flips", "compute.cache_gb", "seed")),
     Step("training", ("dataset", "features"), ("model", "training", "seed")),
@@ -60,7 +60,7 @@ STEPS = (
         "self-audit",
         ("dataset", "detect", "features", "sanity", "masking"),
         ("self_audit", "model", "training", "attention", "evidence", "cues", "own_cues", "expected_cues", "seed"),
-        version=3,
+        version=4,
         repeats=("training", "explain", "regions", "clusters", "cues", "evidence", "findings"),
     ),
     Step(

@@ -41,7 +41,7 @@ class Dataset:
 
     @property
     def groups(self) -> NDArray[np.int64]:
-        """Every image's duplicate group: int64 (n,)."""
+        """Every image's group, of copies and of photographs of one subject: int64 (n,)."""
         return np.asarray(self.images["group"], np.int64)
 
     @property
@@ -116,6 +116,7 @@ def _summary(listing: Listing, table: pd.DataFrame, inspection: Inspection) -> D
         digest=value_digest(content.to_numpy().tolist()),
         cross_class_duplicates=tuple(map(tuple, cross_class_groups(accepted))),
         n_duplicates=inspection.n_duplicates,
+        possible_group=inspection.possible_group,
         uniform={label: tuple(paths) for label, paths in uniform_files(accepted).items()},
         warnings=inspection.warnings,
     )

@@ -14,6 +14,8 @@ class DatasetSummary(Record):
     """The content of ``dataset.json``.
 
     ``classes`` are sorted; ``digest`` covers what the images are, not how they fall into folds;
+    ``possible_group`` says in words what suggests that several photographs show one subject, and is empty where nothing
+    does or subjects are known;
     ``cross_class_duplicates`` are the paths of every duplicate group that has more than one label, ``uniform`` those of
     the photographs of a single colour, by class.
     """
@@ -27,5 +29,6 @@ class DatasetSummary(Record):
     digest: str
     cross_class_duplicates: tuple[tuple[str, ...], ...]
     n_duplicates: Count
+    possible_group: str | None = newer()
     uniform: dict[str, tuple[str, ...]] | None = newer()
     warnings: tuple[str, ...]

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from audit.config import Config
 from audit.data.dataset import Dataset
 from audit.data.dataset_json import DatasetSummary, RefusedFile
-from audit.data.duplicates import duplicate_groups, fingerprint
+from audit.data.duplicates import fingerprint
+from audit.data.edited_copies.copy_groups import copy_groups
 from audit.data.folds import ADDED
 from audit.data.photo_file import PhotoFile
-from audit.data.read_files import read_files
+from audit.data.read_files import SUBJECT, read_files
+from audit.data.subjects import joined_groups
 from audit.errors import DatasetError
 from audit.store.audit_folder import AuditFolder, read_record, read_table, write_record, write_table
 from audit.text import at_most_ten, printable
@@ -25,7 +27,8 @@ def add_images(audit: AuditFolder, config: Config, source: Path, place: AuditFol
     ``source`` is a folder with one subfolder per class, or a CSV file with the columns path and label. The audit's
     images come first, numbered and dealt into folds as they are; the new ones are in no fold (``ADDED``), so every
     model may train on them and none is tested on them. A copy of one of the audit's images is refused: each of those
-    is held out from some model.
+    is held out from some model. So is another photograph of one of the audit's subjects, where these are known; then
+    ``source`` must be a CSV file that has that column as well.
 
     Raises DatasetError when a class is unknown, or nothing is left to add, and ChangedImage for a photograph of the
     audit that is no longer the one that was audited.
@@ -46,14 +49,26 @@ def add_images(audit: AuditFolder, config: Config, source: Path, place: AuditFol
         for path, image in zip(new["path"], copied, strict=True)
         if image >= 0
     ]
-    kept = new[copied < 0].assign(group=groups[copied < 0] + old["group"].max() + 1, fold=np.int8(ADDED))
+    known = _of_known_subjects(old, new, groups, copied >= 0)
+    refused += [
+        RefusedFile(path=path, reason=f"of the same '{config.dataset.group}' as photographs on which a model is tested")
+        for path in new["path"][known & (copied < 0)]
+    ]
+    fresh = (copied < 0) & ~known
+    duplicates = groups[fresh] + old["duplicate"].max() + 1
+    kept = new[fresh].assign(duplicate=duplicates, fold=np.int8(ADDED))
+    subjects = kept[SUBJECT].tolist() if SUBJECT in kept else [""] * len(kept)
+    kept["group"] = joined_groups(duplicates, subjects) + old["group"].max() + 1
     if not len(kept):
         raise DatasetError(
             f"{printable(str(source))}: no photograph to add; {int((copied >= 0).sum())} are copies of photographs in "
-            f"the audit and {len(found) - len(new)} cannot be used: give photographs that the audit has not seen."
+            f"the audit, {int((known & (copied < 0)).sum())} are of its subjects and {len(found) - len(new)} cannot be "
+            "used: give photographs that the audit has not seen."
         )
     table = pd.concat([old, kept.reindex(columns=old.columns)], ignore_index=True)
-    table = table.assign(image=np.arange(len(table), dtype=np.int32)).astype({"group": "int32", "fold": "int8"})
+    table = table.assign(image=np.arange(len(table), dtype=np.int32)).astype(
+        {"duplicate": "int32", "group": "int32", "fold": "int8"}
+    )
     write_table(place.images, table)
     write_record(place.dataset, summary.model_copy(update={"n_images": len(table)}))
     return refused
@@ -62,6 +77,17 @@ def add_images(audit: AuditFolder, config: Config, source: Path, place: AuditFol
 def added(dataset: Dataset) -> NDArray[np.bool_]:
     """Which images joined the training side only, (n,)."""
     return np.asarray(dataset.folds == ADDED)
+
+
+def _of_known_subjects(
+    old: pd.DataFrame, new: pd.DataFrame, duplicates: NDArray[np.int64], copied: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Which of n new photographs show a subject of the audit, (n,), or one that is known from a copy."""
+    if SUBJECT not in old or SUBJECT not in new:
+        return np.zeros(len(new), bool)
+    groups = joined_groups(duplicates, new[SUBJECT].tolist())
+    known = new[SUBJECT].isin(set(old[SUBJECT]) - {""}).to_numpy(bool)
+    return np.isin(groups, groups[known | copied])
 
 
 def _require_known_classes(source: Path, labels: Iterable[str], classes: Sequence[str]) -> None:
@@ -81,16 +107,15 @@ def _joined_groups(
     old: Iterable[PhotoFile], new: Iterable[PhotoFile], config: Config
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For every new file its duplicate group, and the first of the old files that it copies (-1: none)."""
-    known, fresh = ([fingerprint(file, config.dataset.max_megapixels) for file in files] for files in (old, new))
+    settings = config.dataset
+    known, fresh = (
+        [fingerprint(file, settings.max_megapixels, settings.duplicate_bits > 0) for file in files]
+        for files in (old, new)
+    )
     # What cannot be decoded any more, for want of memory, is told by the stage that needs it.
     numbers = [number for number, one in enumerate(known) if one.thumb is not None]
     prints = [known[number] for number in numbers] + fresh
-    groups = duplicate_groups(
-        [one.sha256 for one in prints],
-        np.array([one.phash for one in prints], np.uint64),
-        np.stack([one.thumb for one in prints if one.thumb is not None]),
-        config.dataset.duplicate_bits,
-    ).astype(np.int64)
+    groups = copy_groups(prints, [one.sha256 for one in prints], settings.duplicate_bits).astype(np.int64)
     first = {int(group): number for number, group in reversed(list(zip(numbers, groups, strict=False)))}
     of_new = groups[len(numbers) :]
     return of_new, np.array([first.get(int(group), -1) for group in of_new], np.int64)

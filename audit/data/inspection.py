@@ -9,6 +9,7 @@ import pandas as pd
 from audit.config import Config
 from audit.data.listing import Listing
 from audit.data.read_files import read_files
+from audit.data.subjects import subject_names
 from audit.data.uniform import uniform_warnings
 from audit.text import at_most_ten, printable
 
@@ -29,7 +30,9 @@ class Inspection:
     """What reading the dataset shows. All text is safe to print.
 
     ``n_duplicates`` counts the images that are not the first of their duplicate group; ``cross_class_duplicates`` are
-    the groups with more than one label. ``problems`` are sentences of which each one alone forbids an audit.
+    the groups with more than one label. ``possible_group`` says what suggests that several photographs show one subject
+    although ``dataset.group`` is not set; else it is empty. ``problems`` are sentences of which each one alone forbids
+    an audit.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Inspection:
     rejected: tuple[tuple[str, str], ...]
     n_duplicates: int
     cross_class_duplicates: tuple[tuple[str, ...], ...]
+    possible_group: str
     warnings: tuple[str, ...]
     problems: tuple[str, ...]
 
@@ -57,7 +61,8 @@ def inspect_files(listing: Listing, table: pd.DataFrame, config: Config) -> Insp
     accepted = table[table["rejected"] == ""]
     crossings = cross_class_groups(accepted)
     classes = _class_counts(table)
-    duplicates = len(accepted) - accepted["group"].nunique()
+    duplicates = len(accepted) - accepted["duplicate"].nunique()
+    possible = _possible_group(listing, accepted, config.dataset.group)
     rejected = table[table["rejected"] != ""]
     return Inspection(
         listing.name,
@@ -67,15 +72,42 @@ def inspect_files(listing: Listing, table: pd.DataFrame, config: Config) -> Insp
         tuple((printable(path), reason) for path, reason in zip(rejected["path"], rejected["rejected"], strict=True)),
         duplicates,
         tuple(tuple(map(printable, paths)) for paths in crossings),
-        (*listing.warnings, *_warnings(classes, duplicates, crossings), *uniform_warnings(accepted)),
+        possible,
+        (
+            *listing.warnings,
+            *_group_warnings(possible, len(accepted), accepted["group"].nunique(), config.dataset.group),
+            *_warnings(classes, duplicates, crossings),
+            *uniform_warnings(accepted),
+        ),
         tuple(_problems(classes, accepted, config)),
     )
 
 
 def cross_class_groups(accepted: pd.DataFrame) -> list[list[str]]:
     """The paths of every duplicate group that has more than one label."""
-    labels = accepted.groupby("group")["label"].nunique()
-    return [accepted.loc[accepted["group"] == group, "path"].tolist() for group in labels.index[labels > 1]]
+    labels = accepted.groupby("duplicate")["label"].nunique()
+    return [accepted.loc[accepted["duplicate"] == group, "path"].tolist() for group in labels.index[labels > 1]]
+
+
+def _possible_group(listing: Listing, accepted: pd.DataFrame, group: str | None) -> str:
+    """In words what suggests that several photographs show one subject; "" where nothing does, or they are known."""
+    if group is not None:
+        return ""
+    if listing.possible_group:
+        return f"the column '{listing.possible_group}'"
+    names = subject_names(accepted["path"].tolist(), accepted["label"].tolist())
+    return f"the names of files such as {' and '.join(map(printable, names))}" if names else ""
+
+
+def _group_warnings(possible: str, n_images: int, n_groups: int, group: str | None) -> Iterator[str]:
+    if group is not None:
+        yield f"Photographs with the same '{group}' are kept together: {n_images} photographs in {n_groups} groups."
+    if possible:
+        yield (
+            f"Several photographs may show one subject, to judge by {possible}; a model is then tested on "
+            "subjects that it was trained on; unless each photograph shows another subject, name the column of the "
+            "manifest that tells them apart in dataset.group."
+        )
 
 
 def _class_counts(table: pd.DataFrame) -> dict[str, ClassCount]:
@@ -124,11 +156,26 @@ def _problems(classes: Mapping[str, ClassCount], accepted: pd.DataFrame, config:
             f"Too few usable photographs: {at_most_ten(counts)}; each class needs at least {minimum} "
             "(dataset.min_images_per_class): add photographs or leave these classes out."
         )
-    different = accepted.groupby("label")["group"].nunique()
-    folds = config.training.folds
-    copied = [f"'{label}' has {n}" for label, n in different.items() if n < folds and label not in small]
-    if copied:
+    yield from _too_few_groups(accepted, [label for label in classes if label not in small], config)
+
+
+def _too_few_groups(accepted: pd.DataFrame, labels: Sequence[str], config: Config) -> Iterator[str]:
+    """Classes whose photographs cannot be dealt into the folds without dividing a group."""
+    folds, group = config.training.folds, config.dataset.group
+    mine = accepted[accepted["label"].isin(labels)].groupby("label")
+    few = [f"'{label}' has {n}" for label, n in mine["group"].nunique().items() if n < folds]
+    if few and group is None:
         yield (
-            f"Too few different photographs: {at_most_ten(copied)}, the others are copies; each class needs at least "
+            f"Too few different photographs: {at_most_ten(few)}, the others are copies; each class needs at least "
             f"{folds} (training.folds): add photographs or lower training.folds."
+        )
+    elif few:
+        yield (
+            f"Too few subjects: of '{group}' {at_most_ten(few)}; photographs of one subject stay in one fold, so each "
+            f"class needs at least {folds} (training.folds): add subjects or lower training.folds."
+        )
+    elif together := [f"'{label}'" for label, n in mine["fold"].nunique().items() if n < 2]:
+        yield (
+            f"All photographs of {at_most_ten(together)} are in one fold, since they share subjects with other classes "
+            "(dataset.group): add subjects, or lower training.folds."
         )

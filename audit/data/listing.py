@@ -1,6 +1,7 @@
 """Which files a dataset names: those in the subfolders of a folder, or those in the rows of a manifest."""
 
 import csv
+import difflib
 import re
 import unicodedata
 from collections import Counter
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from audit.config import DatasetConfig
+from audit.data.subjects import subject_column
 from audit.errors import DatasetError
 from audit.text import at_most_ten, printable
 
@@ -24,23 +26,31 @@ _DESCRIPTIVE = re.compile(
 
 @dataclass(frozen=True)
 class Listed:
-    """A file that a folder or a manifest names; ``reason`` is why it is rejected unread, else empty."""
+    """A file that a folder or a manifest names; ``reason`` is why it is rejected unread, else empty.
+
+    ``subject`` is what the column ``dataset.group`` says; empty where that is not set, or the cell is.
+    """
 
     path: str
     label: str
     reason: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
+    subject: str = ""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """All named files in the order of their paths, which are relative to ``root``; ``attributes`` are those in use."""
+    """All named files in the order of their paths, which are relative to ``root``; ``attributes`` are those in use.
+
+    ``possible_group`` is a column that seems to name subjects although ``dataset.group`` is not set; else empty.
+    """
 
     name: str
     root: Path
     files: tuple[Listed, ...]
     attributes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    possible_group: str = ""
 
 
 def list_files(config: DatasetConfig) -> Listing:
@@ -63,6 +73,8 @@ def _list_folder(photos: Path, config: DatasetConfig) -> Listing:
     root = _existing_folder(photos, "PHOTOS")
     if config.attributes:
         raise DatasetError("dataset.attributes names columns, but a folder has none; give them with --manifest.")
+    if config.group is not None:
+        raise DatasetError("dataset.group names a column, but a folder has none; give a CSV file that has it instead.")
     files = [_in_folder(path, reason, root) for path, reason in _walk(root, root)]
     kept = [file for file in files if file.label or file.reason]
     return Listing(printable(root.name), root, tuple(sorted(kept, key=lambda file: file.path)))
@@ -114,12 +126,14 @@ def _in_folder(path: Path, reason: str, root: Path) -> Listed:
     return _named(relative.as_posix(), "", reason)
 
 
-def _named(path: str, label: str, reason: str, attributes: Mapping[str, str] | None = None) -> Listed:
+def _named(
+    path: str, label: str, reason: str, attributes: Mapping[str, str] | None = None, subject: str = ""
+) -> Listed:
     """A listed file whose texts can be stored: file names need not be Unicode, tables must be."""
     storable = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if storable != path:
         reason = reason or "its name is not valid Unicode; rename it"
-    return Listed(storable, _clean_label(label), reason, attributes or {})
+    return Listed(storable, _clean_label(label), reason, attributes or {}, _clean_label(subject))
 
 
 def _clean_label(text: str) -> str:
@@ -131,11 +145,28 @@ def _list_manifest(manifest: Path, config: DatasetConfig) -> Listing:
     names, rows = _read_manifest(manifest)
     root = _existing_folder(config.image_root or manifest.parent, "--image-root")
     columns = [name for name in names if name and name not in ("path", "label")]
-    attributes, warnings = _choose_attributes(columns, [row for _, row in rows], config.attributes)
+    cells = [row for _, row in rows]
+    alone = _alone(columns, cells, config.group)
+    attributes, warnings = _choose_attributes(columns, cells, config.attributes, config.group)
     seen: dict[str, str] = {}
-    files = [_in_manifest(line, row, root, seen, attributes) for line, row in rows]
+    files = [_in_manifest(line, row, root, seen, attributes, config.group) for line, row in rows]
     name = printable(manifest.resolve().parent.name if manifest.stem in ("index", "images") else manifest.stem)
-    return Listing(name, root, tuple(sorted(files, key=lambda file: file.path)), attributes, warnings)
+    possible = subject_column(columns, cells) if config.group is None else ""
+    in_order = tuple(sorted(files, key=lambda file: file.path))
+    return Listing(name, root, in_order, attributes, (*alone, *warnings), possible)
+
+
+def _alone(columns: Sequence[str], rows: Sequence[Mapping[str, str]], group: str | None) -> tuple[str, ...]:
+    """What to say of rows without a subject. Raises DatasetError where there is no column ``group``."""
+    if group is None:
+        return ()
+    if group not in columns:
+        near = difflib.get_close_matches(group, columns, n=1, cutoff=0.0)
+        nearest = f"; the nearest is {near[0]!r}" if near else ", and none but path and label"
+        raise DatasetError(f"dataset.group: the manifest has no column {group!r}{nearest}.")
+    if empty := sum(not row.get(group) for row in rows):
+        return (f"{empty} of {len(rows)} rows have nothing in {group!r}: each counts as a subject of its own.",)
+    return ()
 
 
 def _read_manifest(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
@@ -188,7 +219,12 @@ def _row(names: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
 
 
 def _in_manifest(
-    line: int, row: Mapping[str, str], root: Path, seen: dict[str, str], attributes: Sequence[str]
+    line: int,
+    row: Mapping[str, str],
+    root: Path,
+    seen: dict[str, str],
+    attributes: Sequence[str],
+    group: str | None,
 ) -> Listed:
     path, label = row.get("path", ""), _clean_label(row.get("label", ""))
     if not path:
@@ -200,7 +236,7 @@ def _in_manifest(
     if not reason:
         seen[str(relative)] = label
     values = {name: printable(row[name]) for name in attributes if row.get(name)}
-    return _named(str(relative), label, reason, values)
+    return _named(str(relative), label, reason, values, row.get(group, "") if group else "")
 
 
 def _manifest_reason(row: Mapping[str, str], path: PurePosixPath, root: Path) -> str:
@@ -222,16 +258,19 @@ def _listed_before(first: str | None, label: str) -> str:
 
 
 def _choose_attributes(
-    columns: Sequence[str], rows: Sequence[Mapping[str, str]], wanted: Sequence[str] | None
+    columns: Sequence[str], rows: Sequence[Mapping[str, str]], wanted: Sequence[str] | None, group: str | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The columns to use as attributes, and a warning sentence per cause for leaving others out."""
+    """The columns to use as attributes, and a warning sentence per cause for leaving others out.
+
+    The column ``group`` says who is photographed, not how; it is an attribute only where it is wanted as one.
+    """
     unknown = [name for name in wanted or () if name not in columns]
     if unknown:
         found = ", ".join(columns) or "none"
         raise DatasetError(f"dataset.attributes: the manifest has no column {unknown[0]!r}; further columns: {found}.")
     left_out: dict[str, list[str]] = {}
     kept = []
-    for name in columns if wanted is None else wanted:
+    for name in [name for name in columns if name != group] if wanted is None else wanted:
         cause = _unfit(name, rows, named=wanted is not None)
         if cause:
             left_out.setdefault(cause, []).append(name)

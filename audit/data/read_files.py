@@ -8,12 +8,16 @@ import numpy as np
 import pandas as pd
 
 from audit.config import Config
-from audit.data.duplicates import Fingerprint, duplicate_groups, fingerprint
+from audit.data.duplicates import Fingerprint, fingerprint
+from audit.data.edited_copies.copy_groups import copy_groups
 from audit.data.folds import assign_folds
 from audit.data.listing import Listing, list_files
 from audit.data.ordered_map import ordered_map
+from audit.data.subjects import joined_groups
 from audit.progress import track
 
+# Column that only tables of photographs with known subjects have.
+SUBJECT = "subject"
 # Photographs per worker that are read before their turn.
 _READ_AHEAD = 8
 
@@ -35,11 +39,14 @@ def read_files(config: Config) -> tuple[Listing, pd.DataFrame]:
             "sha256": [found.sha256 for found in prints],
             "phash": [f"{found.phash:016x}" if found.thumb is not None else "" for found in prints],
             "uniform": np.array([found.uniform for found in prints], bool),
+            "duplicate": np.int32(-1),
             "group": np.int32(-1),
             "fold": np.int8(-1),
             "rejected": [found.reason or _small_reason(found, config.dataset.min_side) for found in prints],
         }
     )
+    if config.dataset.group is not None:
+        table[SUBJECT] = [file.subject for file in listing.files]
     for name in listing.attributes:
         table[f"attribute:{name}"] = pd.Series([file.attributes.get(name) for file in listing.files], dtype=object)
     _number(table, prints, config)
@@ -48,7 +55,8 @@ def read_files(config: Config) -> tuple[Listing, pd.DataFrame]:
 
 def _fingerprints(paths: Sequence[Path], config: Config) -> list[Fingerprint]:
     """Read files in threads: decoders release Python's lock."""
-    read = partial(fingerprint, max_megapixels=config.dataset.max_megapixels)
+    settings = config.dataset
+    read = partial(fingerprint, max_megapixels=settings.max_megapixels, with_features=settings.duplicate_bits > 0)
     workers = max(1, config.compute.workers)
     prints: list[Fingerprint] = []
     with track("reading photographs", total=len(paths)) as advance:
@@ -65,17 +73,18 @@ def _small_reason(found: Fingerprint, min_side: int) -> str:
 
 
 def _number(table: pd.DataFrame, prints: Sequence[Fingerprint], config: Config) -> None:
-    """Fill in image, group and fold of the accepted rows."""
+    """Fill in image, duplicate group, group and fold of the accepted rows."""
     rows = np.flatnonzero(table["rejected"] == "")
     if not len(rows):
         return
     accepted = [prints[int(row)] for row in rows]
-    hashes = np.array([found.phash for found in accepted], np.uint64)
-    thumbs = np.stack([found.thumb for found in accepted if found.thumb is not None])
-    groups = duplicate_groups(_identities(accepted), hashes, thumbs, config.dataset.duplicate_bits)
+    duplicates = copy_groups(accepted, _identities(accepted), config.dataset.duplicate_bits)
+    subjects = table[SUBJECT].to_numpy(str)[rows] if SUBJECT in table else [""] * len(rows)
+    groups = joined_groups(duplicates, list(map(str, subjects)))
     _, labels = np.unique(table["label"].to_numpy(str)[rows], return_inverse=True)
-    folds = assign_folds(labels, groups, config.training.folds, config.seed)
-    for column, values in {"image": np.arange(len(rows), dtype=np.int32), "group": groups, "fold": folds}.items():
+    folds = assign_folds(labels, groups, [found.sha256 for found in accepted], config.training.folds, config.seed)
+    numbers = np.arange(len(rows), dtype=np.int32)
+    for column, values in {"image": numbers, "duplicate": duplicates, "group": groups, "fold": folds}.items():
         filled = table[column].to_numpy(copy=True)
         filled[rows] = values
         table[column] = filled

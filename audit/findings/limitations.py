@@ -45,6 +45,16 @@ GIVEN_MODEL = (
 )
 
 
+def ungrouped(possible_group: str | None) -> list[str]:
+    """What it means that subjects were not told, where ``possible_group`` suggests that there are several of one."""
+    if not possible_group:
+        return []
+    return [
+        f"Several photographs may show one subject, to judge by {possible_group}; dataset.group was not set. If so, "
+        "accuracy and leakage are partly memory and too high, and intervals and p-values are too narrow and too small."
+    ]
+
+
 def limits(folder: AuditFolder, config: Config) -> list[str]:
     """What the result does not say, and what could not be done on this machine."""
     missing = not_looked_for(folder)

@@ -33,7 +33,7 @@ from audit.findings.audit_json import (
 )
 from audit.findings.finding import Finding
 from audit.findings.findings import has_learned
-from audit.findings.limitations import GUESSES, limits
+from audit.findings.limitations import GUESSES, limits, ungrouped
 from audit.findings.previous_audit import changes
 from audit.findings.self_audit_json import SelfAudit
 from audit.findings.severity import RULES, STRENGTH_RULES
@@ -109,7 +109,11 @@ def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> AuditReco
         failures=_failures(folder, dataset),
         plan=read_record(folder.plan / "plan.json", Plan),
         self_audit=read_record(folder.self_audit, SelfAudit),
-        limits=(*(() if has_learned(folder, dataset) else (GUESSES,)), *limits(folder, config)),
+        limits=(
+            *(() if has_learned(folder, dataset) else (GUESSES,)),
+            *ungrouped(read_record(folder.dataset, DatasetSummary).possible_group),
+            *limits(folder, config),
+        ),
         former=None,
     )
 

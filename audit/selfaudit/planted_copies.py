@@ -138,7 +138,8 @@ def _write_dataset(
     """``images.parquet`` and ``dataset.json`` of the copies; those of one photograph are in its fold and group."""
     originals = dataset.images.iloc[chosen]
     labels = (originals["label"] == classes[1]).to_numpy(np.int64)
-    folds = assign_folds(labels, dataset.groups[chosen], config.training.folds, config.seed)
+    digests = originals["sha256"].tolist()
+    folds = assign_folds(labels, dataset.groups[chosen], digests, config.training.folds, config.seed)
     parts = [originals.assign(fold=folds, image=numbers, version=version) for version, numbers in copies.items()]
     table = pd.concat([part[part["image"] >= 0] for part in parts], ignore_index=True)
     table = table.assign(image=table["image"].astype("int32"), path=[_name(image) for image in table["image"]])
@@ -156,7 +157,8 @@ def _write_dataset(
         n_rejected=0,
         digest=value_digest(table["sha256"].tolist()),
         cross_class_duplicates=(),
-        n_duplicates=len(table) - table["group"].nunique(),
+        n_duplicates=len(table) - table["duplicate"].nunique(),
+        possible_group="",
         warnings=(),
     )
     write_record(folder.dataset, summary)

@@ -190,7 +190,8 @@ def try_balanced(study: Study, depth: str, seeds: int, out: Path) -> list[tuple[
     config, rows = configured(study.store.config, SETTINGS[depth]), []
     for seed in range(seeds):
         images = study.conditions(seed)["biased"].images
-        folds = assign_folds(study.dataset.labels[images], study.groups[images], 3, seed)
+        digests = study.dataset.images["sha256"].iloc[images].tolist()
+        folds = assign_folds(study.dataset.labels[images], study.groups[images], digests, 3, seed)
         correct, on_test = np.zeros(len(images), bool), []
         for fold in range(3):
             network = fit(study, Condition(images[folds != fold]), config, seed).network

@@ -1,0 +1,1 @@
+"""Copies that were cropped, mirrored, stretched, brightened or captioned: found by local features, told by pixels."""
