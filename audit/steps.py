@@ -24,7 +24,7 @@ class Step:
 
 
 STEPS = (
-    Step("dataset", (), ("dataset", "training.folds", "seed"), version=2),
+    Step("dataset", (), ("dataset", "training.folds", "seed"), version=3),
     Step("detect", ("dataset",), ("cues", "own_cues"), version=3),
     Step("features", ("dataset",), ("model", "training.flips", "compute.cache_gb", "seed")),
     Step("training", ("dataset", "features"), ("model", "training", "seed")),
@@ -36,7 +36,7 @@ STEPS = (
         "cues",
         ("dataset", "detect", "features", "explain", "regions", "clusters"),
         ("attention", "evidence", "seed"),
-        version=7,
+        version=8,
     ),
     Step(
         "masking",
@@ -44,7 +44,7 @@ STEPS = (
         ("evidence.effect_images", "evidence.min_images", "evidence.resamples", "seed"),
         version=5,
     ),
-    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=11),
+    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=12),
     Step(
         "findings",
         ("dataset", "detect", "explain", "sanity", "clusters", "cues", "evidence"),

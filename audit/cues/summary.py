@@ -21,8 +21,8 @@ _LINES = 8
 def summarise(cue: Cue, rows: pd.DataFrame, lines: pd.DataFrame, dataset: Dataset, config: Config) -> CueSummary:
     """The entry of a cue in ``cues.json``.
 
-    ``rows`` are the cue's part of ``cues.parquet``, ``lines`` what was read in it, columns image and text. An attribute
-    has neither attention nor examples.
+    ``rows`` are the cue's part of ``cues.parquet``, ``lines`` what was read in it, columns image and text. What has
+    no place in the picture has no attention, and an attribute no examples either.
     """
     rows = rows.sort_values("image")
     present = rows["present"].fillna(False).to_numpy(bool)
@@ -36,7 +36,7 @@ def summarise(cue: Cue, rows: pd.DataFrame, lines: pd.DataFrame, dataset: Datase
         number=cue.number,
         n_present=int(present.sum()),
         present_share=shares,
-        attention=None if cue.kind == "attribute" else _attention_by_class(rows, present, dataset, config),
+        attention=_attention_by_class(rows, present, dataset, config) if cue.has_place else None,
         examples=() if cue.kind == "attribute" else examples(present, dataset.groups, config.seed),
         text=most_read(lines["text"].tolist(), lines["image"].tolist()),
     )

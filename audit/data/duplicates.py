@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from audit.data.decode import decode_photo
+from audit.data.file_facts import NO_FACTS, FileFacts, file_facts
 from audit.data.photo_file import Source, content_digest, read_content
 from audit.data.uniform import is_uniform
 from audit.errors import RejectedImage
@@ -28,7 +29,7 @@ _DECODED = 128
 class Fingerprint:
     """What reading a file once tells. Sizes in pixels, upright; ``reason`` is why it was rejected, else empty.
 
-    ``uniform`` is True where the picture shows one colour and nothing else.
+    ``uniform`` is True where the picture shows one colour and nothing else; ``facts``: of the file and the frame.
     """
 
     bytes: int = 0
@@ -40,6 +41,7 @@ class Fingerprint:
     thumb: NDArray[np.uint8] | None = None
     uniform: bool = False
     reason: str = ""
+    facts: FileFacts = NO_FACTS
 
 
 def fingerprint(source: Source, max_megapixels: float) -> Fingerprint:
@@ -51,11 +53,13 @@ def fingerprint(source: Source, max_megapixels: float) -> Fingerprint:
         content = read_content(source, max_megapixels)
         photo = decode_photo(content, max_megapixels, longest=_DECODED)
         uniform = is_uniform(photo.image, lambda: decode_photo(content, max_megapixels).image)
+        facts = file_facts(content, photo.image, max_megapixels)
     except RejectedImage as error:
         return Fingerprint(reason=str(error))
     thumb, digest = thumbnail(photo.image), content_digest(content)
     hashed = perceptual_hash(thumb)
-    return Fingerprint(len(content), digest, photo.width, photo.height, photo.format, hashed, thumb, uniform)
+    size = (photo.width, photo.height)
+    return Fingerprint(len(content), digest, *size, photo.format, hashed, thumb, uniform, facts=facts)
 
 
 def thumbnail(image: Image.Image) -> NDArray[np.uint8]:

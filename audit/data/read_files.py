@@ -10,6 +10,7 @@ import pandas as pd
 
 from audit.config import Config
 from audit.data.duplicates import Fingerprint, duplicate_groups, fingerprint
+from audit.data.file_facts import fact_columns
 from audit.data.folds import assign_folds
 from audit.data.listing import Listing, list_files
 from audit.progress import track
@@ -34,6 +35,7 @@ def read_files(config: Config) -> tuple[Listing, pd.DataFrame]:
             "uniform": np.array([found.uniform for found in prints], bool),
             "group": np.int32(-1),
             "fold": np.int8(-1),
+            **fact_columns([found.facts for found in prints]),
             "rejected": [found.reason or _small_reason(found, config.dataset.min_side) for found in prints],
         }
     )

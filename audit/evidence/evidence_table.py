@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,13 @@ from threadpoolctl import threadpool_limits
 
 from audit.config import Config
 from audit.cues.cue_table import CueTable, load_cues
+from audit.cues.file_cues import FileCue, file_cues
 from audit.data.batches import Images, read_pixels
 from audit.data.dataset import Dataset, load_dataset
 from audit.data.occlude import control_masks
 from audit.detectors.cue import Cue
 from audit.detectors.detect import Detections
+from audit.evidence.file_evidence import NOWHERE, file_leakage
 from audit.evidence.occlusion_test import FILLINGS
 from audit.evidence.pixel_features import DIMENSIONS, Surface
 from audit.measures.association import leaning_classes
@@ -96,6 +99,11 @@ class Measurer:
         masking = read_table(folder.masking)
         return cls(config, load_dataset(folder), load_cues(folder), correct, masking)
 
+    @cached_property
+    def files(self) -> tuple[FileCue, ...]:
+        """The facts of the file and the frame."""
+        return tuple(file_cues(self.dataset.images))
+
     def pairs(self) -> Iterator[tuple[Cue, int]]:
         """The (cue, class) pairs to test, the class as an index into the dataset's classes."""
         for cue in self.cues.cues:
@@ -125,6 +133,9 @@ class Measurer:
             class_words=self.dataset.classes[label],
             cue_words=cue.words,
         )
+        if cue.kind == "file":
+            nowhere, leak = unmeasured(NOWHERE, len(known)), self._leakage(cue, label, in_class, present)
+            return {"prevalence": shown, "attention": nowhere, "leakage": leak, "effect": nowhere, "gap": apart}
         if cue.kind == "attribute":
             nowhere = unmeasured("An attribute has no place in the picture.", int(known.sum()))
             return {"prevalence": shown, "attention": nowhere, "leakage": nowhere, "effect": nowhere, "gap": apart}
@@ -156,6 +167,9 @@ class Measurer:
     def _measure_leakage(
         self, cue: Cue, label: int, in_class: NDArray[np.bool_], present: NDArray[np.bool_]
     ) -> Measure:
+        if cue.kind == "file":
+            rng = self._rng(cue, label, "leakage")
+            return file_leakage(self.files, cue, in_class, self.dataset, self.config.evidence, rng)
         # A cluster's place is looked at in every picture: whether it shows the cue there is part of what leaks.
         rows = np.ones_like(present) if cue.kind == "cluster" else present
         inside, rest, control = self._textures(cue) if is_seen_as_pixels(cue) else self._activations(cue)

@@ -96,8 +96,8 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
 
 
 def lowered(verdict: Verdict) -> Verdict:
-    """The verdict one step lower, where the maps failed their checks."""
-    severity = lower(verdict.severity)
+    """The verdict one step lower, where the maps failed their checks; facts of the file need no map."""
+    severity = verdict.severity if verdict.cue.kind == "file" else lower(verdict.severity)
     return verdict if severity == verdict.severity else replace(verdict, severity=severity, lowered=True)
 
 

@@ -16,6 +16,7 @@ from audit.measures.limits import (
     OWN_LEAK,
     OWN_LEAK_FLOOR,
     STRENGTHS,
+    TONE_LEAK,
     Evidence,
     Limit,
     Strength,
@@ -42,10 +43,10 @@ _RISING: tuple[Strength, ...] = ("none", "unknown", "weak", "strong")
 
 @dataclass(frozen=True)
 class Measures:
-    """What was measured of one cue and one class.
+    """What was measured of one cue and one class. ``above_control``: the leakage minus the control's.
 
     ``difference``: of the shares of the class and of the others that show the cue, which are ``shares``, None where
-    they are not known. ``above_control``: the leakage minus the control's.
+    they are not known.
     """
 
     difference: Evidence = UNMEASURED
@@ -126,7 +127,7 @@ def _leaks_everywhere(case: Case) -> bool:
 
 def _is_rare(case: Case) -> bool:
     auc, shares = case.measures.leakage.value, case.measures.shares
-    if case.cue.kind == "cluster" or auc is None or shares is None:
+    if case.cue.kind in ("cluster", "file") or auc is None or shares is None:
         return False
     return over_all_pairs(auc, *shares) < LEAKAGE.weak
 
@@ -169,7 +170,8 @@ LEAK_CAVEATS = (
     Caveat(
         "rare",
         f"Any strong leak counts as weak where few photographs show the cue: below {LEAKAGE.weak:.2f} over all pairs "
-        "of photographs, those that do not show it at all being as good as a toss; an unnamed place is there in all.",
+        "of photographs, those that do not show it at all being as good as a toss; an unnamed place is there in all, "
+        "and so is what is measured of the file.",
         _is_rare,
         _AT_MOST_WEAK,
     ),
@@ -180,6 +182,19 @@ DATA_CAVEATS = (
         "An unnamed place on the photographed thing itself counts as weak at most: only you can say whether it is what "
         "the classes differ in.",
         lambda case: case.cue.role == "subject" and case.cue.kind == "cluster",
+        _AT_MOST_WEAK,
+    ),
+    Caveat(
+        "tone",
+        f"The light, colour and detail of whole pictures count as weak at most below an AUC of {TONE_LEAK:.2f}: "
+        "contents differ in them.",
+        lambda case: case.cue.role == "tone" and (case.measures.leakage.value or 0.0) < TONE_LEAK,
+        _AT_MOST_WEAK,
+    ),
+    Caveat(
+        "origin",
+        "A file's name and folder count as weak at most: no pixel shows them, and no model can use them.",
+        lambda case: case.cue.role == "origin",
         _AT_MOST_WEAK,
     ),
 )
@@ -250,10 +265,7 @@ VERDICTS = (
 
 
 def judge(cue: Cue, measures: Measures, declared: Iterable[str] = (), learned: bool = True) -> Judgement:
-    """The verdict on a cue and a class, by the published rules.
-
-    ``declared`` are the names of the cues that the dataset's owner called relevant. ``learned``: the model tells the
-    classes apart better than by guessing.
+    """The verdict on a cue and a class, by the published rules; ``declared`` and ``learned`` as in ``Case``.
 
     >>> strong = Measures(Evidence(0.8, 0.7, 0.9, 0.001), gap=Evidence(0.3, 0.2, 0.4, None))
     >>> judge(Cue("hair", "the hair", "part"), strong)
@@ -294,11 +306,7 @@ def _counted(level: Strength | None, caveats: Sequence[Caveat], case: Case) -> S
 
 
 def lower(severity: Severity) -> Severity:
-    """The verdict one step lower, for maps that failed their checks; one that accuses and clears nothing stays.
-
-    >>> lower("high"), lower("cleared"), lower("expected")
-    ('medium', 'not_enough_data', 'expected')
-    """
+    """The verdict one step lower, for maps that failed their checks; one that accuses and clears nothing stays."""
     return LOWERED.get(severity, severity)
 
 

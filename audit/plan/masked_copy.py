@@ -146,6 +146,10 @@ def _cue_called(name: str, cues: CueTable) -> Cue:
 def _why_not(cue: Cue) -> str:
     if cue.kind == "attribute":
         return f"--cue {cue.name}: a column of the table has no place in the picture, so nothing can be masked."
+    if cue.kind == "file":
+        return (
+            f"--cue {cue.name}: {cue.words} is no place in the picture; save all photographs again in one way instead."
+        )
     if cue.kind == "appearance":
         return f"--cue {cue.name}: masking one look alone would give it away; mask all of it with --cue {cue.within}."
     return (
