@@ -65,12 +65,14 @@ def _context(folder: AuditFolder, record: AuditRecord, config: Config) -> dict[s
     clusters = places(record, folder)
     failures = record.failures[:FAILURES]
     failed = [failure.path for failure in failures]
-    shown = [path for some in by_severity.values() for card in some for path in card.paths]
+    all_cards = [card for some in by_severity.values() for card in some]
+    shown = [path for card in all_cards if not card.is_file for path in card.paths]
     shown += [path for place in clusters for path in place.exemplars] + failed
     found = spotlights(record, folder)
     sorted_looks = looks(record, folder)
     wanted, verifications = orders(record), verified(folder)
     plain = [path for one in found for path in one.layers] + [path for one in sorted_looks for path in one.boxes]
+    plain += [path for card in all_cards if card.is_file for path in card.paths]
     plain += [path for order in wanted for path in order.examples]
     plain += [sight.path for one in verifications for sight in one.sights]
     root = Path(record.dataset.root)

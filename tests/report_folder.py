@@ -27,6 +27,7 @@ CUES = {
     "background": ("the background", "scene", "detector"),
     "cluster-3": ("unnamed cue 3: top left, blue, small", "part", "cluster"),
     "border": ("the border", "scene", "detector"),
+    "file.format=PNG": ("the file format PNG", "file", "file"),
 }
 SEVERITIES = ("high", "high", "medium", "medium", "cleared", "expected", "cleared", "low", "not_enough_data")
 READ = "© agency <b>"
@@ -450,10 +451,19 @@ def _cue(name: str, wish: Wish, paths: Sequence[str]) -> dict[str, Any]:
         "words": wish.words or words,
         "n_present": wish.n // 2,
         "present_share": shares,
-        "attention": None if kind == "attribute" else {c: none if i > 2 else looks for i, c in enumerate(wish.classes)},
-        "examples": _some(paths, len(name), 3) if kind != "attribute" else [],
+        "attention": None
+        if kind in ("attribute", "file")
+        else {c: none if i > 2 else looks for i, c in enumerate(wish.classes)},
+        "examples": _some(paths, len(name), 3) if kind not in ("attribute", "file") else [],
         "text": [{"text": READ, "n": 3}] if name == "watermark" else [],
+        **({"distribution": _distribution(wish)} if kind == "file" else {}),
     }
+
+
+def _distribution(wish: Wish) -> dict[str, Any]:
+    """More of the last class than of all others are PNG files."""
+    counts = {label: [5, 15] if label == wish.classes[-1] else [18, 2] for label in wish.classes}
+    return {"bins": ["the file format JPEG", "the file format PNG"], "counts": counts}
 
 
 def _looks(wish: Wish, paths: Sequence[str]) -> dict[str, Any]:

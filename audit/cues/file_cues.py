@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.cues.file_words import KINDS, NUMBERS, TOGETHER, TOGETHER_WORDS, KindWords, NumberWords
+from audit.cues.file_words import KINDS, NAME, NUMBERS, TOGETHER, TOGETHER_WORDS, KindWords, NumberWords
 from audit.data.file_facts import PREFIX
 from audit.detectors.cue import Cue
 from audit.measures.otsu import otsu_threshold
 
-NAME = "file."
 # A value that fewer photographs show, or all but so few, can hardly give a class away, and is no cue.
 LEAST_SHARE, LEAST_IMAGES = 0.05, 10
 # Kinds with more values than this (names of people as names of files) are told of for their commonest values only.
@@ -24,13 +23,17 @@ _MASKED, _CLASS = "#", "*"
 
 @dataclass(frozen=True)
 class FileCue:
-    """One fact of all images. ``present`` and ``known`` are boolean (images,); ``values`` (images,) the numbers, NaN
-    where unknown, of what is measured, and 1 or 0 of what is there or not."""
+    """One fact of all images.
+
+    ``present`` and ``known`` are boolean (images,); ``values`` (images,) the numbers, NaN where unknown, of what is
+    measured, and 1 or 0 of what is there or not; ``noticed`` (images,) the same as far as anybody could notice it.
+    """
 
     cue: Cue
     present: NDArray[np.bool_]
     known: NDArray[np.bool_]
     values: NDArray[np.float64]
+    noticed: NDArray[np.float64]
 
     @property
     def is_number(self) -> bool:
@@ -51,7 +54,8 @@ def file_cues(images: pd.DataFrame) -> list[FileCue]:
         return some
     every = np.ones(len(images), bool)
     cue = Cue(f"{NAME}{TOGETHER}", TOGETHER_WORDS, "file", "file")
-    return [*some, FileCue(cue, every, every, every.astype(np.float64))]
+    shown = every.astype(np.float64)
+    return [*some, FileCue(cue, every, every, shown, shown)]
 
 
 def is_together(cue: Cue) -> bool:
@@ -97,15 +101,16 @@ def name_pattern(path: str, label: str) -> str:
     >>> name_pattern("cat/IMG_0042.jpg", "cat"), name_pattern("cat/Cat.17.jpg", "cat")
     ('IMG_#', '*.#')
     """
-    plain = re.sub(re.escape(label), _CLASS, PurePosixPath(path).stem, flags=re.IGNORECASE)
+    whole_word = rf"(?<![^\W\d_]){re.escape(label)}(?![^\W\d_])"
+    plain = re.sub(whole_word, _CLASS, PurePosixPath(path).stem, flags=re.IGNORECASE)
     return re.sub(r"\d+", _MASKED, plain)
 
 
 def folder_of(path: str, label: str) -> str:
-    """The folders that a file lies in, but for those that are called like its class; digits are masked.
+    """The folders that a file lies in, but for those that are called like its class.
 
     >>> folder_of("cat/site 2/a.jpg", "cat"), folder_of("cat/a.jpg", "cat")
-    ('site #', '')
+    ('site 2', '')
     """
     parts = [part for part in PurePosixPath(path).parts[:-1] if part.casefold() != label.casefold()]
     return "/".join(parts)
@@ -113,9 +118,21 @@ def folder_of(path: str, label: str) -> str:
 
 def _measured(images: pd.DataFrame) -> Iterator[FileCue]:
     for name, values in numbers_of(images).items():
-        known = np.isfinite(values)
-        if (present := _high(values, known)) is not None:
-            yield FileCue(_number_cue(NUMBERS[name]), present, known, values)
+        known, noticed = np.isfinite(values), _noticed(values, NUMBERS[name])
+        if _high(values, known) is not None and (present := _high(noticed, known)) is not None:
+            yield FileCue(_number_cue(NUMBERS[name]), present, known, values, noticed)
+
+
+def _noticed(values: NDArray[np.float64], words: NumberWords) -> NDArray[np.float64]:
+    """The values with as much chance added as nobody notices: of a smaller difference nothing is left.
+
+    Rounding would not do: of values close to where it turns, a tiny difference would become a whole step.
+    """
+    if not words.noticeable:
+        return values
+    scaled = np.log(values) if words.logarithmic else values
+    chance = np.random.default_rng([*words.name.encode()]).normal(0, words.noticeable, len(values))
+    return np.asarray(scaled + chance, np.float64)
 
 
 def _number_cue(words: NumberWords) -> Cue:
@@ -144,11 +161,12 @@ def _kinds(images: pd.DataFrame) -> Iterator[FileCue]:
         known = column.notna().to_numpy(bool)
         for value in _telling_values(column[known], KINDS[name].usual):
             present = (column == value).to_numpy(bool)
-            yield FileCue(_kind_cue(KINDS[name], value), present, known, present.astype(np.float64))
+            shown = present.astype(np.float64)
+            yield FileCue(_kind_cue(KINDS[name], value), present, known, shown, shown)
 
 
 def _telling_values(values: pd.Series, usual: str) -> list[str]:
-    """The values worth a cue, the commonest first; of two, which are each other's opposite, the unusual or rarer one."""
+    """The values worth a cue, the commonest first; of two, which are opposites, the unusual or the rarer one."""
     counts = values.value_counts()
     shared = [str(value) for value in counts.index[:MOST_VALUES] if _is_shared((values == value).to_numpy(bool))]
     return [value for value in shared if value != usual][-1:] if len(counts) == 2 else shared

@@ -39,7 +39,7 @@ def file_leakage(
         fact = next(fact for fact in facts if fact.cue == cue)
         if not fact.is_number:
             return unmeasured(COUNTED, len(in_class))
-        rows, inside = fact.known, number_features(fact.values)
+        rows, inside = fact.known, number_features(fact.noticed)
     return leakage(
         inside[rows],
         None,
@@ -55,7 +55,7 @@ def file_leakage(
 
 
 def _features(fact: FileCue) -> NDArray[np.float32]:
-    return number_features(fact.values) if fact.is_number else kind_features(fact.present)
+    return number_features(fact.noticed) if fact.is_number else kind_features(fact.present)
 
 
 def _clearest(

@@ -43,10 +43,10 @@ _RISING: tuple[Strength, ...] = ("none", "unknown", "weak", "strong")
 
 @dataclass(frozen=True)
 class Measures:
-    """What was measured of one cue and one class. ``above_control``: the leakage minus the control's.
+    """What was measured of one cue and one class.
 
     ``difference``: of the shares of the class and of the others that show the cue, which are ``shares``, None where
-    they are not known.
+    they are not known. ``above_control``: the leakage minus the control's.
     """
 
     difference: Evidence = UNMEASURED
@@ -170,8 +170,7 @@ LEAK_CAVEATS = (
     Caveat(
         "rare",
         f"Any strong leak counts as weak where few photographs show the cue: below {LEAKAGE.weak:.2f} over all pairs "
-        "of photographs, those that do not show it at all being as good as a toss; an unnamed place is there in all, "
-        "and so is what is measured of the file.",
+        "of photographs, those that do not show it being as good as a toss; unnamed places and files are there in all.",
         _is_rare,
         _AT_MOST_WEAK,
     ),
@@ -186,8 +185,7 @@ DATA_CAVEATS = (
     ),
     Caveat(
         "tone",
-        f"The light, colour and detail of whole pictures count as weak at most below an AUC of {TONE_LEAK:.2f}: "
-        "contents differ in them.",
+        f"Light, colour and detail of whole pictures, in which contents differ, are weak below an AUC of {TONE_LEAK}.",
         lambda case: case.cue.role == "tone" and (case.measures.leakage.value or 0.0) < TONE_LEAK,
         _AT_MOST_WEAK,
     ),

@@ -140,13 +140,12 @@ class Reader:
         ):
             (least,) = figures(r"below # over all pairs of photographs", self.data)
             neither = (1 - of.shares[0]) * (1 - of.shares[1])
-            unnamed = cue.kind == "cluster" and "an unnamed place is there in all" in self.data
-            filed = cue.kind == "file" and "and so is what is measured of the file" in self.data
-            if not (unnamed or filed) and of.leakage.value * (1 - neither) + 0.5 * neither < least:
+            everywhere = cue.kind in ("cluster", "file") and "unnamed places and files are there in all" in self.data
+            if not everywhere and of.leakage.value * (1 - neither) + 0.5 * neither < least:
                 leak = "weak"
         best = next((level for level in ("strong", "weak", "unknown", "none") if level in (shown, leak)), "unknown")
-        if cue.role == "tone" and "light, colour and detail of whole pictures count as weak at most" in self.data:
-            (least,) = figures(r"weak at most below an AUC of #:", self.data)
+        if cue.role == "tone" and "Light, colour and detail of whole pictures" in self.data:
+            (least,) = figures(r"are weak below an AUC of #\.", self.data)
             best = "weak" if best == "strong" and (of.leakage.value or 0) < least else best
         if cue.role == "origin" and "A file's name and folder count as weak at most" in self.data:
             best = "weak" if best == "strong" else best
