@@ -49,7 +49,7 @@ STEPS = (
         "findings",
         ("dataset", "detect", "explain", "sanity", "clusters", "cues", "evidence"),
         ("expected_cues", "irrelevant_cues", "dataset.min_images_per_class", "evidence", "report.exemplars"),
-        version=9,
+        version=10,
     ),
     Step(
         "self-audit",

@@ -11,6 +11,7 @@ from audit.errors import ConfigError
 from audit.plan.masked_copy import write_retouched
 from audit.store.audit_folder import AuditFolder, read_json, read_table, write_json, write_table
 from reports.render import render
+from reports.text import percent
 from tests.planted import draw_dataset, finished_audit, tiny_config
 
 SHARES = {"disc": 0.8, "square": 0.2}
@@ -58,7 +59,7 @@ def test_the_card_has_histograms_and_no_heat_map(audit):
     page = render(audit).read_text(encoding="utf-8")
     card = page.partition(f'id="{finding(audit)["id"]}"')[2].partition("</article>")[0]
     assert card.count("<rect x=") == 4 and "Heat map over" not in card
-    assert "the file format PNG: 80 %" in card and "the file format PNG: 20 %" in card
+    assert f"PNG: {percent(0.8)}" in card and f"PNG: {percent(0.2)}" in card
 
 
 def test_an_audit_without_facts_of_the_file_still_renders(audit, tmp_path):

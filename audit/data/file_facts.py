@@ -134,7 +134,7 @@ def is_grey(pixels: NDArray[np.uint8]) -> bool:
 
 
 def sharpness(luma: NDArray[np.floating]) -> float:
-    """log(1 + variance of the Laplacian) of grey levels (h, w), >= 0."""
+    """The logarithm of 1 + the variance of the Laplacian of grey levels (h, w), >= 0."""
     inner = luma[1:-1, 1:-1]
     if not inner.size:
         return 0.0
@@ -143,7 +143,7 @@ def sharpness(luma: NDArray[np.floating]) -> float:
 
 
 def noise(luma: NDArray[np.floating]) -> float:
-    """log of the noise's standard deviation in the flattest blocks of grey levels (h, w), at least log 0.5.
+    """The logarithm of the noise's standard deviation in the flattest blocks of grey levels (h, w), at least log 0.5.
 
     Immerkær's operator, the difference of two Laplacians, is blind to what is even or an even edge; white noise of
     standard deviation s gives it a mean absolute value of 6 s sqrt(2 / pi). The flattest tenth of blocks that hold
