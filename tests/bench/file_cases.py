@@ -1,18 +1,20 @@
 """Are differences of the file and the frame found in the data, and none where there are none?
 
-    python -m tests.bench.file_cases --data …/data [--draws 20] [--figures docs/figures]
+    python -m tests.bench.file_cases --data …/data [--draws 20] [--keep FILE] [--figures docs/figures]
 
 Biased: 200 photographs of one carrier, dealt at random into two classes of 100, of which 80 of the one and 20 of the
-other are changed in one way: cropped to another shape, saved as PNG, made grey, or shrunk. Every other photograph is
-saved as well, so that being saved again tells nothing. Clean: as many photographs as they are, dealt likewise and not
+other are changed in one way: cropped a third narrower than they were, saved as PNG, made grey, shrunk, or cropped to a
+square while all others are cropped to 4:3. Every other photograph is saved as well, so that being saved again tells
+nothing. Clean: as many photographs as they are, dealt likewise and not
 saved again. The data half alone is asked, without a network: files are listed and decoded, facts become cues, and
 evidence and verdict are the audit's own, corrected over the facts of the file.
 """
 
 import argparse
+import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -41,15 +43,30 @@ CLASSES = ("one", "other")
 
 @dataclass(frozen=True)
 class Change:
-    """How some photographs of a case differ; ``cues``: the facts of the file of which one has to be flagged."""
+    """How some photographs of a case differ; ``cues``: the facts of the file of which one has to be flagged.
+
+    ``otherwise`` is done to the others.
+    """
 
     name: str
     cues: tuple[str, ...]
     suffix: str
     apply: Callable[[Image.Image], Image.Image]
+    otherwise: Callable[[Image.Image], Image.Image] = lambda picture: picture
 
 
-def _cropped(picture: Image.Image) -> Image.Image:
+def _shaped(across: int, down: int) -> Callable[[Image.Image], Image.Image]:
+    """Cuts the largest part of that shape out of the middle."""
+
+    def cut(picture: Image.Image) -> Image.Image:
+        unit = min(picture.width // across, picture.height // down)
+        left, top = (picture.width - unit * across) // 2, (picture.height - unit * down) // 2
+        return picture.crop((left, top, left + unit * across, top + unit * down))
+
+    return cut
+
+
+def _narrower(picture: Image.Image) -> Image.Image:
     """The middle of it, a third narrower."""
     edge = picture.width // 6
     return picture.crop((edge, 0, picture.width - edge, picture.height))
@@ -60,10 +77,11 @@ def _half(picture: Image.Image) -> Image.Image:
 
 
 CHANGES = (
-    Change("aspect ratio", ("file.aspect_ratio",), ".jpg", _cropped),
+    Change("a third narrower", ("file.aspect_ratio",), ".jpg", _narrower),
     Change("format", ("file.format=PNG", "file.format=JPEG"), ".png", lambda picture: picture),
     Change("grey", ("file.colour=grey", "file.colour=colour"), ".jpg", lambda picture: picture.convert("L")),
     Change("resolution", ("file.megapixels",), ".jpg", _half),
+    Change("aspect ratio", ("file.aspect_ratio",), ".jpg", _shaped(1, 1), _shaped(4, 3)),
 )
 
 
@@ -87,7 +105,7 @@ def write_biased(chosen: Sequence[Path], change: Change, folder: Path) -> None:
         with Image.open(source) as file:
             picture = file.convert("RGB")
         suffix = change.suffix if changed else ".jpg"
-        picture = change.apply(picture) if changed else picture
+        picture = change.apply(picture) if changed else change.otherwise(picture)
         picture.save(_target(folder, number, len(chosen), suffix), quality=QUALITY)
 
 
@@ -128,19 +146,37 @@ class Outcome:
 
     carrier: str
     change: str
+    draw: int
     flagged: Mapping[str, str]
 
 
-def outcomes(data: Path, carriers: Sequence[str], draws: int) -> Iterator[Outcome]:
-    """Every draw of every case: clean ones of all carriers, biased ones of each change, the carriers in turn."""
-    for number, carrier in enumerate(carriers):
-        pool = photographs(data, carrier)
-        for draw in range(draws):
-            yield _outcome(pool, carrier, None, draw, (number, draw, 0))
-    for kind, change in enumerate(CHANGES, 1):
-        for draw in range(draws):
-            carrier = carriers[draw % len(carriers)]
-            yield _outcome(photographs(data, carrier), carrier, change, draw, (draw, draw, kind))
+def outcomes(data: Path, carriers: Sequence[str], draws: int, keep: Path | None = None) -> Iterator[Outcome]:
+    """Every draw of every case: clean ones of all carriers, biased ones of each change, the carriers in turn.
+
+    What is in the file ``keep``, one outcome a line, is not done again; what is done is added to it.
+    """
+    known = {(one.carrier, one.change, one.draw): one for one in kept(keep)} if keep else {}
+    clean = [
+        (carrier, None, draw, (number, draw, 0)) for number, carrier in enumerate(carriers) for draw in range(draws)
+    ]
+    biased = [
+        (carriers[draw % len(carriers)], change, draw, (draw, draw, kind))
+        for kind, change in enumerate(CHANGES, 1)
+        for draw in range(draws)
+    ]
+    for carrier, change, draw, seed in (*clean, *biased):
+        done = known.get((carrier, change.name if change else "", draw))
+        if done is None:
+            done = _outcome(photographs(data, carrier), carrier, change, draw, seed)
+            if keep:
+                with keep.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(asdict(done)) + "\n")
+        yield done
+
+
+def kept(path: Path) -> list[Outcome]:
+    """The outcomes of a file, one a line; none where there is no file."""
+    return [Outcome(**json.loads(line)) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
 
 
 def _outcome(pool: Sequence[Path], carrier: str, change: Change | None, draw: int, seed: Sequence[int]) -> Outcome:
@@ -151,7 +187,7 @@ def _outcome(pool: Sequence[Path], carrier: str, change: Change | None, draw: in
             write_clean(chosen, photos)
         else:
             write_biased(chosen, change, photos)
-        return Outcome(carrier, change.name if change else "", flagged(photos, Path(place) / "audit", draw))
+        return Outcome(carrier, change.name if change else "", draw, flagged(photos, Path(place) / "audit", draw))
 
 
 def _drawn(pool: Sequence[Path], rng: np.random.Generator) -> list[Path]:
@@ -204,10 +240,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the carriers")
     parser.add_argument("--draws", type=int, default=20, help="draws of each case")
     parser.add_argument("--carriers", nargs="+", default=list(CARRIERS), help="carriers to draw from")
+    parser.add_argument("--keep", type=Path, help="file of outcomes, from which an interrupted run goes on")
     figures.add_option(parser)
     given = parser.parse_args(arguments)
     found = []
-    for one in outcomes(given.data, given.carriers, given.draws):
+    for one in outcomes(given.data, given.carriers, given.draws, given.keep):
         found.append(one)
         print(one.carrier, one.change or "clean", dict(one.flagged), flush=True)
     rows = table(found)

@@ -1,15 +1,18 @@
 """The bench of file and frame on drawn photographs: what it plants is there, and it counts what was flagged."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.bench.file_cases import CHANGES, CLASSES, Outcome, flagged, table, write_biased, write_clean
+from tests.bench.file_cases import CHANGES, CLASSES, Outcome, flagged, kept, outcomes, table, write_biased, write_clean
 
 CHANGED = {
-    "aspect ratio": lambda file: file.width < 160,
+    "a third narrower": lambda file: file.width < 160,
+    "aspect ratio": lambda file: file.width == file.height,
     "format": lambda file: file.format == "PNG",
     "grey": lambda file: file.mode == "L",
     "resolution": lambda file: max(file.size) < 160,
@@ -51,13 +54,20 @@ def test_clean_photographs_are_as_they_were_and_nothing_is_flagged(pool, tmp_pat
 
 def test_the_table_counts_draws_and_names_what_else_was_flagged():
     found = [
-        Outcome("cats", "", {}),
-        Outcome("cats", "", {"file.noise": "medium"}),
-        Outcome("cats", "grey", {"file.colour=grey": "medium", "file.tint": "medium"}),
-        Outcome("dogs", "grey", {"file.megapixels": "medium"}),
+        Outcome("cats", "", 0, {}),
+        Outcome("cats", "", 1, {"file.noise": "medium"}),
+        Outcome("cats", "grey", 0, {"file.colour=grey": "medium", "file.tint": "medium"}),
+        Outcome("dogs", "grey", 1, {"file.megapixels": "medium"}),
     ]
     clean, grey = table(found)
     assert clean[:3] == ("cats", "nothing", None)
     assert (clean[3]["count"], clean[3]["of"], clean[4]) == (1, 2, "file.noise 1")
     assert (grey[2]["count"], grey[3]["count"], grey[2]["of"]) == (1, 2, 2)
     assert grey[4] == "file.tint 1, file.megapixels 1"
+
+
+def test_what_was_done_is_not_done_again(tmp_path):
+    keep, names = tmp_path / "kept.jsonl", ["", *(change.name for change in CHANGES)]
+    done = [Outcome("cats", name, 0, {"file.noise": "medium"}) for name in names]
+    keep.write_text("".join(json.dumps(asdict(one)) + "\n" for one in done), encoding="utf-8")
+    assert list(outcomes(tmp_path / "no-photographs", ["cats"], 1, keep)) == done == kept(keep)
