@@ -24,7 +24,7 @@ class Step:
 
 
 STEPS = (
-    Step("dataset", (), ("dataset", "training.folds", "seed"), version=3),
+    Step("dataset", (), ("dataset", "training.folds", "seed"), version=4),
     Step("detect", ("dataset",), ("cues", "own_cues"), version=4),
     Step("features", ("dataset",), ("model", "training.flips", "compute.cache_gb", "seed")),
     Step("training", ("dataset", "features"), ("model", "training", "seed")),
@@ -41,7 +41,7 @@ STEPS = (
         "cues",
         ("dataset", "detect", "features", "explain", "regions", "clusters"),
         ("attention", "evidence", "seed"),
-        version=8,
+        version=9,
     ),
     Step(
         "masking",
@@ -49,12 +49,12 @@ STEPS = (
         ("evidence.effect_images", "evidence.min_images", "evidence.resamples", "seed"),
         version=5,
     ),
-    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=14),
+    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=15),
     Step(
         "findings",
         ("dataset", "detect", "explain", "sanity", "clusters", "cues", "evidence"),
         ("expected_cues", "irrelevant_cues", "dataset.min_images_per_class", "evidence", "report.exemplars"),
-        version=10,
+        version=11,
     ),
     Step(
         "self-audit",
@@ -67,7 +67,7 @@ STEPS = (
         "record",
         ("dataset", "detect", "training", "explain", "sanity", "clusters", "cues", "findings", "self-audit"),
         ("report",),
-        version=5,
+        version=6,
     ),
 )
 

@@ -15,7 +15,7 @@ from audit.measures.figures import EvidenceFigure
 from audit.plan.plan_json import PlanCell
 from audit.store.audit_folder import AuditFolder, read_table
 from audit.text import capital
-from reports.charts import DotPlot, Scale, dot_plot
+from reports.charts import BarChart, DotPlot, Scale, bar_chart, dot_plot
 
 Box = tuple[float, float, float, float]
 
@@ -77,7 +77,7 @@ class Card:
     """One finding with its images (paths) and the cells of the plan that belong to it.
 
     ``cause`` is the id of the finding that explains it, or empty; ``is_open``: the card is to be read, and not only to
-    be looked up.
+    be looked up; ``bars`` are of a finding about the file.
     """
 
     finding: Finding
@@ -87,11 +87,19 @@ class Card:
     exemplars: tuple[str, ...]
     counter_exemplars: tuple[str, ...]
     cells: tuple[PlanCell, ...]
+    bars: BarChart | None
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is about the file, so that no heat map says anything about it."""
+        return self.finding.cue_kind == "file"
 
     @property
     def in_data(self) -> str:
         """What the answer about the data rests on, as a sentence."""
         finding = self.finding
+        if finding.cue_kind == "file":
+            return capital(finding.in_data_sentence.partition(": ")[2])
         return capital(data_answer(finding.words, finding.label, finding.evidence, finding.in_data).reason)
 
     @property
@@ -110,6 +118,7 @@ def cards(record: AuditRecord, axes: Mapping[str, Scale], exemplars: int) -> dic
     """The gravest findings, by severity; at most ``exemplars`` images of either kind on an open card."""
     by_severity: dict[str, list[Card]] = {level: [] for level in SEVERITIES}
     cells, causes = record.plan.cells, consequences(record)
+    spreads = {cue.name: cue.distribution for cue in record.cues}
     opened = closed = 0
     for finding in record.findings[:ALL_CARDS]:
         cause = causes.get(finding.id, "")
@@ -125,6 +134,7 @@ def cards(record: AuditRecord, axes: Mapping[str, Scale], exemplars: int) -> dic
                 finding.exemplars[:shown],
                 finding.counter_exemplars[: shown if is_open else 0],
                 tuple(cell for cell in cells if cell.finding == finding.id),
+                bar_chart(spread, finding.label) if (spread := spreads.get(finding.cue)) else None,
             )
         )
     return {level: some for level, some in by_severity.items() if some}

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from audit.cues.cue_json import Distribution
 from audit.findings.finding import Finding
 from audit.measures.figures import EvidenceFigure, HasInterval, Leakage, Prevalence
 from reports.text import decimal, percent, points
 
 WIDTH = 240.0
 MARGIN = 9.0
+# A report that compares more classes than this in one figure, or names more bars, cannot be read.
+MOST_HISTOGRAMS, MOST_TICKS = 6, 2
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,52 @@ def _floor(values: list[float]) -> float:
 
 def _ceiling(values: list[float]) -> float:
     return min(1.0, math.ceil(max(values, default=0.0) * 10) / 10)
+
+
+@dataclass(frozen=True)
+class BarRow:
+    """A histogram of one class: ``bars`` are (x, y, width, height) in SVG units, y pointing down; ``words`` say it."""
+
+    label: str
+    bars: tuple[tuple[float, float, float, float], ...]
+    words: str
+
+
+@dataclass(frozen=True)
+class BarChart:
+    """Histograms of some classes on one axis and one scale; ``ticks`` are (position, label)."""
+
+    rows: tuple[BarRow, ...]
+    ticks: tuple[tuple[float, str], ...]
+
+
+def bar_chart(spread: Distribution, label: str) -> BarChart:
+    """Shares of each class by bin, figure 240 x 40 units per class; of many classes the one and all others together."""
+    counts = spread.counts
+    if len(counts) > MOST_HISTOGRAMS:
+        others = [some for name, some in counts.items() if name != label]
+        counts = {label: counts[label], "all others": tuple(map(sum, zip(*others, strict=True)))}
+    shares = {name: [count / max(1, sum(some)) for count in some] for name, some in counts.items()}
+    tallest = max((share for some in shares.values() for share in some), default=0.0) or 1.0
+    step = (WIDTH - 2 * MARGIN) / max(1, len(spread.bins))
+    rows = [
+        BarRow(
+            name,
+            tuple(
+                (round(MARGIN + place * step + 1, 1), round(38 - height, 1), round(step - 2, 1), round(height, 1))
+                for place, height in enumerate(36 * share / tallest for share in some)
+            ),
+            ", ".join(f"{words}: {percent(share)}" for words, share in zip(spread.bins, some, strict=True) if share),
+        )
+        for name, some in shares.items()
+    ]
+    few = len(spread.bins) <= MOST_TICKS
+    ticks = [
+        (round(MARGIN + (place + 0.5) * step, 1), words)
+        for place, words in enumerate(spread.bins)
+        if few or place in (0, len(spread.bins) - 1)
+    ]
+    return BarChart(tuple(rows), tuple(ticks))
 
 
 @dataclass(frozen=True)

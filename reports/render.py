@@ -68,12 +68,14 @@ def _context(folder: AuditFolder, record: AuditRecord, config: Config) -> dict[s
     clusters = attended_clusters(record, folder)
     failures = record.failures[:FAILURES]
     failed = [failure.path for failure in failures]
-    shown = [path for some in by_severity.values() for card in some for path in card.paths]
+    all_cards = [card for some in by_severity.values() for card in some]
+    shown = [path for card in all_cards if not card.is_file for path in card.paths]
     shown += [path for cluster in clusters for path in cluster.exemplars] + failed
     examples = spotlights(record, folder)
     sorted_looks = looks(record, folder)
     to_collect, verifications = orders(record), verified(folder)
     plain = [path for cue in examples for path in cue.layers] + [path for cue in sorted_looks for path in cue.boxes]
+    plain += [path for card in all_cards if card.is_file for path in card.paths]
     plain += [path for order in to_collect for path in order.examples]
     plain += [sight.path for verification in verifications for sight in verification.sights]
     root = Path(record.dataset.root)

@@ -28,6 +28,7 @@ CUES = {
     "cluster-3": ("unnamed cue 3: top left, blue, small", "part", "cluster"),
     "border": ("the border", "scene", "detector"),
 }
+FILE_CUES = {"file.format=PNG": ("the file format PNG", "file", "file")}
 SEVERITIES = ("high", "high", "medium", "medium", "cleared", "expected", "cleared", "low", "not_enough_data")
 READ = "© agency <b>"
 REASON = "Only 4 distinct images of the class show the cue; 6 more would do."
@@ -49,6 +50,12 @@ class Wish:
     verified: tuple[str, ...] = ("weight", "collect")
     size: tuple[int, int] = (320, 240)
     texture: float = 0.0
+    file_cues: bool = False
+
+    @property
+    def cues(self) -> dict[str, tuple[str, str, str]]:
+        """Words, role and kind of every cue; facts of the file are the last ones."""
+        return CUES | FILE_CUES if self.file_cues else CUES
 
 
 def make_audit(root: Path, wish: Wish | None = None, seed: int = 0) -> AuditFolder:
@@ -210,7 +217,7 @@ def make_record(root: Path, images: pd.DataFrame, wish: Wish, rng: np.random.Gen
             {"severity": "cleared", "rule": "Measured, and neither in the data nor in the model."},
         ],
         "strength_rules": ["Strong is what is far above chance."],
-        "cues": [_cue(name, wish, paths) for name in CUES],
+        "cues": [_cue(name, wish, paths) for name in wish.cues],
         "looks": [_looks(wish, paths)],
         "clusters": [_cluster(i, wish, paths) for i in range(wish.clusters)],
         "failures": [_failure(path, images, wish) for path in _some(paths, wish.findings * 12, 12)],
@@ -383,10 +390,13 @@ def _findings(wish: Wish, paths: Sequence[str], rng: np.random.Generator) -> lis
 
 
 def _finding(i: int, wish: Wish, paths: Sequence[str], rng: np.random.Generator) -> dict[str, Any]:
-    cue = list(CUES)[i % len(CUES)]
-    words, _, kind = CUES[cue]
+    cue = list(wish.cues)[i % len(wish.cues)]
+    words, _, kind = wish.cues[cue]
     words = wish.words or words
-    severity, label = wish.severities[i % len(wish.severities)], wish.classes[-1 - i // len(CUES) % len(wish.classes)]
+    severity, label = (
+        wish.severities[i % len(wish.severities)],
+        wish.classes[-1 - i // len(wish.cues) % len(wish.classes)],
+    )
     strength = {"high": 1.0, "medium": 0.6, "low": 0.3}.get(severity, 0.0)
     answers = {"high": ("strong", "strong"), "medium": ("strong", "weak"), "low": ("weak", "none")}
     in_data, in_model = ("unknown",) * 2 if severity == "not_enough_data" else answers.get(severity, ("none", "none"))
@@ -438,7 +448,7 @@ def _evidence(strength: float, n: int, unmeasured: bool, rng: np.random.Generato
 
 
 def _cue(name: str, wish: Wish, paths: Sequence[str]) -> dict[str, Any]:
-    words, role, kind = CUES[name]
+    words, role, kind = wish.cues[name]
     looks = {"value": 1.8, "low": 1.5, "high": 2.1, "n": 30, "p": None, "share": 0.36, "area": 0.2, "empty": 0}
     none = {"value": None, "low": None, "high": None, "n": 4, "p": None, "reason": REASON}
     shares = {label: 0.25 + 0.6 * i / len(wish.classes) for i, label in enumerate(wish.classes)}
@@ -450,10 +460,19 @@ def _cue(name: str, wish: Wish, paths: Sequence[str]) -> dict[str, Any]:
         "words": wish.words or words,
         "n_present": wish.n // 2,
         "present_share": shares,
-        "attention": None if kind == "attribute" else {c: none if i > 2 else looks for i, c in enumerate(wish.classes)},
-        "examples": _some(paths, len(name), 3) if kind != "attribute" else [],
+        "attention": None
+        if kind in ("attribute", "file")
+        else {c: none if i > 2 else looks for i, c in enumerate(wish.classes)},
+        "examples": _some(paths, len(name), 3) if kind not in ("attribute", "file") else [],
         "text": [{"text": READ, "n": 3}] if name == "watermark" else [],
+        **({"distribution": _distribution(wish)} if kind == "file" else {}),
     }
+
+
+def _distribution(wish: Wish) -> dict[str, Any]:
+    """More of the last class than of all others are PNG files."""
+    counts = {label: [5, 15] if label == wish.classes[-1] else [18, 2] for label in wish.classes}
+    return {"bins": ["the file format JPEG", "the file format PNG"], "counts": counts}
 
 
 def _looks(wish: Wish, paths: Sequence[str]) -> dict[str, Any]:

@@ -32,6 +32,9 @@ DELIBERATE = {
     ("verification", "schema_version", "types"),
     # Photographs of a single colour are listed since version 2.
     ("audit", "dataset", "required"),
+    # Facts of the file are a kind of their own.
+    ("audit", "cues[].kind", "values"),
+    ("audit", "findings[].cue_kind", "values"),
     # The interval was always written and is promised now.
     ("audit", "model.balanced[]", "required"),
 }

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from audit.detectors.cue import Cue, Kind, Role
 from audit.measures.figures import AttentionInClass
-from audit.records import CLOSED, Count, PhotoName, Positive, Record, named_photos
+from audit.records import CLOSED, Count, PhotoName, Positive, Record, absent, named_photos
 
 PresentShare = Annotated[float, Field(ge=0, le=1)]
 
@@ -19,6 +19,13 @@ class ReadText(Record):
 
     text: str
     n: Positive
+
+
+class Distribution(Record):
+    """Photographs of each class by bins of a fact of the file: a histogram per class."""
+
+    bins: tuple[str, ...] = Field(description="what each bin holds, in words")
+    counts: dict[str, tuple[Count, ...]] = Field(description="by class, one count per bin")
 
 
 class CueEntry(Record, Generic[PhotoName]):
@@ -36,6 +43,7 @@ class CueEntry(Record, Generic[PhotoName]):
     )
     examples: tuple[PhotoName, ...] = Field(description="photographs that show the cue, drawn at random")
     text: tuple[ReadText, ...] = Field(description="the lines most often read there")
+    distribution: Distribution | None = absent("of a fact of the file")
 
 
 class CueSummary(CueEntry[int]):
@@ -52,7 +60,7 @@ class CueSummary(CueEntry[int]):
 
     def published(self, paths: Sequence[str]) -> CueEntry[str]:
         """As audit.json has it: photographs by their ``paths``, which are those of all images in order."""
-        kept = {name: getattr(self, name) for name in CueEntry.model_fields}
+        kept = {name: getattr(self, name) for name in CueEntry.model_fields if name in self.model_fields_set}
         return CueEntry[str].model_validate({**kept, "examples": named_photos(self.examples, paths)})
 
 

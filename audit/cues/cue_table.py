@@ -16,6 +16,7 @@ from audit.cues.appearance_groups import Looks, find_looks
 from audit.cues.attributes import attribute_cues
 from audit.cues.cluster_cues import look_alikes, read_look_alikes, write_look_alikes
 from audit.cues.cue_json import CueSummary
+from audit.cues.file_cues import file_cues
 from audit.cues.membership import is_member
 from audit.cues.summary import summarise
 from audit.data.batches import Images
@@ -45,7 +46,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
 
     ``attention`` is the share of the positive mass of the label's map on the cue; NaN where the map is empty or the
     cue has no place in the picture. ``present`` is null where it is unknown: an attribute, or the look of what is not
-    in the picture.
+    in the picture. ``score`` is the value itself of a number that was measured on the file.
     """
     store = ActivationStore.open(folder, config)
     return tabulate(store, looks_of(store))
@@ -61,7 +62,7 @@ def tabulate(store: ActivationStore, looks: Sequence[Looks]) -> list[Path]:
     folder, config, dataset = store.folder, store.config, store.dataset
     write_records(folder.looks, [one.entry(dataset, config.seed) for one in looks])
     seen = _detected(folder)
-    tables = [seen, _look_alikes(store), _looks(looks, seen[1])]
+    tables = [seen, _look_alikes(store), _looks(looks, seen[1]), files_of(dataset)]
     tables.append(_attributes(dataset, [cue.name for found, _ in tables for cue in found]))
     cues = [cue for found, _ in tables for cue in found]
     table = pd.concat([rows for _, rows in tables], ignore_index=True)
@@ -211,6 +212,17 @@ def _attributes(dataset: Dataset, taken: list[str]) -> tuple[list[Cue], pd.DataF
         nothing = np.full(len(present), np.nan, np.float32)
         rows.append(_rows(one.cue, present, one.known.astype(np.float32), nothing, nothing))
     return [one.cue for one in found], _concat(rows)
+
+
+def files_of(dataset: Dataset) -> tuple[list[Cue], pd.DataFrame]:
+    """The cues of the file, and their rows of ``cues.parquet``."""
+    facts, rows = file_cues(dataset.images), []
+    for fact in facts:
+        present = fact.present.astype(object)
+        present[~fact.known] = None
+        nothing = np.full(len(present), np.nan, np.float32)
+        rows.append(_rows(fact.cue, present, fact.values, nothing, nothing))
+    return [fact.cue for fact in facts], _concat(rows)
 
 
 def _attention(folder: AuditFolder, masks: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from audit.config import Config
 from audit.cues.cue_json import CueSummary, ReadText
+from audit.cues.file_distribution import distribution
 from audit.data.dataset import Dataset, one_per_group
 from audit.detectors.cue import Cue
 from audit.measures.attention import attention
@@ -21,10 +22,11 @@ _LINES = 8
 def summarise(cue: Cue, rows: pd.DataFrame, lines: pd.DataFrame, dataset: Dataset, config: Config) -> CueSummary:
     """The entry of a cue in ``cues.json``.
 
-    ``rows`` are the cue's part of ``cues.parquet``, ``lines`` what was read in it, columns image and text. An attribute
-    has neither attention nor examples.
+    ``rows`` are the cue's part of ``cues.parquet``, ``lines`` what was read in it, columns image and text. What has no
+    place in the picture has neither attention nor examples.
     """
     rows = rows.sort_values("image")
+    spread = distribution(cue, dataset) if cue.kind == "file" else None
     present = rows["present"].fillna(False).to_numpy(bool)
     shares = {name: float(present[dataset.labels == label].mean()) for label, name in enumerate(dataset.classes)}
     return CueSummary(
@@ -36,9 +38,10 @@ def summarise(cue: Cue, rows: pd.DataFrame, lines: pd.DataFrame, dataset: Datase
         number=cue.number,
         n_present=int(present.sum()),
         present_share=shares,
-        attention=None if cue.kind == "attribute" else _attention_by_class(rows, present, dataset, config),
-        examples=() if cue.kind == "attribute" else examples(present, dataset.groups, config.seed),
+        attention=_attention_by_class(rows, present, dataset, config) if cue.has_place else None,
+        examples=examples(present, dataset.groups, config.seed) if cue.has_place else (),
         text=most_read(lines["text"].tolist(), lines["image"].tolist()),
+        **({"distribution": spread} if spread else {}),
     )
 
 

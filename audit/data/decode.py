@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from audit.errors import RejectedImage
 # Formats of photographs only: others that Pillow knows start programs (EPS) or have decoders that few people test.
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000", "AVIF")
 _DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+Facts = TypeVar("Facts")
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -79,6 +80,12 @@ def decode_photo(content: bytes, max_megapixels: float = 100.0, longest: int | N
     scale = longest / max(photo.width, photo.height)
     size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
     return DecodedImage(_resize(photo.image, size), photo.width, photo.height, photo.format)
+
+
+def read_header(content: bytes, read: Callable[[Image.Image], Facts]) -> Facts:
+    """What ``read`` tells of a picture that is opened and not decoded, of a file's bytes. Raises RejectedImage."""
+    with _plain_reasons(), _identify(io.BytesIO(content)) as file, _quietly():
+        return read(file)
 
 
 def decode_square(content: bytes, size: int, max_megapixels: float = 100.0) -> NDArray[np.uint8]:

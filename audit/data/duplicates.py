@@ -10,6 +10,7 @@ from PIL import Image
 from audit.data.decode import decode_photo
 from audit.data.edited_copies.local_features import SIDE as FEATURE_SIDE
 from audit.data.edited_copies.local_features import LocalFeatures, local_features
+from audit.data.file_facts import NO_FACTS, FileFacts, file_facts
 from audit.data.photo_file import Source, content_digest, read_content
 from audit.data.uniform import is_uniform
 from audit.errors import RejectedImage
@@ -30,7 +31,8 @@ _DECODED = 128
 class Fingerprint:
     """What reading a file once tells. Sizes in pixels, upright; ``reason`` is why it was rejected, else empty.
 
-    ``uniform`` is True where the picture shows one colour and nothing else. ``features`` are there if asked for.
+    ``uniform`` is True where the picture shows one colour and nothing else; ``facts``: of the file and the frame.
+    ``features`` are there if asked for.
     """
 
     bytes: int = 0
@@ -43,6 +45,7 @@ class Fingerprint:
     features: LocalFeatures | None = None
     uniform: bool = False
     reason: str = ""
+    facts: FileFacts = NO_FACTS
 
 
 def fingerprint(source: Source, max_megapixels: float, with_features: bool = False) -> Fingerprint:
@@ -58,13 +61,14 @@ def fingerprint(source: Source, max_megapixels: float, with_features: bool = Fal
         picture = photo.image.copy()
         picture.thumbnail((_DECODED, _DECODED), Image.Resampling.BOX)
         uniform = is_uniform(picture, lambda: decode_photo(content, max_megapixels).image)
+        facts = file_facts(content, picture, max_megapixels)
     except RejectedImage as error:
         return Fingerprint(reason=str(error))
     features = local_features(photo.image) if with_features and not uniform else None
     thumb, digest = thumbnail(picture), content_digest(content)
     hashed = perceptual_hash(thumb)
-    size = photo.width, photo.height
-    return Fingerprint(len(content), digest, *size, photo.format, hashed, thumb, features, uniform)
+    size = (photo.width, photo.height)
+    return Fingerprint(len(content), digest, *size, photo.format, hashed, thumb, features, uniform, facts=facts)
 
 
 def thumbnail(image: Image.Image) -> NDArray[np.uint8]:

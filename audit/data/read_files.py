@@ -10,6 +10,7 @@ import pandas as pd
 from audit.config import Config
 from audit.data.duplicates import Fingerprint, fingerprint
 from audit.data.edited_copies.copy_groups import copy_groups
+from audit.data.file_facts import fact_columns
 from audit.data.folds import assign_folds
 from audit.data.listing import Listing, list_files
 from audit.data.ordered_map import ordered_map
@@ -42,6 +43,7 @@ def read_files(config: Config) -> tuple[Listing, pd.DataFrame]:
             "duplicate": np.int32(-1),
             "group": np.int32(-1),
             "fold": np.int8(-1),
+            **fact_columns([found.facts for found in prints]),
             "rejected": [found.reason or _small_reason(found, config.dataset.min_side) for found in prints],
         }
     )

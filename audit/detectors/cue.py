@@ -12,8 +12,8 @@ from audit.store.model_files import ModelFile
 
 GRID = 56
 Mask = NDArray[np.bool_]
-Role = Literal[OwnRole, "attribute"]
-Kind = Literal["detector", "attribute", "cluster", "appearance"]
+Role = Literal[OwnRole, "attribute", "file", "tone", "origin"]
+Kind = Literal["detector", "attribute", "cluster", "appearance", "file"]
 
 
 def share_of(mask: Mask) -> float:
@@ -30,9 +30,10 @@ class Cue:
     """A kind of image content that attention can fall on.
 
     ``words`` name it inside a sentence ("the face"). ``role``: a part of the subject, the subject itself, the
-    scene around it, a mark that somebody put on the picture, or something that the picture does not show. ``within`` is
-    the cue that this one is a part of: the eyes are within the face. ``number``: which of the clusters, or of the looks
-    of ``within``, counted from 0; None for what is neither.
+    scene around it, a mark that somebody put on the picture, or something that the picture does not show; of whole
+    pictures: the file and frame, the light, colour and detail (tone), or where the file comes from (origin).
+    ``within`` is the cue that this one is a part of: the eyes are within the face. ``number``: which of the clusters,
+    or of the looks of ``within``, counted from 0; None for what is neither.
     """
 
     name: str
@@ -41,6 +42,11 @@ class Cue:
     kind: Kind = "detector"
     within: str = ""
     number: int | None = None
+
+    @property
+    def has_place(self) -> bool:
+        """Whether it is somewhere in the picture."""
+        return self.kind not in ("attribute", "file")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,13 @@ from threadpoolctl import threadpool_limits
 
 from audit.config import Config
 from audit.cues.cue_table import CueTable, load_cues
-from audit.data.batches import Images, read_pixels
+from audit.cues.file_cues import FileCue, file_cues
 from audit.data.dataset import Dataset, load_dataset
-from audit.data.occlude import control_masks
-from audit.data.ordered_map import ordered_map
 from audit.detectors.cue import Cue
-from audit.detectors.detect import Detections
+from audit.evidence.file_evidence import NOWHERE, file_leakage
 from audit.evidence.look_control import beside_control_groups, control_groups
 from audit.evidence.occlusion_test import FILLINGS
-from audit.evidence.pixel_features import DIMENSIONS, Surface
+from audit.evidence.pixel_views import Views, is_seen_as_pixels, pixel_views
 from audit.measures.attention import attention
 from audit.measures.effect import Answers, effect, weaker
 from audit.measures.gap import BETWEEN, MOST, gap, likeness_thirds, likeness_words, presence_words
@@ -34,9 +33,6 @@ from audit.store.audit_folder import AuditFolder, read_table, write_table
 
 KINDS = ("prevalence", "attention", "leakage", "effect", "gap")
 TESTED = ("prevalence", "leakage", "effect", "gap")
-# What describes the inside of a cue, everything else, and a control of equal size, (images, d) each.
-Views = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
-_PART = 256
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
@@ -114,6 +110,11 @@ class Measurer:
         masking = read_table(folder.masking)
         return cls(config, load_dataset(folder), load_cues(folder), correct, masking)
 
+    @cached_property
+    def files(self) -> tuple[FileCue, ...]:
+        """The facts of the file and the frame."""
+        return tuple(file_cues(self.dataset.images))
+
     def pairs(self) -> Iterator[tuple[Cue, int]]:
         """The (cue, class) pairs to test, the class as an index into the dataset's classes."""
         for cue in self.cues.cues:
@@ -138,6 +139,9 @@ class Measurer:
         if cue.kind == "appearance" and shown.value is not None:
             shown = replace(shown, extra={**shown.extra, **self._beside_control(cue, label, in_class, present)})
         apart = self._gap(cue, label, in_class, present)
+        if cue.kind == "file":
+            nowhere, leak = unmeasured(NOWHERE, len(known)), self._leakage(cue, label, in_class, present)
+            return {"prevalence": shown, "attention": nowhere, "leakage": leak, "effect": nowhere, "gap": apart}
         if cue.kind == "attribute":
             nowhere = unmeasured("An attribute has no place in the picture.", int(known.sum()))
             return {"prevalence": shown, "attention": nowhere, "leakage": nowhere, "effect": nowhere, "gap": apart}
@@ -220,6 +224,9 @@ class Measurer:
         return leak
 
     def _measure_leakage(self, cue: Cue, label: int, in_class: NDArray[np.bool_]) -> Measure:
+        if cue.kind == "file":
+            rng = self._rng(cue, label, "leakage")
+            return file_leakage(self.files, cue, in_class, self.dataset, self.config.evidence, rng)
         rows, (inside, rest, control) = self._leaking_rows(cue), self._views(cue)
         settings = self.config.evidence
         return leakage(
@@ -297,38 +304,6 @@ def _score_table(measurer: Measurer) -> pd.DataFrame:
     ]
     empty = pd.DataFrame({"cue": [], "class": [], "image": [], "score": []})
     return pd.concat(parts or [empty], ignore_index=True).astype({"score": "float32"})
-
-
-def is_seen_as_pixels(cue: Cue) -> bool:
-    """Whether a cue's leakage is read off its pixels: activations of a scene or mark would show the subject too."""
-    return cue.role in ("scene", "mark") and cue.kind == "detector"
-
-
-def pixel_views(dataset: Dataset, config: Config, detections: Detections, cue: Cue, images: Images) -> Views:
-    """What the pixels of a detector's cue look like in some images, of the rest and of the control, zeros where it is
-    absent: float32 (len(images), DIMENSIONS) each.
-
-    Marks on the picture are left out of a scene: they are cues of their own, and not what lies behind the subject.
-    """
-    place = detections.place(cue.name)
-    left_out = detections.marks if cue.role == "scene" else []
-    shown = detections.present[images, place]
-
-    def look(pair: tuple[int, NDArray[np.bool_]]) -> list[NDArray[np.float32]]:
-        image, mask = pair
-        surface = Surface.of(read_pixels(dataset, image, config))
-        control = control_masks(mask[None], image, config.seed)[0]
-        return [surface.texture(some) for some in (mask, ~mask, control)]
-
-    def pairs() -> Iterator[tuple[int, NDArray[np.bool_]]]:
-        for part in np.split(images[shown], range(_PART, int(shown.sum()), _PART)):
-            masks = detections.masks(part)
-            yield from zip(part.tolist(), masks[:, place] & ~masks[:, left_out].any(1), strict=True)
-
-    views = list(ordered_map(look, pairs(), config.compute.workers, _PART))
-    described = np.zeros((3, len(images), DIMENSIONS), np.float32)
-    described[:, shown] = np.array(views, np.float32).reshape(-1, 3, DIMENSIONS).swapaxes(0, 1)
-    return described[0], described[1], described[2]
 
 
 def _row(cue: str, label: str, kind: str, measure: Measure) -> tuple[object, ...]:

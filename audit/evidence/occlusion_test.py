@@ -93,7 +93,7 @@ def choose_images(cues: CueTable, store: ActivationStore) -> pd.DataFrame:
     dataset, settings = store.dataset, store.config
     pairs = []
     for number, cue in enumerate(cues.cues):
-        if cue.kind in ("attribute", "appearance"):
+        if not cue.has_place or cue.kind == "appearance":
             continue
         present = cues.present(cue)
         for label in leaning_classes(present, dataset.labels, len(dataset.classes)):

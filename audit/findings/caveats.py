@@ -17,6 +17,7 @@ from audit.measures.limits import (
     OWN_LOOK,
     OWN_LOOK_FLOOR,
     STRENGTHS,
+    TONE_LEAK,
     Evidence,
     Strength,
     over_all_pairs,
@@ -107,7 +108,7 @@ def _leaks_everywhere(case: Case) -> bool:
 
 def _is_rare(case: Case) -> bool:
     auc, shares = case.measures.leakage.value, case.measures.shares
-    if case.cue.kind == "cluster" or auc is None or shares is None:
+    if case.cue.kind in ("cluster", "file") or auc is None or shares is None:
         return False
     return over_all_pairs(auc, *shares) < LEAKAGE.weak
 
@@ -173,7 +174,7 @@ LEAK_CAVEATS = (
     Caveat(
         "rare",
         f"Any strong leak counts as weak where few photographs show the cue: below {LEAKAGE.weak:.2f} over all pairs "
-        "of photographs, those that do not show it at all being as good as a toss; an unnamed place is there in all.",
+        "of photographs, those that do not show it being as good as a toss; unnamed places and files are there in all.",
         _is_rare,
         _AT_MOST_WEAK,
     ),
@@ -184,6 +185,18 @@ DATA_CAVEATS = (
         "An unnamed place on the photographed thing itself counts as weak at most: only you can say whether it is what "
         "the classes differ in.",
         lambda case: case.cue.role == "subject" and case.cue.kind == "cluster",
+        _AT_MOST_WEAK,
+    ),
+    Caveat(
+        "tone",
+        f"Light, colour and detail of whole pictures, in which contents differ, are weak below an AUC of {TONE_LEAK}.",
+        lambda case: case.cue.role == "tone" and (case.measures.leakage.value or 0.0) < TONE_LEAK,
+        _AT_MOST_WEAK,
+    ),
+    Caveat(
+        "origin",
+        "A file's name and folder count as weak at most: no pixel shows them, and no model can use them.",
+        lambda case: case.cue.role == "origin",
         _AT_MOST_WEAK,
     ),
 )

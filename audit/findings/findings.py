@@ -21,7 +21,7 @@ from audit.evidence.evidence_table import read_evidence, read_probe_scores
 from audit.explain.clusters import load_clusters
 from audit.explain.explain_json import Cluster
 from audit.explain.sanity_checks import maps_are_trusted
-from audit.findings import sentences
+from audit.findings import file_sentences, sentences
 from audit.findings.caveats import Measures
 from audit.findings.finding import Finding
 from audit.findings.severity import FLAGGED, ORDER, Severity, judge, lower
@@ -162,8 +162,8 @@ def _under(entry: Finding, cause: str, words: str) -> Finding:
 
 
 def lowered(verdict: Verdict) -> Verdict:
-    """The verdict one step lower, where the maps failed their checks."""
-    severity = lower(verdict.severity)
+    """The verdict one step lower, where the maps failed their checks; facts of the file need no map."""
+    severity = verdict.severity if verdict.cue.kind == "file" else lower(verdict.severity)
     return verdict if severity == verdict.severity else replace(verdict, severity=severity, lowered=True)
 
 
@@ -222,15 +222,25 @@ def _mark(finding: str, cue: Cue, irrelevant: Sequence[str], cues: CueTable) -> 
 
 def _is_uneven(verdict: Verdict) -> bool:
     difference = verdict.figures.prevalence.difference
-    return verdict.severity in _COMPLAINTS and difference is not None and abs(difference) >= _UNEVEN
+    # Photographs that differ as files are saved again alike; collecting others would only add a third kind.
+    return (
+        verdict.cue.kind != "file"
+        and verdict.severity in _COMPLAINTS
+        and difference is not None
+        and abs(difference) >= _UNEVEN
+    )
 
 
 def _entry(
     mark: Flagged, verdict: Verdict, needed: Sequence[PlanCell], chooser: "_Exemplars", covered: Collection[str]
 ) -> Finding:
     cue, label, figures = verdict.cue, verdict.label, verdict.figures
-    adds = [cell.sentence() for cell in needed if cell.add]
-    to_mask = mark.cue if mark.removal else ""
+    to_mask, adds = mark.cue if mark.removal else "", [cell.sentence() for cell in needed if cell.add]
+    in_data = sentences.data_answer(cue.words, label, figures, verdict.data)
+    steps = sentences.recommendations(cue.words, label, verdict.severity, adds, to_mask)
+    if cue.kind == "file":
+        in_data = file_sentences.data_answer(cue.name, label, figures, verdict.data, chooser.medians(verdict))
+        steps = file_sentences.advice(cue.name, verdict.severity)
     return Finding(
         id=mark.finding,
         cue=cue.name,
@@ -241,13 +251,13 @@ def _entry(
         sentence=sentences.headline(cue.words, label, verdict.severity, verdict.lowered, cue.name in covered),
         in_data=verdict.data,
         in_model=verdict.model,
-        in_data_sentence=sentences.data_answer(cue.words, label, figures, verdict.data).sentence,
+        in_data_sentence=in_data.sentence,
         in_model_sentence=sentences.model_answer(cue.words, label, figures, verdict.model).sentence,
         evidence=figures,
         exemplars=chooser.showing(verdict),
         counter_exemplars=chooser.against(verdict),
         cluster=chooser.cluster(cue),
-        recommendation=tuple(sentences.recommendations(cue.words, label, verdict.severity, adds, to_mask)),
+        recommendation=tuple(steps),
     )
 
 
@@ -282,6 +292,12 @@ class _Exemplars:
         if cue.kind == "cluster":
             return cue.number
         return next((cluster.cluster for cluster in self.clusters if cluster.name == cue.name), None)
+
+    def medians(self, verdict: Verdict) -> tuple[float, float] | None:
+        """The medians of a number that was measured on the file, in the class and elsewhere."""
+        values, inside = self.cues.column(verdict.cue, "score").astype(np.float64), self._in_class(verdict)
+        sides = [values[side & np.isfinite(values)] for side in (inside, ~inside)]
+        return (float(np.median(sides[0])), float(np.median(sides[1]))) if all(map(len, sides)) else None
 
     def _in_class(self, verdict: Verdict) -> NDArray[np.bool_]:
         inside: NDArray[np.bool_] = self.dataset.labels == self.dataset.classes.index(verdict.label)

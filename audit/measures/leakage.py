@@ -17,7 +17,7 @@ REST_PERMUTATIONS = 100
 
 def leakage(
     inside: Floats,
-    rest: Floats,
+    rest: Floats | None,
     in_class: Bools,
     groups: Ints,
     folds: Ints,
@@ -31,10 +31,11 @@ def leakage(
     """Cross-validated AUC of a linear probe that sees only the activations inside the cue; 0.5 = chance, range [0, 1].
 
     ``inside`` and ``rest`` (n, d): activations pooled over the cue's region and over everything else, one row per image
-    that shows the cue; ``in_class``, ``groups``, ``folds`` (n,), folds keeping duplicate groups whole. The AUC is the
-    share of pairs (one image of the class, one not, both of the same fold) that the probe orders rightly: a pair's
-    labels can be swapped without touching what its probe was trained on, so the expectation under no leakage is exactly
-    0.5, while pairs across folds would compare the scores of different probes and push it below.
+    that shows the cue, ``rest`` None where nothing else is to be compared; ``in_class``, ``groups``, ``folds`` (n,),
+    folds keeping duplicate groups whole. The AUC is the share of pairs (one image of the class, one not, both of the
+    same fold) that the probe orders rightly: a pair's labels can be swapped without touching what its probe was trained
+    on, so the expectation under no leakage is exactly 0.5, while pairs across folds would compare the scores of
+    different probes and push it below.
 
     p: one-sided, labels permuted over duplicate groups inside the folds and all probes trained anew. Interval:
     percentile bootstrap of the held-out scores over duplicate groups. The probes stay as trained there, which alone
@@ -65,10 +66,11 @@ def leakage(
     probes = Probes.of(inside[rows], folds)
     scores = probes.scores(labelings)
     aucs, low, high = _auc_and_interval(scores, labelings, groups, folds, weights)
-    rest_aucs, rest_low, rest_high = _auc_and_interval(
-        Probes.of(rest[rows], folds).scores(rest_labelings), rest_labelings, groups, folds, weights
-    )
-    extra = {"rest": float(rest_aucs[0]), "rest_low": rest_low, "rest_high": rest_high}
+    extra: dict[str, float] = {}
+    if rest is not None:
+        rest_scores = Probes.of(rest[rows], folds).scores(rest_labelings)
+        rest_aucs, rest_low, rest_high = _auc_and_interval(rest_scores, rest_labelings, groups, folds, weights)
+        extra = {"rest": float(rest_aucs[0]), "rest_low": rest_low, "rest_high": rest_high}
     if control is not None:
         # Where every image has room for a control, the cue's probes need not be trained again.
         cue_scores = scores[:, : rest_labelings.shape[1]] if control[rows].any(axis=1).all() else None

@@ -152,6 +152,10 @@ def why_not(cue: Cue) -> str:
     """Why a cue for which there is no way to mask it cannot be masked, and what can be done instead."""
     if cue.kind == "attribute":
         return f"--cue {cue.name}: a column of the table has no place in the picture, so nothing can be masked."
+    if cue.kind == "file":
+        return (
+            f"--cue {cue.name}: {cue.words} is no place in the picture; save all photographs again in one way instead."
+        )
     if cue.kind == "appearance":
         return f"--cue {cue.name}: masking one look alone would give it away; mask all of it with --cue {cue.within}."
     return (

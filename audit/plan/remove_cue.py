@@ -27,7 +27,7 @@ def allowed_removal(cue: Cue, irrelevant: Sequence[str]) -> Removal | None:
     any other cue nobody knows whether the answer lies in it. A look is never masked alone, since a place that is masked
     wherever it has one look would give that look away.
     """
-    if cue.kind in ("attribute", "appearance") or not (cue.role == "mark" or cue.name in irrelevant):
+    if not cue.has_place or cue.kind == "appearance" or not (cue.role == "mark" or cue.name in irrelevant):
         return None
     if cue.name == "border":
         return "crop"

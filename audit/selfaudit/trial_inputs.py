@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from audit.data.batches import Images
 from audit.detectors.detect import DETECTIONS_PER_SHARD, load_detections, shard_path
-from audit.evidence.evidence_table import Views, is_seen_as_pixels, pixel_views
 from audit.evidence.occlusion_test import read_masked
+from audit.evidence.pixel_views import Views, is_seen_as_pixels, pixel_views
 from audit.model.activation_store import ActivationStore, to_half
 from audit.progress import track
 from audit.store.audit_folder import read_table

@@ -125,7 +125,7 @@ class Comparison:
     def _attention(self, cue: Cue) -> Change | None:
         """Share of the map's mass on the cue, over the images that show it; None for what has no place."""
         present = self.retraining.cues.present(cue)
-        if cue.kind == "attribute" or not present.any():
+        if not cue.has_place or not present.any():
             return None
         images = np.flatnonzero(present)
         parts = np.split(images, range(_PART, len(images), _PART))
@@ -146,7 +146,7 @@ class Comparison:
         images = pairs["image"].to_numpy()[rows]
         shown = self.retraining.cues.present(cue)[images]
         rows, images = rows[shown], images[shown]
-        if cue.kind == "attribute" or distinct(self.dataset.groups[images]) < _LEAST_CELL:
+        if not cue.has_place or distinct(self.dataset.groups[images]) < _LEAST_CELL:
             return None
 
         def lost(answers: SeedAnswers) -> Values:

@@ -245,7 +245,7 @@ class _Scene:
 
     def _place(self, cue: Cue) -> dict[str, float]:
         shown = self.cues.present(cue)[self.images]
-        if cue.kind == "attribute" or not shown.any():
+        if not cue.has_place or not shown.any():
             return {}
         covers, masks = self.covers[shown], self.cues.masks(cue, self.images[shown])
         means = {"overlap": float(overlaps(covers, masks).mean()), "area": float(masks.mean())}

@@ -68,7 +68,10 @@ class TestFolder:
         table = table_of(audit_folder)
         assert list(table.columns) == [
             *("image", "path", "label", "width", "height", "bytes", "format"),
-            *("sha256", "phash", "uniform", "duplicate", "group", "fold", "rejected"),
+            *("sha256", "phash", "uniform", "duplicate", "group", "fold"),
+            *(f"file:{name}" for name in ("jpeg_quality", "subsampling", "depth", "grey", "brightness", "contrast")),
+            *(f"file:{name}" for name in ("warmth", "tint", "sharpness", "noise", "camera", "software", "dated")),
+            "rejected",
         ]
         dtypes = {"image": "int32", "width": "int32", "bytes": "int64", "group": "int32", "fold": "int8"}
         assert {name: str(table[name].dtype) for name in dtypes} == dtypes

@@ -9,7 +9,7 @@ import pytest
 from audit.config import parse_config
 from audit.detectors.cue import GRID, Cue
 from audit.detectors.detect import Detections
-from audit.evidence import evidence_table
+from audit.evidence import pixel_views
 from audit.evidence.pixel_features import DIMENSIONS, Surface
 from audit.measures.leakage import leakage
 from audit.store.audit_folder import AuditFolder
@@ -137,10 +137,8 @@ def test_a_mark_on_the_background_is_no_part_of_how_the_background_looks(monkeyp
         pixels[40:56, 20:100] = (20, 90, 250)
     seen = []
     for pictures in (plain, marked):
-        monkeypatch.setattr(evidence_table, "read_pixels", lambda _, image, __, shown=pictures: shown[image])
-        views = {
-            cue.name: evidence_table.pixel_views(None, parse_config({}), found, cue, np.arange(2))[0] for cue in cues
-        }
+        monkeypatch.setattr(pixel_views, "read_pixels", lambda _, image, __, shown=pictures: shown[image])
+        views = {cue.name: pixel_views.pixel_views(None, parse_config({}), found, cue, np.arange(2))[0] for cue in cues}
         seen.append(views)
     np.testing.assert_array_equal(seen[0]["background"], seen[1]["background"])
     assert (seen[0]["patch"] != seen[1]["patch"]).any(1).all() and seen[0]["background"].any(1).all()

@@ -146,8 +146,8 @@ class Reader:
         ):
             (least,) = figures(r"below # over all pairs of photographs", self.data)
             neither = (1 - of.shares[0]) * (1 - of.shares[1])
-            unnamed = cue.kind == "cluster" and "an unnamed place is there in all" in self.data
-            if not unnamed and of.leakage.value * (1 - neither) + 0.5 * neither < least:
+            everywhere = cue.kind in ("cluster", "file") and "unnamed places and files are there in all" in self.data
+            if not everywhere and of.leakage.value * (1 - neither) + 0.5 * neither < least:
                 leak = "weak"
         if shown == "strong" and "A strong difference of a look counts as weak unless" in self.data:
             own, own_floor = figures(r"unless it is # above that of the looks .*? \(interval above #\)", self.data)
@@ -160,6 +160,11 @@ class Reader:
                 shown = "weak"
         self.leak_counts_as = leak
         best = next((level for level in ("strong", "weak", "unknown", "none") if level in (shown, leak)), "unknown")
+        if cue.role == "tone" and "Light, colour and detail of whole pictures" in self.data:
+            (least,) = figures(r"are weak below an AUC of #\.", self.data)
+            best = "weak" if best == "strong" and (of.leakage.value or 0) < least else best
+        if cue.role == "origin" and "A file's name and folder count as weak at most" in self.data:
+            best = "weak" if best == "strong" else best
         capped = "An unnamed place on the photographed thing itself counts as weak at most" in self.data
         return "weak" if capped and best == "strong" and (cue.role, cue.kind) == ("subject", "cluster") else best
 
@@ -233,6 +238,7 @@ def test_the_grid_reaches_every_verdict_for_every_kind_of_cue():
         ("subject", "detector", "cleared"),
         ("subject", "detector", "not_enough_data"),
         ("subject", "cluster", "high"),
+        *(("origin", kind, "high") for kind in get_args(Kind)),
     }
     assert {(data, model) for data, model, _ in map(by_code, GRID)} == set(
         product(("strong", "weak", "none", "unknown"), repeat=2)

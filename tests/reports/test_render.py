@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from audit.config import parse_config
+from audit.cues.cue_json import Distribution
 from audit.errors import AuditFolderError
 from audit.findings.audit_json import read_audit
 from audit.findings.consequences import consequences, flagged_consequences
 from audit.progress import reporting_to
 from audit.store.audit_folder import AuditFolder, file_digest, read_json, read_table, write_json, write_table
-from reports.charts import Scale, dot_plot, scales
+from reports.charts import Scale, bar_chart, dot_plot, scales
 from reports.images import LEVELS, embed_images, heat_of, where
 from reports.render import build, environment, render
 from reports.spotlights import shade
@@ -279,6 +280,27 @@ def as_looks(record):
         cue = next(cue for cue in record["cues"] if cue["name"] == finding["cue"])
         cue |= {"name": f"hair look {number}", "kind": "appearance", "within": "hair"}
         finding |= {"cue": cue["name"], "severity": "medium"}
+
+
+def test_a_finding_about_the_file_shows_histograms_and_no_heat_map(tmp_path):
+    folder = make_audit(tmp_path, Wish(findings=10, severities=("low",) * 9 + ("medium",), file_cues=True))
+    page = render(folder).read_text(encoding="utf-8")
+    (card,) = re.findall(r'<article class="card medium".*?</article>', page, re.S)
+    assert card.count("<rect x=") == 4 and "Photograph labelled" in card
+    assert "Heat map over" not in card and "Heat map over" in page
+    assert "where the model looked" not in card and "the single fact that tells most" in card
+
+
+def test_bars_are_as_high_as_their_shares_and_many_classes_become_two():
+    spread = Distribution(bins=("few", "many"), counts={"a": (3, 1), "b": (0, 8)})
+    a, b = bar_chart(spread, "a").rows
+    heights = [[bar[3] for bar in row.bars] for row in (a, b)]
+    assert heights == [[27.0, 9.0], [0.0, 36.0]]
+    assert all(bar[1] + bar[3] == 38 for row in (a, b) for bar in row.bars)
+    many = Distribution(bins=("few", "many"), counts={str(n): (n, 10 - n) for n in range(9)})
+    one, others = bar_chart(many, "8").rows
+    assert (one.label, others.label) == ("8", "all others")
+    assert others.bars[0][3] / others.bars[1][3] == pytest.approx(28 / 52, rel=0.02)
 
 
 def test_a_further_look_of_the_same_part_is_told_once(small):

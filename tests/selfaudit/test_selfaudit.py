@@ -91,11 +91,13 @@ def test_a_trial_of_the_true_labels_is_the_audit_itself(audit, config, tmp_path)
     for name in ("sticker", "coin", "border"):
         np.testing.assert_array_equal(outcome.present[name], load_cues(audit).present(load_cues(audit).named(name)))
     figures = {
-        (row.cue, row.kind): row.value for folder in (trial, audit) for row in read_table(folder.evidence).itertuples()
+        (row.cue, row[2], row.kind): row.value
+        for folder in (trial, audit)
+        for row in read_table(folder.evidence).itertuples()
     }
     for row in read_table(trial.evidence).itertuples():
         if not row.cue.startswith("cluster") and np.isfinite(row.value):
-            assert row.value == pytest.approx(figures[row.cue, row.kind], abs=0.02)
+            assert row.value == pytest.approx(figures[row.cue, row[2], row.kind], abs=0.02)
     for findings in (outcome.findings, read_records(audit.findings, Finding)):
         assert next(one.severity for one in findings if one.cue == "sticker") in ("high", "medium")
 

@@ -1,0 +1,67 @@
+"""What the file and the frame give away of the class, each fact alone and all together."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.config import EvidenceConfig
+from audit.cues.file_cues import FileCue, is_together
+from audit.data.dataset import Dataset
+from audit.detectors.cue import Cue
+from audit.measures.fact_features import kind_features, number_features
+from audit.measures.leakage import fold_auc, leakage
+from audit.measures.measure import Measure, unmeasured
+from audit.measures.ridge_probe import Probes
+
+NOWHERE = "It is a fact of the whole picture, of which nothing can be hidden."
+COUNTED = "A photograph shows it or does not: how often each class does says it all."
+
+
+def file_leakage(
+    facts: Sequence[FileCue],
+    cue: Cue,
+    in_class: NDArray[np.bool_],
+    dataset: Dataset,
+    settings: EvidenceConfig,
+    rng: np.random.Generator,
+) -> Measure:
+    """Leakage of a number over the images of which it is known, or of the file and the frame together over all.
+
+    ``facts`` are all that is known of the file, ``in_class`` (images,). A single value, such as a format, is counted
+    instead. The control of all together is the single fact that tells most: what one fact says is its own finding.
+    """
+    rows, control = np.ones(len(in_class), bool), None
+    if is_together(cue):
+        seen = [_features(fact) for fact in facts if fact.cue.role == "file" and not is_together(fact.cue)]
+        inside, control = np.hstack(seen), _clearest(seen, in_class, dataset)
+    else:
+        fact = next(fact for fact in facts if fact.cue == cue)
+        if not fact.is_number:
+            return unmeasured(COUNTED, len(in_class))
+        rows, inside = fact.known, number_features(fact.noticed)
+    return leakage(
+        inside[rows],
+        None,
+        in_class[rows],
+        dataset.groups[rows],
+        dataset.folds[rows],
+        rng,
+        settings.resamples,
+        settings.permutations,
+        settings.min_images,
+        control=control,
+    )
+
+
+def _features(fact: FileCue) -> NDArray[np.float32]:
+    return number_features(fact.noticed) if fact.is_number else kind_features(fact.present)
+
+
+def _clearest(
+    seen: Sequence[NDArray[np.float32]], in_class: NDArray[np.bool_], dataset: Dataset
+) -> NDArray[np.float32]:
+    """The features by which a probe tells the class best."""
+    labels, folds = in_class[:, None], dataset.folds
+    aucs = [np.nan_to_num(fold_auc(Probes.of(one, folds).scores(labels), labels, folds)[0]) for one in seen]
+    return seen[int(np.argmax(aucs))]

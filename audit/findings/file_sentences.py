@@ -1,0 +1,76 @@
+"""Findings about the file and the frame in plain words, and how to even them out."""
+
+from audit.cues.file_words import KINDS, NUMBERS, fact_of, remedy
+from audit.findings.sentences import CANNOT, SHORT, Answer
+from audit.findings.severity import Severity
+from audit.measures.figures import Figures
+from audit.measures.limits import Strength
+from audit.text import percent
+
+_EVERYWHERE = (
+    "Do the same with every photograph that the model is to judge, and audit them again before you train on them. "
+    "New photographs are not needed."
+)
+
+
+def data_answer(
+    cue: str, label: str, figures: Figures, strength: Strength, medians: tuple[float, float] | None
+) -> Answer:
+    """Answers "is it in the data?" about a cue of the file.
+
+    ``medians`` of a number: in the class and elsewhere, None where one of them is not known.
+    """
+    fact, value = fact_of(cue)
+    shown, leak = figures.prevalence, figures.leakage
+    if fact in KINDS:
+        if shown.value is None or shown.elsewhere is None:
+            return Answer(CANNOT, _lower(shown.reason))
+        clause = KINDS[fact].clause_of(value)
+        return Answer(
+            SHORT[strength],
+            f"{percent(shown.value)} of the “{label}” photographs {clause}, and {percent(shown.elsewhere)} of the "
+            "others.",
+        )
+    told = _told(fact, label, figures)
+    if fact in NUMBERS and medians:
+        compared = compare(fact, label, *medians)
+        return Answer(SHORT[strength], f"{compared}{'; ' + told if told else ''}.")
+    return Answer(SHORT[strength], f"{told}.") if told else Answer(CANNOT, _lower(leak.reason))
+
+
+def compare(fact: str, label: str, here: float, elsewhere: float) -> str:
+    """The medians of a number in a class and elsewhere, in words, without a full stop.
+
+    >>> compare("brightness", "b", 180.0, 90.0)
+    'the “b” photographs are brighter than the others (median 180 of 255, elsewhere 90 of 255)'
+    """
+    words = NUMBERS[fact]
+    near, far = words.figure.format(here), words.figure.format(elsewhere)
+    if near == far:
+        return f"the “{label}” photographs and the others have the same median ({near})"
+    more = words.more if here > elsewhere else words.less
+    return f"the “{label}” photographs are {more} than the others (median {near}, elsewhere {far})"
+
+
+def advice(cue: str, severity: Severity) -> list[str]:
+    """What to do about a finding about the file: even it out, for nobody need collect what can be saved again."""
+    if severity not in ("high", "medium", "low"):
+        return []
+    return [remedy(cue)] if fact_of(cue)[0] in ("name", "folder") else [remedy(cue), _EVERYWHERE]
+
+
+def _told(fact: str, label: str, figures: Figures) -> str:
+    """What a test that sees nothing else makes of it; empty where that was not measured."""
+    leak = figures.leakage
+    if leak.value is None:
+        return ""
+    what = "this number alone" if fact in NUMBERS else "nothing but the file and the frame"
+    beside = "" if leak.control is None else f", and shown the one fact that tells most, in {percent(leak.control)}"
+    return (
+        f"shown {what}, a simple test picks the “{label}” photograph out of two in {percent(leak.value)} of cases "
+        f"(guessing: 50 %){beside}"
+    )
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
