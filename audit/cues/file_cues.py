@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.cues.file_words import KINDS, NAME, NUMBERS, TOGETHER, TOGETHER_WORDS, KindWords, NumberWords
-from audit.data.file_facts import PREFIX
+from audit.data.facts.file_facts import PREFIX
 from audit.detectors.cue import Cue
 from audit.measures.otsu import otsu_threshold
 

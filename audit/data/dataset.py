@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from audit.config import Config
 from audit.data.dataset_json import DatasetSummary
+from audit.data.facts.uniform import uniform_files
 from audit.data.inspection import Inspection, cross_class_groups, inspect_files
 from audit.data.listing import Listing
 from audit.data.photo_file import PhotoFile
 from audit.data.read_files import read_files
-from audit.data.uniform import uniform_files
 from audit.errors import DatasetError
 from audit.store.audit_folder import AuditFolder, read_record, read_table, value_digest, write_record, write_table
 

@@ -10,9 +10,9 @@ from PIL import Image
 from audit.data.decode import decode_photo
 from audit.data.edited_copies.local_features import SIDE as FEATURE_SIDE
 from audit.data.edited_copies.local_features import LocalFeatures, local_features
-from audit.data.file_facts import NO_FACTS, FileFacts, file_facts
+from audit.data.facts.file_facts import NO_FACTS, FileFacts, file_facts
+from audit.data.facts.uniform import is_uniform
 from audit.data.photo_file import Source, content_digest, read_content
-from audit.data.uniform import is_uniform
 from audit.errors import RejectedImage
 
 SIDE = 32

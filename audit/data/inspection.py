@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from audit.config import Config
+from audit.data.facts.uniform import uniform_warnings
 from audit.data.listing import Listing
 from audit.data.read_files import read_files
 from audit.data.subjects import subject_names
-from audit.data.uniform import uniform_warnings
 from audit.text import at_most_ten, printable
 
 MAX_IMBALANCE = 10

@@ -10,7 +10,7 @@ import pandas as pd
 from audit.config import Config
 from audit.data.duplicates import Fingerprint, fingerprint
 from audit.data.edited_copies.copy_groups import copy_groups
-from audit.data.file_facts import fact_columns
+from audit.data.facts.file_facts import fact_columns
 from audit.data.folds import assign_folds
 from audit.data.listing import Listing, list_files
 from audit.data.ordered_map import ordered_map

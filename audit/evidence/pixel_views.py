@@ -1,5 +1,7 @@
 """Pixel views: what the pixels of a cue look like in every image, beside everything else and a control."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 

@@ -10,7 +10,7 @@ from audit.cues.file_cues import file_cues, folder_of, is_together, name_pattern
 from audit.cues.file_distribution import BINS, distribution
 from audit.cues.file_words import KINDS, NUMBERS, fact_of, remedy
 from audit.data.dataset import Dataset
-from audit.data.file_facts import FileFacts, fact_columns
+from audit.data.facts.file_facts import FileFacts, fact_columns
 
 N = 200
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 from scipy.ndimage import correlate, laplace
 
 from audit.data.decode import decode_photo
-from audit.data.file_facts import DETAIL, FileFacts, fact_columns, file_facts, jpeg_quality, noise, sharpness
+from audit.data.facts.file_facts import DETAIL, FileFacts, fact_columns, file_facts, jpeg_quality, noise, sharpness
 from audit.errors import RejectedImage
 
 

@@ -9,7 +9,7 @@ import pytest
 from audit.config import EvidenceConfig
 from audit.cues.file_cues import FileCue, file_cues
 from audit.data.dataset import Dataset
-from audit.data.file_facts import FileFacts, fact_columns
+from audit.data.facts.file_facts import FileFacts, fact_columns
 from audit.evidence.file_evidence import file_leakage
 from audit.measures.measure import Measure
 

@@ -1,0 +1,1 @@
+"""Facts that are measured on a file while it is decoded."""
