@@ -33,11 +33,11 @@ from audit.findings.audit_json import (
 )
 from audit.findings.finding import Finding
 from audit.findings.findings import has_learned
+from audit.findings.flagged import to_mend
 from audit.findings.limitations import GUESSES, limits, ungrouped
 from audit.findings.previous_audit import changes
 from audit.findings.self_audit_json import SelfAudit
 from audit.findings.severity import RULES, STRENGTH_RULES
-from audit.findings.to_mend import to_mend
 from audit.measures.balanced_accuracy import balanced_accuracy
 from audit.measures.figures import Share
 from audit.measures.intervals import share_interval

@@ -13,7 +13,7 @@ from audit.data.dataset import Dataset
 from audit.data.extra_images import added
 from audit.detectors.cue import Cue
 from audit.findings.finding import Finding
-from audit.findings.to_mend import to_mend
+from audit.findings.flagged import flagged, to_mend
 from audit.findings.verification_json import ChangedFinding, ChangeFigures, Sizes, WorstGroup, WorstGroups
 from audit.measures.gap import CELLS, TOWARDS, cell_words
 from audit.measures.measure import distinct
@@ -70,7 +70,7 @@ class Comparison:
 
     def findings(self) -> Iterator[ChangedFinding]:
         """Every flagged finding with what changed about it."""
-        for finding in to_mend(self.retraining.audit):
+        for finding in flagged(self.retraining.audit):
             cue = self.retraining.cues.named(finding.cue)
             changes = self._changes(finding, cue)
             yield ChangedFinding(
@@ -178,7 +178,7 @@ class Comparison:
         map with its positive part scaled to sum 1, so that no seed counts more than another.
         """
         chosen: dict[str, None] = {}
-        for finding in to_mend(self.retraining.audit):
+        for finding in flagged(self.retraining.audit):
             shown = finding.exemplars[:_EXEMPLARS] + finding.counter_exemplars[:_COUNTER_EXEMPLARS]
             chosen.update(dict.fromkeys(shown))
         paths = list(chosen)[:_EXAMPLES]

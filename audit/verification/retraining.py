@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from audit.config import Config
 from audit.cues.cue_table import CueTable, load_cues
-from audit.findings.to_mend import to_mend
+from audit.findings.flagged import flagged
 from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import Recipe, fit_fold
 from audit.model.predict import predict_with_maps
@@ -55,7 +55,7 @@ class Retraining:
         Raises AuditFolderError when a stage of the audit is not done.
         """
         cues = load_cues(audit)
-        return cls(audit, ActivationStore.open(work, config), cues, choose_pairs(audit, cues, to_mend(audit)))
+        return cls(audit, ActivationStore.open(work, config), cues, choose_pairs(audit, cues, flagged(audit)))
 
     def train(self, strategy: str, seed: int) -> list[Path]:
         """Train every fold under a strategy, or the baseline, with the seed-th seed and keep its answers.

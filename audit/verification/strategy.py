@@ -10,7 +10,7 @@ from audit.config import load_config
 from audit.data.dataset import Dataset
 from audit.data.extra_images import added
 from audit.errors import AuditFolderError, ConfigError
-from audit.findings.to_mend import to_mend
+from audit.findings.flagged import flagged
 from audit.plan.plan_json import Strategy
 from audit.plan.write_plan import safe_path
 from audit.store.audit_folder import AuditFolder
@@ -28,7 +28,7 @@ def require_verifiable(audit: AuditFolder, strategy: Strategy, source: Path | No
         )
     if (strategy == "collect") != (source is not None):
         raise ConfigError("--strategy collect and --with belong together: name the new photographs with --with.")
-    if not to_mend(audit):
+    if not flagged(audit):
         raise ConfigError(f"{audit.path}: no finding is high or medium, so there is nothing to mend and to verify.")
 
 

@@ -129,7 +129,7 @@ MASKS[:, 0, :, :30] = MASKS[:, 1, 20:28, 10:50] = True
 def test_a_mark_on_the_background_is_no_part_of_how_the_background_looks(monkeypatch):
     cues = (Cue("background", "the background", "scene"), Cue("patch", "a sticker", "mark"))
     ones = np.ones((2, 2), np.float32)
-    found = _Found(AuditFolder(Path()), cues, ones.astype(bool), ones, ones)
+    found = _Found(AuditFolder(Path()), cues, (0, 1), ones.astype(bool), ones, ones)
     rng = np.random.default_rng(5)
     plain = [rng.integers(0, 256, (2 * GRID, 2 * GRID, 3), dtype=np.uint8) for _ in range(2)]
     marked = [pixels.copy() for pixels in plain]

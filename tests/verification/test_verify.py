@@ -88,7 +88,7 @@ def write_drop(audit: AuditFolder, paths: list[str]) -> None:
 
 def test_weights_close_the_gap_of_a_planted_shortcut(weighted):
     gap = of_sticker(weighted)["gap"]
-    assert gap["before"] > 0.5 and gap["high"] < -0.2
+    assert gap["before"] > 0.5 and gap["high"] < -0.1
     assert of_sticker(weighted)["worst_cell"]["difference"] > 0.1
     assert of_sticker(weighted)["worst"]["before"] == {"words": "not disc, with sticker = yes", "n": 6}
 
@@ -291,7 +291,7 @@ def test_what_cannot_be_verified_is_told(audit, tmp_path, monkeypatch):
         require_verifiable(audit, "weight", tmp_path)
     with pytest.raises(AuditFolderError, match="no finished audit"):
         require_verifiable(AuditFolder(tmp_path), "weight", None)
-    monkeypatch.setattr("audit.verification.strategy.to_mend", lambda folder: [])
+    monkeypatch.setattr("audit.verification.strategy.flagged", lambda folder: [])
     with pytest.raises(ConfigError, match="nothing to mend"):
         require_verifiable(audit, "weight", None)
 
