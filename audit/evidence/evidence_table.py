@@ -77,16 +77,16 @@ def read_evidence(folder: AuditFolder) -> pd.DataFrame:
     return table
 
 
-def read_probe_scores(folder: AuditFolder) -> dict[tuple[str, str], NDArray[np.float64]]:
+def read_probe_scores(folder: AuditFolder, images: int) -> dict[tuple[str, str], NDArray[np.float64]]:
     """The scores (images,) of every cue (by name) and class whose leakage was measured; NaN where it is not shown.
 
     Raises AuditFolderError when the stage has not written them.
     """
-    table = read_table(folder.probe_scores)
-    return {
-        (str(cue), str(label)): rows.sort_values("image")["score"].to_numpy(np.float64)
-        for (cue, label), rows in table.groupby(["cue", "class"], sort=False)
-    }
+    scores: dict[tuple[str, str], NDArray[np.float64]] = {}
+    for (cue, label), rows in read_table(folder.probe_scores).groupby(["cue", "class"], sort=False):
+        of_pair = scores.setdefault((str(cue), str(label)), np.full(images, np.nan))
+        of_pair[rows["image"].to_numpy()] = rows["score"].to_numpy()
+    return scores
 
 
 @dataclass(frozen=True)
@@ -297,13 +297,12 @@ class Measurer:
 
 
 def _score_table(measurer: Measurer) -> pd.DataFrame:
-    images = np.arange(len(measurer.dataset.images), dtype=np.int32)
-    parts = [
-        pd.DataFrame({"cue": cue, "class": measurer.dataset.classes[label], "image": images, "score": scores})
-        for (cue, label), scores in measurer.scores.items()
-    ]
+    parts = []
+    for (cue, label), scores in measurer.scores.items():
+        images, name = np.flatnonzero(np.isfinite(scores)), measurer.dataset.classes[label]
+        parts.append(pd.DataFrame({"cue": cue, "class": name, "image": images, "score": scores[images]}))
     empty = pd.DataFrame({"cue": [], "class": [], "image": [], "score": []})
-    return pd.concat(parts or [empty], ignore_index=True).astype({"score": "float32"})
+    return pd.concat(parts or [empty], ignore_index=True).astype({"image": "int32", "score": "float32"})
 
 
 def _row(cue: str, label: str, kind: str, measure: Measure) -> tuple[object, ...]:

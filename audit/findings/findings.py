@@ -121,7 +121,7 @@ def _causes(
     inside: Mapping[tuple[str, str], float],
 ) -> dict[int, int]:
     """For each verdict (by its place) that accuses and that another one explains, the place of that one."""
-    scores = read_probe_scores(folder)
+    scores = read_probe_scores(folder, len(dataset.images))
     accusing = [place for place, verdict in enumerate(verdicts) if verdict.severity in _COMPLAINTS]
     suspects = []
     for place in accusing:
