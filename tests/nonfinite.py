@@ -59,6 +59,10 @@ def _unmeasured(path: Path, table: pd.DataFrame, name: str) -> pd.Series:
             return table["reason"] != ""
         case "evidence.parquet", "p" | "p_adjusted":
             return (table["reason"] != "") | table["kind"].isin(["attention", "gap"])
+        case "images.parquet", "file:jpeg_quality":
+            return table["format"] != "JPEG"
+        case "cues.parquet", "score":
+            return table["cue"].str.startswith("file.") & table["present"].isna()
         case "cues.parquet", "attention":
             empty = pd.read_parquet(path.with_name("predictions.parquet")).set_index("image")["empty"]
             return table["image"].map(empty) | ~table["present"].fillna(False).astype(bool)
