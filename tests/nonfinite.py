@@ -63,9 +63,12 @@ def _unmeasured(path: Path, table: pd.DataFrame, name: str) -> pd.Series:
             return table["format"] != "JPEG"
         case "cues.parquet", "score":
             return table["cue"].str.startswith("file.") & table["present"].isna()
+        case "cues.parquet", "area":
+            return table["cue"].str.startswith("file.")
         case "cues.parquet", "attention":
             empty = pd.read_parquet(path.with_name("predictions.parquet")).set_index("image")["empty"]
-            return table["image"].map(empty) | ~table["present"].fillna(False).astype(bool)
+            has_place = ~table["cue"].str.startswith("file.")
+            return table["image"].map(empty) | ~table["present"].fillna(False).astype(bool) | ~has_place
         case _, "p_masked" | "p_control" if path.name == "masking.parquet":
             return table["predicted_control"] == -1
     return never
