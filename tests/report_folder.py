@@ -240,6 +240,13 @@ def _self_audit(wish: Wish) -> dict[str, Any]:
         {"kind": "border", "words": "a white frame", "attempts": border, "weakest": border[1]},
     ]
     alarms = {"high": few, "flagged": few, "audits_with_high": some, "audits_flagged": some}
+    alarms["data"] = {"strong": few, "weak": few, "either": few}
+    none = _share(0, 7) | {"count": 0}
+    never = {"value": 0.0, "low": 0.0, "high": 1.0, "n": 0, "count": 0}
+    of_model = {"permuted": {"cases": 80, "strong": few, "weak": few, "high": none}}
+    of_model |= {"attributes": {"cases": 40, "strong": none, "weak": none, "high": never}}
+    of_model |= {"deals": 5, "images": wish.n, "shares": [0.9, 0.5], "sentence": "The model was said to use 1 of 40."}
+    alarms["model"] = of_model
     counts = {"high": 1, "low": 3, "cleared": 36}
     sentences = ("1 of 40 verdicts came out high.", "We would have noticed a white frame.")
     return {

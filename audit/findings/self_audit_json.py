@@ -6,7 +6,7 @@ from pydantic import Field
 
 from audit.config import MarkKind
 from audit.measures.figures import CountedShare
-from audit.records import Count, Positive, Record
+from audit.records import Count, Positive, Record, newer
 
 
 class Attempt(Record):
@@ -38,8 +38,48 @@ class PowerFigures(Record):
     marks: tuple[TriedMark, ...]
 
 
+class DataAlarms(Record):
+    """What was said of the data with labels dealt out at random: shares of all verdicts."""
+
+    strong: CountedShare
+    weak: CountedShare
+    either: CountedShare
+
+
+class SaidOfModel(Record):
+    """What was said of the model and of content that it cannot have used.
+
+    strong and weak are shares of the cases in which the rules could have said strong, high of those in which they could
+    have said high.
+    """
+
+    cases: Count
+    strong: CountedShare
+    weak: CountedShare
+    high: CountedShare
+
+
+class ModelAlarms(Record):
+    """The audit's own model, asked about content that it cannot have used.
+
+    permuted: content dealt out at random among the photographs of each class. attributes: made-up ones, in each of
+    shares of one class and in one minus it of the others.
+    """
+
+    sentence: str
+    deals: Positive
+    images: Positive
+    permuted: SaidOfModel
+    attributes: SaidOfModel
+    shares: tuple[float, ...]
+
+
 class FalseAlarms(Record):
-    """Audits of labels dealt out at random; flagged is high or medium."""
+    """False alarms about the data and about the model.
+
+    The counts of verdicts are of audits of labels dealt out at random; flagged is high or medium. No model learns from
+    such labels, so that they tell of the data alone and high hardly occurs there: high is counted under model.
+    """
 
     sentence: str
     audits: Positive
@@ -49,6 +89,8 @@ class FalseAlarms(Record):
     flagged: CountedShare
     audits_with_high: CountedShare
     audits_flagged: CountedShare
+    data: DataAlarms | None = newer()
+    model: ModelAlarms | None = newer()
 
 
 class SelfAudit(Record):

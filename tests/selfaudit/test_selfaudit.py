@@ -13,11 +13,10 @@ from audit.errors import ConfigError
 from audit.findings.finding import Finding
 from audit.findings.schemas import schema_text
 from audit.findings.self_audit_json import SelfAudit
-from audit.measures.intervals import wilson
 from audit.measures.permutation import permuted_order
 from audit.selfaudit.planted_copies import mark_photographs, spread
 from audit.selfaudit.power import noticed
-from audit.selfaudit.selfaudit import NOT_RUN, SelfAuditor, build, false_alarms, left_out
+from audit.selfaudit.selfaudit import NOT_RUN, SelfAuditor, build, left_out
 from audit.selfaudit.trial import Trial, run_trial
 from audit.selfaudit.trial_inputs import TrialInputs
 from audit.stages import STAGES, run_stage
@@ -46,8 +45,12 @@ def test_random_labels_give_few_findings_and_a_plain_border_is_noticed(audit):
     record = read_json(audit.self_audit)
     assert record["status"] == "done"
     assert (record["null"]["audits"], record["null"]["images"]) == (2, 80)
-    assert record["null"]["high"]["value"] <= 0.1
-    assert record["null"]["high"]["n"] >= 6
+    data, model = record["null"]["data"], record["null"]["model"]
+    assert data["strong"]["value"] <= 0.1
+    assert data["strong"]["n"] >= 6
+    # Two deals of the sticker and the coin, and of eight made-up attributes.
+    assert (model["deals"], model["images"]) == (2, 80)
+    assert (model["permuted"]["cases"], model["attributes"]["cases"]) == (4, 16)
     (border,) = record["power"]["marks"]
     assert border["weakest"]["cue"] == "a border or frame"
     assert (record["power"]["n"], record["power"]["classes"]) == (60, ["disc", "square"])
@@ -172,24 +175,6 @@ def test_null_labels_keep_the_classes_as_large_as_they_are(audit, config):
     dataset = load_dataset(audit)
     order = permuted_order(dataset.groups, 0, strata=dataset.folds)
     assert np.bincount(dataset.labels[order]).tolist() == np.bincount(dataset.labels).tolist()
-
-
-def test_false_alarms_are_counted_over_verdicts_and_over_audits():
-    counted = false_alarms([["high", "low", "expected"], ["cleared", "medium"], ["low", "low"]], images=50)
-    assert counted.counts == {"high": 1, "low": 3, "cleared": 1, "medium": 1}
-    figures = [(share.count, share.n) for share in (counted.high, counted.flagged, counted.audits_flagged)]
-    assert figures == [(1, 6), (2, 6), (2, 3)]
-    assert (counted.high.low, counted.high.high) == wilson(1, 6)
-    assert counted.audits_with_high.count == 1
-    assert false_alarms([["expected"]], images=50).high.n == 0
-
-
-def test_the_null_sentence_counts_in_words():
-    counted = false_alarms([["high", "low"], ["cleared", "medium"]], images=50)
-    assert counted.sentence == (
-        "With the labels of 50 photographs dealt out at random 2 times, so that there was nothing to find, 1 of 4 "
-        "verdicts came out high and 1 medium (95 % interval of both: 15 to 85 %)."
-    )
 
 
 def test_what_the_trials_leave_out_is_said(config, manifest):
