@@ -14,7 +14,7 @@ from audit.errors import ConfigError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
-MarkKind = Literal["text", "sticker", "border", "tint", "blur"]
+MarkKind = Literal["text", "sticker", "border", "tint", "blur", "vignette", "object"]
 Tree = dict[str, Any]
 """Settings as they are written in YAML, before they are checked."""
 
@@ -139,6 +139,8 @@ class SelfAuditConfig(Section):
     null_images: Annotated[int, Field(ge=20)] = 200
     power_images: Annotated[int, Field(ge=0)] = 40
     kinds: list[MarkKind] = ["text", "sticker", "blur"]
+    forms: Annotated[int, Field(ge=1)] = 2
+    pairs: Annotated[int, Field(ge=1, le=4)] = 2
 
     @model_validator(mode="after")
     def _enough_or_none(self) -> Self:

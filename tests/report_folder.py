@@ -236,8 +236,8 @@ def _self_audit(wish: Wish) -> dict[str, Any]:
     missed = {"share": 0.95, "elsewhere": 0.05, "found": False, "cue": None, "severity": None}
     border = [noticed, noticed | {"share": 0.8, "elsewhere": 0.2}, missed | {"share": 0.7, "elsewhere": 0.3}]
     marks = [
-        {"kind": "tint", "words": "a tint", "attempts": [missed], "weakest": None},
-        {"kind": "border", "words": "a white frame", "attempts": border, "weakest": border[1]},
+        {"kind": "tint", "form": "tint", "words": "a tint", "attempts": [missed], "weakest": None},
+        {"kind": "border", "form": "frame", "words": "a white frame", "attempts": border, "weakest": border[1]},
     ]
     alarms = {"high": few, "flagged": few, "audits_with_high": some, "audits_flagged": some}
     alarms["data"] = {"strong": few, "weak": few, "either": few}
@@ -259,6 +259,7 @@ def _self_audit(wish: Wish) -> dict[str, Any]:
             "images": wish.n,
             "classes": list(wish.classes[:2]),
             "marks": marks,
+            "coverage": "Tried were a border in 1 of 2. Not tried: a pale sticker.",
         },
         "left_out": ["The trials train the last layer only."],
     }

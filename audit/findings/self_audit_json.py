@@ -20,9 +20,10 @@ class Attempt(Record):
 
 
 class TriedMark(Record):
-    """What was tried with one kind of mark, plainest first."""
+    """What was tried with one form of a kind of mark, plainest first."""
 
     kind: MarkKind
+    form: str | None = newer()
     words: str
     attempts: Annotated[tuple[Attempt, ...], Field(min_length=1)]
     weakest: Attempt | None = Field(description="null where even the plainest was missed")
@@ -36,6 +37,7 @@ class PowerFigures(Record):
     images: Positive
     classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=2)]
     marks: tuple[TriedMark, ...]
+    coverage: str | None = newer("which kinds of marks were tried, in how many forms, and which not")
 
 
 class DataAlarms(Record):

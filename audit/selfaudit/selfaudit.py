@@ -19,8 +19,9 @@ from audit.measures.permutation import permuted_order
 from audit.model.activation_store import ActivationStore
 from audit.progress import track
 from audit.selfaudit.false_alarms import false_alarms, model_alarms
+from audit.selfaudit.forms import coverage_sentence, forms_of
 from audit.selfaudit.permuted_cues import UnusedCues
-from audit.selfaudit.planted_copies import mark_photographs
+from audit.selfaudit.planted_copies import mark_photographs, pairs_of
 from audit.selfaudit.power import measure_power, power_sentence
 from audit.selfaudit.trial import Outcome, Trial, run_trial
 from audit.selfaudit.trial_inputs import TrialInputs
@@ -49,7 +50,8 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
         write_record(folder.self_audit, NOT_RUN)
         return [folder.self_audit]
     auditor = SelfAuditor.of(folder, config)
-    with track("trials", 2 * settings.permutations + has_power * (1 + len(settings.kinds)), "trials") as advance:
+    of_power = 1 + len(forms_of(settings.kinds, settings.forms)) if has_power else 0
+    with track("trials", 2 * settings.permutations + of_power, "trials") as advance:
         null = auditor.null(advance) if settings.permutations else None
         power = auditor.power(advance) if has_power else None
     record = SelfAudit(
@@ -101,13 +103,14 @@ class SelfAuditor:
         """Put marks on photographs and see which are noticed."""
         config, missing = self.store.config, not_looked_for(self.store.folder)
         cues = [cue for cue in config.cues if cue not in missing]
-        marked = mark_photographs(self.store, cues, self.scratch / "marked")
+        forms = forms_of(config.self_audit.kinds, config.self_audit.forms)
+        marked = mark_photographs(self.store, cues, forms, self.scratch / "marked")
         run = partial(self._run, marked.inputs)
         plain = run("plain", marked.plain())
         advance(1)
         powers = []
-        for kind in dict.fromkeys(config.self_audit.kinds):
-            powers.append(measure_power(marked, kind, plain, run, config.seed))
+        for form in forms:
+            powers.append(measure_power(marked, form, pairs_of(config.self_audit.pairs), plain, run, config.seed))
             advance(1)
         n, images = len(marked.labels), len(self.store.dataset.images)
         return PowerFigures(
@@ -116,6 +119,7 @@ class SelfAuditor:
             images=images,
             classes=marked.classes,
             marks=tuple(power.record() for power in powers),
+            coverage=coverage_sentence(forms),
         )
 
     def _of_the_models(self, images: Images, advance: Callable[[int], None]) -> ModelAlarms:

@@ -14,6 +14,7 @@ from audit.findings.finding import Finding
 from audit.findings.schemas import schema_text
 from audit.findings.self_audit_json import SelfAudit
 from audit.measures.permutation import permuted_order
+from audit.selfaudit.forms import forms_of
 from audit.selfaudit.planted_copies import mark_photographs, spread
 from audit.selfaudit.power import noticed
 from audit.selfaudit.selfaudit import NOT_RUN, SelfAuditor, build, left_out
@@ -23,7 +24,7 @@ from audit.stages import STAGES, run_stage
 from audit.store.audit_folder import AuditFolder, read_json, read_record, read_records, read_table
 from tests.planted import draw_dataset, run_audit, tiny_config
 
-SETTINGS = {"permutations": 2, "power_images": 60, "kinds": ["border"]}
+SETTINGS = {"permutations": 2, "power_images": 60, "kinds": ["border"], "forms": 1, "pairs": 4}
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,7 @@ def test_random_labels_give_few_findings_and_a_plain_border_is_noticed(audit):
     assert (model["permuted"]["cases"], model["attributes"]["cases"]) == (4, 16)
     (border,) = record["power"]["marks"]
     assert border["weakest"]["cue"] == "a border or frame"
+    assert (border["kind"], border["form"]) == ("border", "frame")
     assert (record["power"]["n"], record["power"]["classes"]) == (60, ["disc", "square"])
     assert "On 60 of these 80 photographs" in record["sentence"]
 
@@ -66,11 +68,12 @@ def test_a_mark_is_in_the_data_at_95_to_5_and_not_at_50_to_50(audit, config, tmp
     """Only the data are asked: a model may lean on a frame that every other photograph has."""
     store = SelfAuditor.of(audit, config).store
     monkeypatch.setattr("audit.selfaudit.planted_copies.PAIRS", ((0.95, 0.05), (0.5, 0.5)))
-    marked = mark_photographs(store, ["border"], tmp_path / "marked")
+    (frame,) = forms_of(["border"], 1)
+    marked = mark_photographs(store, ["border"], [frame], tmp_path / "marked")
     plain = run_trial(marked.inputs, marked.plain(), True, tmp_path / "plain")
     for share, is_strong in ((0.95, True), (0.5, False)):
         planted = spread(marked.labels, share, 1 - share, seed=0)
-        outcome = run_trial(marked.inputs, marked.trial("border", planted), True, tmp_path / f"{share}")
+        outcome = run_trial(marked.inputs, marked.trial(frame, planted), True, tmp_path / f"{share}")
         np.testing.assert_array_equal(outcome.present["border"], planted)
         border = next(finding for finding in outcome.findings if finding.cue == "border")
         difference = border.evidence.prevalence.difference
@@ -159,7 +162,7 @@ def test_switched_off_it_says_so(manifest, tmp_path):
 
 def test_too_few_photographs_have_no_power_and_the_record_says_so(audit, manifest, tmp_path):
     """Ten of each class where fifteen are asked for."""
-    settings = {"permutations": 0, "power_images": 20, "kinds": ["border"]}
+    settings = {"permutations": 0, "power_images": 20, "kinds": ["border"], "forms": 1}
     few = tiny_config(manifest, self_audit=settings, evidence={"min_images": 15, "effect_images": 16})
     folder = AuditFolder(shutil.copytree(audit.path, tmp_path / "audit"))
     build(folder, few)
