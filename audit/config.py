@@ -1,6 +1,5 @@
 """Settings of an audit: one tree, every field with a default but the photographs; unknown keys are errors."""
 
-import difflib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,9 +10,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from audit.errors import ConfigError
+from audit.text import nearest
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+FineTune = Literal["head", "conv5", "all"]
+Head = Literal["gap", "fc"]
+OwnRole = Literal["part", "subject", "scene", "mark"]
 MarkKind = Literal["text", "sticker", "border", "tint", "blur", "vignette", "object"]
 Tree = dict[str, Any]
 """Settings as they are written in YAML, before they are checked."""
@@ -82,8 +85,8 @@ class ModelConfig(Section):
     checkpoint: Path | None = None
     classes: list[str] | None = None
     weights: Path | None = None
-    fine_tune: Literal["head", "conv5", "all"] = "conv5"
-    head: Literal["gap", "fc"] = "gap"
+    fine_tune: FineTune = "conv5"
+    head: Head = "gap"
     image_size: Annotated[int, Field(ge=32, le=1024)] = 224
 
 
@@ -164,7 +167,7 @@ class OwnCueConfig(Section):
     words: Annotated[str, Field(max_length=80)] = ""
     boxes: Path | None = None
     masks: Path | None = None
-    role: Literal["part", "subject", "scene", "mark"] = "part"
+    role: OwnRole = "part"
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -315,8 +318,7 @@ def no_such_setting(name: str, others: Sequence[str] = ()) -> str:
     >>> no_such_setting("training.fold")
     "training.fold: there is no such setting; the nearest is 'training.folds'."
     """
-    (near,) = difflib.get_close_matches(name, [*others, *known_keys()], n=1, cutoff=0.0)
-    return f"{name}: there is no such setting; the nearest is '{near}'."
+    return f"{name}: there is no such setting; the nearest is '{nearest(name, [*others, *known_keys()])}'."
 
 
 def known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:

@@ -1,5 +1,6 @@
 """Small pieces of text: what is safe to print, lists that stay short, shares in per cent."""
 
+import difflib
 import re
 from collections.abc import Iterable
 
@@ -24,6 +25,15 @@ def at_most_ten(words: Iterable[str]) -> str:
     all_words = list(words)
     more = [f"and {len(all_words) - _NAMED} more"] if len(all_words) > _NAMED else []
     return ", ".join(all_words[:_NAMED] + more)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The one of the known names that is spelled most like ``name``; "none" where none is known.
+
+    >>> nearest("haed", ["hair", "head"]), nearest("head", [])
+    ('head', 'none')
+    """
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)), "none")
 
 
 def percent(share: float) -> str:

@@ -1,4 +1,4 @@
-"""The command ``bias-audit``: finds shortcuts in labelled photographs before a classifier learns them."""
+"""The command ``bias-audit``: finds shortcuts in labelled images before a classifier learns them."""
 
 import sys
 from collections.abc import Sequence
@@ -38,8 +38,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         from audit import __version__
 
         typer.echo(f"bias-audit {__version__}")

@@ -1,4 +1,4 @@
-"""What Prefect finds in the environment: no telemetry, a home of our own, a quiet terminal. What a user set stays."""
+"""Prefect's environment variables: no telemetry, a home of our own, a quiet terminal. What a user set stays."""
 
 import atexit
 import os
@@ -101,9 +101,9 @@ def warning_about(home: Path) -> str | None:
 
 def _keep_torch_apart(environment: MutableMapping[str, str]) -> None:
     """PyTorch makes a folder when its optimizers are imported, by default under a known name in the temporary one."""
-    place = Path(environment["PREFECT_HOME"]) / "torch"
-    if _writable(place):
-        environment.setdefault("TORCHINDUCTOR_CACHE_DIR", str(place))
+    folder = Path(environment["PREFECT_HOME"]) / "torch"
+    if _writable(folder):
+        environment.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
 
 
 def _writable(folder: Path) -> bool:

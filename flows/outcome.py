@@ -1,4 +1,4 @@
-"""What the command line makes of an error: an exit code, one clear sentence, and the traceback in a file."""
+"""Errors on the command line: an exit code, one clear sentence, and the traceback in a file."""
 
 import tempfile
 import traceback

@@ -1,4 +1,4 @@
-"""Prefect's record of a flow: kept while its server answers, and let go, without anybody waiting, once it does not.
+"""Prefect's record of a flow: kept while its server answers, dropped at once when it does not.
 
 The audit needs no server for its own work. But every request to one that died or stalled is repeated for a minute or
 more, at the end of a flow and when the interpreter leaves. So it is asked for a sign of life before each request, and
@@ -38,7 +38,7 @@ class NotRecorded(Exception):
 
 
 class Recording:
-    """The way to the server. ``lost`` as soon as it did not answer in time, and for good."""
+    """The connection to the server. ``lost`` as soon as it did not answer in time, and for good."""
 
     def __init__(self, api: EmbeddedServer | UserServer) -> None:
         self.api = api

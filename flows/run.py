@@ -1,10 +1,11 @@
-"""One run, from photographs to report: they are read while Prefect boots, then Prefect does the stages."""
+"""One run, from images to report: they are read while Prefect boots, then Prefect does the stages."""
 
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from audit.config import Config, dump_config, load_config
+from audit.plan.plan_json import Strategy
 from audit.processes import standing_apart
 from audit.progress import note, track
 from audit.run.manifest import write_manifest
@@ -12,15 +13,15 @@ from audit.run.open_audit import open_audit
 from audit.run.run_here import begin
 from audit.stages import REPORT, all_stages, do_stage
 from audit.store.audit_folder import AuditFolder, write_text
-from audit.verification.conditions import Strategy, require_verifiable
+from audit.verification.strategy import require_verifiable
 from flows.outcome import error_log
 from flows.server import EmbeddedServer, UserServer, prefect_api
 
 
 def run_audit(config: Config, parent: Path, *, fresh: bool = False) -> AuditFolder:
-    """Audit the photographs that ``config`` names, in a folder below ``parent``; return that folder, finished.
+    """Audit the images that ``config`` names, in a folder below ``parent``; return that folder, finished.
 
-    Raises BiasAuditError, bad photographs and settings before Prefect is waited for.
+    Raises BiasAuditError, bad images and settings before Prefect is waited for.
     """
     with open_audit(config, parent, fresh=fresh) as audit, prefect_api() as api, error_log(audit.folder.path):
         begin(audit)
@@ -41,7 +42,7 @@ def verify_audit(path: Path, strategy: Strategy, source: Path | None, seeds: int
 
 
 def run_flow(folder: AuditFolder, api: EmbeddedServer | UserServer) -> None:
-    """Let Prefect do the stages."""
+    """Let Prefect do the stages. Raises BiasAuditError when its work was kept from beginning."""
     run_in_prefect(api, "flows.audit:audit_flow", folder.path)
 
 

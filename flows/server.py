@@ -168,10 +168,10 @@ class UserServer:
 
     def wait_ready(self) -> str:
         """Return the address. Raises BiasAuditError when nobody listens there."""
-        place = urlsplit(self.url)
+        address = urlsplit(self.url)
         try:
-            port = place.port or (443 if place.scheme == "https" else 80)
-            socket.create_connection((place.hostname or "", port), timeout=10).close()
+            port = address.port or (443 if address.scheme == "https" else 80)
+            socket.create_connection((address.hostname or "", port), timeout=10).close()
         except (OSError, ValueError) as error:
             raise BiasAuditError(
                 f"PREFECT_API_URL is {self.url}, but no server answers there ({error}); start it with "
@@ -204,11 +204,13 @@ def prefect_api() -> Iterator[EmbeddedServer | UserServer]:
 
 def _health(url: str, seconds: float, headers: Mapping[str, str] = MappingProxyType({})) -> int | None:
     """Status that a server answers when it is asked for its health; None when it does not answer in time."""
-    place = urlsplit(url)
-    secure = place.scheme == "https"
-    connection = (http.client.HTTPSConnection if secure else http.client.HTTPConnection)(place.netloc, timeout=seconds)
+    address = urlsplit(url)
+    secure = address.scheme == "https"
+    connection = (http.client.HTTPSConnection if secure else http.client.HTTPConnection)(
+        address.netloc, timeout=seconds
+    )
     try:
-        connection.request("GET", f"{place.path}/health", headers=dict(headers))
+        connection.request("GET", f"{address.path}/health", headers=dict(headers))
         return connection.getresponse().status
     except ssl.SSLError:
         raise
@@ -222,8 +224,8 @@ def _child_environment(home: Path) -> dict[str, str]:
     """Ours, but the server must log its errors and must not take itself for a client of another server."""
     client = {"PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "PREFECT_API_KEY"}
     unwanted = client | {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "PREFECT_LOGGING_INTERNAL_LEVEL"}
-    kept = {name: value for name, value in child_environment().items() if name not in unwanted}
-    return kept | {"PREFECT_HOME": str(home), "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
+    environment = {name: value for name, value in child_environment().items() if name not in unwanted}
+    return environment | {"PREFECT_HOME": str(home), "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
 
 
 def _locked_up(password: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Where the user stands: a command reads the paths that it is given from there, and nothing else."""
+"""The user's working folder: a command resolves the paths that it is given there, and reads nothing else from it."""
 
 from collections.abc import Callable
 from functools import wraps

@@ -1,4 +1,4 @@
-"""What a user sees: progress on the standard error stream, tables on the standard output.
+"""Terminal output: progress on the standard error stream, tables on the standard output.
 
 Names of classes, files and cues come from strangers: nothing of them is read as markup, and control characters go.
 """
@@ -33,10 +33,12 @@ LINE_EVERY_SECONDS = 10.0
 SEVERITY_STYLE = {"high": "bold red", "medium": "yellow", "low": "cyan", "expected": "dim", "cleared": "green"}
 
 
-def clean(text: object) -> str:
-    """Text that cannot steer a terminal: control, invisible and half characters become spaces.
+def blanked(text: object) -> str:
+    """Text that cannot steer a terminal: control, invisible and half characters become spaces, one each.
 
-    >>> clean("cat\\x1b[2J\\n\\u202ednat")
+    Unlike ``audit.text.printable``, which writes them as escapes so that a name can still be told from another.
+
+    >>> blanked("cat\\x1b[2J\\n\\u202ednat")
     'cat [2J  dnat'
     """
     return "".join(" " if unicodedata.category(letter).startswith("C") else letter for letter in str(text))
@@ -46,12 +48,12 @@ def say_error(message: str) -> None:
     """Print an error on the standard error stream, its own lines kept."""
     console = Console(stderr=True)
     for line in message.splitlines():
-        console.print(Text(clean(line), style="red"), soft_wrap=True)
+        console.print(Text(blanked(line), style="red"), soft_wrap=True)
 
 
 def say(message: str) -> None:
     """Print a result on the standard output."""
-    Console().print(Text(clean(message)), soft_wrap=True)
+    Console().print(Text(blanked(message)), soft_wrap=True)
 
 
 def short(path: Path) -> str:
@@ -92,8 +94,8 @@ class _Work:
         """As in ``explain: 320 of 1005 images, 8.1 images/s, 85 s left``."""
         size = f" of {self.total}" if self.total else ""
         rate = self.done / max(self.seconds(), 1e-6)
-        left = f", {(self.total - self.done) / rate:.0f} s left" if self.total and rate else ""
-        return f"{self.name}: {self.done}{size} {self.unit}, {rate:.1f} {self.unit}/s{left}"
+        remaining = f", {(self.total - self.done) / rate:.0f} s left" if self.total and rate else ""
+        return f"{self.name}: {self.done}{size} {self.unit}, {rate:.1f} {self.unit}/s{remaining}"
 
 
 class Lines:
@@ -105,7 +107,7 @@ class Lines:
 
     def started(self, task: str, total: int | None, unit: str) -> None:
         """Nothing is printed until there is something to tell."""
-        self._stack.append(_Work(clean(task), total, clean(unit)))
+        self._stack.append(_Work(blanked(task), total, blanked(unit)))
 
     def advanced(self, count: int) -> None:
         """A line, unless one was printed in the last ten seconds."""
@@ -123,7 +125,7 @@ class Lines:
 
     def note(self, message: str) -> None:
         """The sentence as a line."""
-        self._print(clean(message))
+        self._print(blanked(message))
 
     def _print(self, line: str) -> None:
         self._console.print(Text(line), soft_wrap=True)
@@ -138,7 +140,7 @@ class Bars:
 
     def started(self, task: str, total: int | None, unit: str) -> None:
         """A bar, indented below the one that it is a part of."""
-        work = _Work("  " * len(self._stack) + clean(task), total, clean(unit))
+        work = _Work("  " * len(self._stack) + blanked(task), total, blanked(unit))
         self._stack.append((self._progress.add_task(work.name, total=total, unit=work.unit), work))
 
     def advanced(self, count: int) -> None:
@@ -154,7 +156,7 @@ class Bars:
 
     def note(self, message: str) -> None:
         """The sentence above the bars, in yellow."""
-        self._print(Text(clean(message), style="yellow"))
+        self._print(Text(blanked(message), style="yellow"))
 
     def _print(self, line: Text) -> None:
         self._progress.console.print(line, soft_wrap=True)
@@ -191,7 +193,7 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     table.add_column("what was found", overflow="fold", ratio=1)
     for finding in findings:
         severity = Text(finding.severity.replace("_", " "), SEVERITY_STYLE.get(finding.severity, ""))
-        table.add_row(severity, *(Text(clean(cell)) for cell in (finding.label, finding.words, finding.sentence)))
+        table.add_row(severity, *(Text(blanked(cell)) for cell in (finding.label, finding.words, finding.sentence)))
     return table
 
 
@@ -201,7 +203,7 @@ def facts_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(clean(cell)) for cell in row))
+        table.add_row(*(Text(blanked(cell)) for cell in row))
     return table
 
 

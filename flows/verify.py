@@ -1,4 +1,4 @@
-"""A verification as a Prefect flow: one task per condition and seed; only paths and plain values travel between them.
+"""A verification as a Prefect flow: one task per strategy and seed; only paths and plain values travel between them.
 
 A training that is done already is not done again: the files in the audit folder decide, not Prefect's cache.
 """
@@ -10,21 +10,25 @@ from prefect.cache_policies import NO_CACHE
 
 from audit.config import load_config
 from audit.model.activation_store import drop_activations
+from audit.plan.plan_json import Strategy
 from audit.store.audit_folder import AuditFolder
-from audit.verification.conditions import BASELINE, Strategy
 from audit.verification.retraining import Retraining
+from audit.verification.strategy import BASELINE
 from audit.verification.verify import conclude, prepare
 from flows.run import render_again
 
 
 @flow(name="bias-audit-verify", flow_run_name="{audit_dir.name}", persist_result=False)
 def verify_flow(audit_dir: Path, strategy: Strategy, source: Path | None, seeds: int) -> Path:
-    """Train again with and without a strategy, compare, and write the report anew; return ``verification.json``."""
+    """Train again with and without a strategy, compare, and write the report anew; return ``verification.json``.
+
+    Raises AuditFolderError when another process works in the folder.
+    """
     with AuditFolder(audit_dir).locked():
         work = prepare_task(audit_dir, strategy, source)
-        for condition in (BASELINE, strategy):
+        for name in (BASELINE, strategy):
             for seed in range(seeds):
-                train_task(audit_dir, work, condition, seed)
+                train_task(audit_dir, work, name, seed)
         result = conclude_task(audit_dir, work, strategy, seeds)
         report_task(audit_dir, work)
     return result
@@ -32,21 +36,24 @@ def verify_flow(audit_dir: Path, strategy: Strategy, source: Path | None, seeds:
 
 @task(name="prepare", cache_policy=NO_CACHE, persist_result=False)
 def prepare_task(audit_dir: Path, strategy: Strategy, source: Path | None) -> Path:
-    """Check the request and read the new photographs; return the folder that holds the images to train on."""
+    """Check the request and read the new images; return the folder that holds the images to train on.
+
+    Raises ConfigError, DatasetError or AuditFolderError as ``prepare``.
+    """
     audit = AuditFolder(audit_dir)
     return prepare(audit, load_config(audit.config), strategy, source).path
 
 
-@task(name="train", task_run_name="{condition} {seed}", cache_policy=NO_CACHE, persist_result=False)
-def train_task(audit_dir: Path, work: Path, condition: str, seed: int) -> None:
-    """Train every fold under one condition with one seed, or nothing where that is done."""
+@task(name="train", task_run_name="{strategy} {seed}", cache_policy=NO_CACHE, persist_result=False)
+def train_task(audit_dir: Path, work: Path, strategy: str, seed: int) -> None:
+    """Train every fold under a strategy, or the baseline, with one seed; nothing where that is done."""
     audit = AuditFolder(audit_dir)
-    Retraining.open(audit, AuditFolder(work), load_config(audit.config)).train(condition, seed)
+    Retraining.open(audit, AuditFolder(work), load_config(audit.config)).train(strategy, seed)
 
 
 @task(name="conclude", cache_policy=NO_CACHE, persist_result=False)
 def conclude_task(audit_dir: Path, work: Path, strategy: Strategy, seeds: int) -> Path:
-    """Compare what was learned."""
+    """Compare the trainings with and without the strategy."""
     audit = AuditFolder(audit_dir)
     return conclude(audit, AuditFolder(work), load_config(audit.config), strategy, seeds)
 

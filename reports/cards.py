@@ -1,4 +1,4 @@
-"""What the report shows of each finding and cluster: which pictures, which figures, in which order."""
+"""Cards of the report: the images and figures of each finding and cluster, in order."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from reports.charts import DotPlot, Scale, dot_plot
 
 Box = tuple[float, float, float, float]
 
-# So that a report with many findings stays small: pictures of a closed card, of a cluster, and cards with pictures.
-CLOSED_PICTURES = 3
-CLUSTER_PICTURES = 6
+# So that a report with many findings stays small: images of a closed card, of a cluster, and cards with images.
+CLOSED_IMAGES = 3
+CLUSTER_IMAGES = 6
 OPEN_CARDS = 12
 CLOSED_CARDS = 40
 ALL_CARDS = 120
@@ -74,7 +74,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Card:
-    """One finding with its pictures (paths) and the cells of the plan that belong to it.
+    """One finding with its images (paths) and the cells of the plan that belong to it.
 
     ``cause`` is the id of the finding that explains it, or empty; ``is_open``: the card is to be read, and not only to
     be looked up.
@@ -102,12 +102,12 @@ class Card:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Every photograph on the card."""
+        """Every image on the card."""
         return self.exemplars + self.counter_exemplars
 
 
 def cards(record: AuditRecord, axes: Mapping[str, Scale], exemplars: int) -> dict[str, list[Card]]:
-    """The gravest findings, by severity; at most ``exemplars`` pictures of either kind on an open card."""
+    """The gravest findings, by severity; at most ``exemplars`` images of either kind on an open card."""
     by_severity: dict[str, list[Card]] = {level: [] for level in SEVERITIES}
     cells, causes = record.plan.cells, consequences(record)
     opened = closed = 0
@@ -115,7 +115,7 @@ def cards(record: AuditRecord, axes: Mapping[str, Scale], exemplars: int) -> dic
         cause = causes.get(finding.id, "")
         is_open = finding.is_flagged and not cause
         opened, closed = opened + is_open, closed + (not is_open)
-        shown = (exemplars if opened <= OPEN_CARDS else 0) if is_open else (closed <= CLOSED_CARDS) * CLOSED_PICTURES
+        shown = (exemplars if opened <= OPEN_CARDS else 0) if is_open else (closed <= CLOSED_CARDS) * CLOSED_IMAGES
         by_severity[finding.severity].append(
             Card(
                 finding,
@@ -141,7 +141,7 @@ def _facts(finding: Finding, axes: Mapping[str, Scale]) -> tuple[Fact, ...]:
 
 @dataclass(frozen=True)
 class Mistake:
-    """How often one class is taken for another; ``share`` is among the photographs of the class."""
+    """How often one class is taken for another; ``share`` is among the images of the class."""
 
     label: str
     predicted: str
@@ -151,32 +151,32 @@ class Mistake:
 
 def mistakes(confusion: Confusion) -> list[Mistake]:
     """The most frequent confusions of two classes, most frequent first."""
-    found = []
+    confused = []
     for label, row in zip(confusion.classes, confusion.counts, strict=True):
         total = sum(row)
         pairs = zip(confusion.classes, row, strict=True)
-        found += [Mistake(label, other, n, n / total) for other, n in pairs if n and other != label]
-    return sorted(found, key=lambda mistake: -mistake.n)[:MISTAKES]
+        confused += [Mistake(label, predicted, n, n / total) for predicted, n in pairs if n and predicted != label]
+    return sorted(confused, key=lambda mistake: -mistake.n)[:MISTAKES]
 
 
 @dataclass(frozen=True)
-class Place:
-    """One cluster of attended regions with its pictures; ``boxes`` are the region's box in each, where known."""
+class AttendedCluster:
+    """One cluster of attended regions with its images; ``boxes`` are the region's box in each, where known."""
 
     cluster: Cluster[str]
     exemplars: tuple[str, ...]
     boxes: Mapping[str, Box]
 
 
-def places(record: AuditRecord, folder: AuditFolder) -> list[Place]:
+def attended_clusters(record: AuditRecord, folder: AuditFolder) -> list[AttendedCluster]:
     """The largest clusters with their exemplars."""
-    shown = {c.cluster: c.exemplars[:CLUSTER_PICTURES] for c in record.clusters[:CLUSTERS]}
+    shown = {c.cluster: c.exemplars[:CLUSTER_IMAGES] for c in record.clusters[:CLUSTERS]}
     boxes = _boxes(folder, shown)
-    return [Place(c, shown[c.cluster], boxes[c.cluster]) for c in record.clusters[:CLUSTERS]]
+    return [AttendedCluster(c, shown[c.cluster], boxes[c.cluster]) for c in record.clusters[:CLUSTERS]]
 
 
 def _boxes(folder: AuditFolder, shown: Mapping[int, Iterable[str]]) -> dict[int, dict[str, Box]]:
-    """The heaviest region of each cluster in each of the photographs shown for it."""
+    """The heaviest region of each cluster in each of the images shown for it."""
     images = read_table(folder.images)[["image", "path"]]
     regions = read_table(folder.regions).merge(read_table(folder.clusters), on="region").merge(images, on="image")
     heaviest = regions.sort_values("mass", ascending=False).drop_duplicates(["cluster", "path"])

@@ -54,21 +54,21 @@ class DotPlot:
 
 def scales(findings: Iterable[Finding]) -> dict[str, Scale]:
     """One axis per kind of evidence for the whole report, so that the cards can be compared with each other."""
-    seen: dict[str, list[float]] = {"attention": [], "effect": [], "gap": [], "leakage": []}
+    values_of: dict[str, list[float]] = {"attention": [], "effect": [], "gap": [], "leakage": []}
     for finding in findings:
         measured = finding.evidence.kinds()
-        for kind, values in seen.items():
+        for kind, values in values_of.items():
             fact = measured[kind]
             shown = (fact.value, fact.low, fact.high, fact.rest if isinstance(fact, Leakage) else None)
             values += [value for value in shown if value is not None]
-    lifts = [value for value in seen["attention"] if value > 0]
-    reach = min(64.0, 2 ** math.ceil(math.log2(max([2.0, *lifts, *(1 / value for value in lifts)]))))
+    lifts = [value for value in values_of["attention"] if value > 0]
+    farthest = min(64.0, 2 ** math.ceil(math.log2(max([2.0, *lifts, *(1 / value for value in lifts)]))))
     return {
         "prevalence": Scale(0, 1, 0),
-        "attention": Scale(1 / reach, reach, 1, log=True),
-        "leakage": Scale(min(0.4, _floor(seen["leakage"])), 1, 0.5),
-        "effect": Scale(min(-0.1, _floor(seen["effect"])), max(0.2, _ceiling(seen["effect"])), 0),
-        "gap": Scale(min(-0.1, _floor(seen["gap"])), max(0.2, _ceiling(seen["gap"])), 0),
+        "attention": Scale(1 / farthest, farthest, 1, log=True),
+        "leakage": Scale(min(0.4, _floor(values_of["leakage"])), 1, 0.5),
+        "effect": Scale(min(-0.1, _floor(values_of["effect"])), max(0.2, _ceiling(values_of["effect"])), 0),
+        "gap": Scale(min(-0.1, _floor(values_of["gap"])), max(0.2, _ceiling(values_of["gap"])), 0),
     }
 
 
@@ -77,9 +77,9 @@ def dot_plot(kind: str, fact: EvidenceFigure, scale: Scale) -> DotPlot | None:
     if fact.value is None:
         return None
     dots = [_dot(scale, fact.value, fact.low, fact.high)]
-    other, low, high = _beside(fact)
-    if other is not None:
-        dots.append(_dot(scale, other, low, high, hollow=True))
+    compared, low, high = _beside(fact)
+    if compared is not None:
+        dots.append(_dot(scale, compared, low, high, hollow=True))
     null = None if kind == "prevalence" else scale.x(scale.null)
     return DotPlot(tuple(dots), _ticks(kind, scale), null, _words(kind, fact))
 
@@ -92,7 +92,7 @@ def share_plot(fact: HasInterval) -> DotPlot:
 
 
 def _beside(fact: HasInterval) -> tuple[float | None, float | None, float | None]:
-    """What a fact is compared with, with its interval: the other classes, or everything else in the picture."""
+    """The value that a fact is compared with, with its interval: the other classes, or everything else in the image."""
     if isinstance(fact, Prevalence):
         return fact.elsewhere, fact.elsewhere_low, fact.elsewhere_high
     if isinstance(fact, Leakage):
@@ -121,8 +121,8 @@ def _words(kind: str, fact: HasInterval) -> str:
     """The chart in words, for those who do not see it."""
     write = {"prevalence": percent, "share": percent, "effect": points, "gap": points}.get(kind, decimal)
     interval = f", 95 % interval {write(fact.low)} to {write(fact.high)}" if fact.low is not None else ""
-    other, *_ = _beside(fact)
-    beside = f"; everything else {write(other)}" if other is not None else ""
+    compared, *_ = _beside(fact)
+    beside = f"; everything else {write(compared)}" if compared is not None else ""
     return f"{write(fact.value)}{interval}{beside}"
 
 
@@ -172,20 +172,20 @@ def training_curves(training: pd.DataFrame) -> list[FoldCurves]:
 
 
 def _curve(rows: pd.DataFrame, name: str, ceiling: float, last: int, top: str) -> Curve:
-    def place(step: int, value: float) -> tuple[float, float]:
+    def position(step: int, value: float) -> tuple[float, float]:
         height = min(max(value / ceiling, 0.0), 1.0) if math.isfinite(value) else 0.0
         return round(4 + 152 * step / (last - 1), 1), round(60 - 56 * height, 1)
 
-    held_out = [place(i, float(value)) for i, value in enumerate(rows[f"validation_{name}"])]
-    trained = [place(i, float(value)) for i, value in enumerate(rows[name])]
-    kept = [place for place, best in zip(held_out, rows["best"], strict=True) if best]
+    held_out = [position(i, float(value)) for i, value in enumerate(rows[f"validation_{name}"])]
+    trained = [position(i, float(value)) for i, value in enumerate(rows[name])]
+    kept_epochs = [point for point, best in zip(held_out, rows["best"], strict=True) if best]
     write = percent if name == "accuracy" else decimal
     final = rows.iloc[-1]
     words = (
         f"{name} after {len(rows)} epochs: {write(float(final[name]))} on the training photographs, "
         f"{write(float(final[f'validation_{name}']))} on those set aside"
     )
-    return Curve(name, _path(trained), _path(held_out), kept[-1] if kept else None, top, "0", words)
+    return Curve(name, _path(trained), _path(held_out), kept_epochs[-1] if kept_epochs else None, top, "0", words)
 
 
 def _path(places: list[tuple[float, float]]) -> str:

@@ -1,4 +1,4 @@
-"""Did it help? What the verifications in an audit folder found, and the pictures from before and after."""
+"""The verifications in an audit folder, with maps of a few images before and after."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from audit.findings.verification_json import Verification, read_verification, verification_path
 from audit.store.audit_folder import AuditFolder, file_digest
 from audit.text import counted
-from reports.pictures import Heat, heat_of
+from reports.images import Heat, heat_of
 from reports.text import count
 
 TITLES = {
@@ -23,7 +23,7 @@ TITLES = {
 
 @dataclass(frozen=True)
 class BeforeAndAfter:
-    """One photograph, and where the models looked in it before and after; None where nowhere."""
+    """One image, and the heat maps of the models before and after; None for an empty map."""
 
     path: str
     before: Heat | None
@@ -41,16 +41,19 @@ class Verified:
 
 
 def verified(folder: AuditFolder) -> list[Verified]:
-    """Every strategy verified so far that mends the findings as they are now, in the order of ``TITLES``."""
-    found = []
+    """Every strategy verified so far that mends the findings as they are now, in the order of ``TITLES``.
+
+    Raises AuditFolderError when a verification is damaged.
+    """
+    shown = []
     for strategy, title in TITLES.items():
-        place = folder / "verification" / strategy
+        strategy_folder = folder / "verification" / strategy
         if not verification_path(folder, strategy).exists():
             continue
         result = read_verification(folder, strategy)
         if result.findings_sha256 == file_digest(folder.findings):
-            found.append(Verified(result, title, _done(result), _sights(place, result.pictures)))
-    return found
+            shown.append(Verified(result, title, _done(result), _sights(strategy_folder, result.pictures)))
+    return shown
 
 
 def _done(result: Verification) -> str:
@@ -62,20 +65,21 @@ def _done(result: Verification) -> str:
         )
     if result.strategy == "drop":
         return f"{count(images.dropped)} of {count(images.n)} photographs were left out, those in plan/drop.csv."
-    each = ", ".join(f"{count(number)} of “{name}”" for name, number in images.added.items() if number)
+    added = ", ".join(f"{count(number)} of “{name}”" for name, number in images.added.items() if number)
     refused = len(result.refused)
-    left = f" {counted(refused, 'file').capitalize()} could not be added." if refused else ""
-    return f"{count(sum(images.added.values()))} new photographs joined the training: {each}.{left}"
+    refusals = f" {counted(refused, 'file').capitalize()} could not be added." if refused else ""
+    return f"{count(sum(images.added.values()))} new photographs joined the training: {added}.{refusals}"
 
 
-def _sights(place: Path, paths: Sequence[str]) -> tuple[BeforeAndAfter, ...]:
+def _sights(strategy_folder: Path, paths: Sequence[str]) -> tuple[BeforeAndAfter, ...]:
     try:
-        with safe_open(place / "maps.safetensors", framework="numpy") as file:
+        with safe_open(strategy_folder / "maps.safetensors", framework="numpy") as file:
             before, after = file.get_tensor("before"), file.get_tensor("after")
     except (OSError, SafetensorError):
         return ()
     return tuple(
-        BeforeAndAfter(path, _heat(one), _heat(other)) for path, one, other in zip(paths, before, after, strict=True)
+        BeforeAndAfter(path, _heat(map_before), _heat(map_after))
+        for path, map_before, map_after in zip(paths, before, after, strict=True)
     )
 
 

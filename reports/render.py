@@ -1,4 +1,4 @@
-"""From an audit folder to one self-contained HTML file."""
+"""Rendering of an audit folder as one self-contained HTML file."""
 
 import base64
 import hashlib
@@ -13,11 +13,11 @@ from audit.config import Config, parse_config
 from audit.findings.audit_json import AuditRecord, read_audit
 from audit.findings.conclusion import SEVERITY_WORDS
 from audit.store.audit_folder import AuditFolder, read_table, write_bytes
-from reports.cards import FAILURES, MATRIX, cards, mistakes, places
+from reports.cards import FAILURES, MATRIX, attended_clusters, cards, mistakes
 from reports.charts import scales, share_plot, training_curves
 from reports.did_it_help import verified
-from reports.pictures import take_pictures
-from reports.remedies import SAMPLER, orders
+from reports.images import embed_images
+from reports.plan import SAMPLER, orders
 from reports.spotlights import looks, spotlights
 from reports.text import FILTERS, decimal, percent, points, visible
 from reports.verdict import verdict
@@ -26,14 +26,17 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
-    """Stage: write ``report.html`` from the finished record, tables, maps and photographs."""
+    """Stage: write ``report.html`` from the finished record, tables, maps and images.
+
+    Raises AuditFolderError when the record or a table is missing.
+    """
     return [render(folder, config)]
 
 
 def render(folder: AuditFolder, config: Config | None = None) -> Path:
     """Write ``report.html`` and return its path; ``config`` defaults to the settings that the record carries.
 
-    The page is one file without any outside resource, below 5 MB whatever the number of photographs. A photograph
+    The page is one file without any outside resource, below 5 MB whatever the number of images. An image
     that is no longer where the dataset had it becomes a placeholder. Raises AuditFolderError when audit.json or a
     table is missing or damaged.
     """
@@ -62,17 +65,17 @@ def environment() -> Environment:
 def _context(folder: AuditFolder, record: AuditRecord, config: Config) -> dict[str, object]:
     """Everything the templates may name."""
     by_severity = cards(record, scales(record.findings), config.report.exemplars)
-    clusters = places(record, folder)
+    clusters = attended_clusters(record, folder)
     failures = record.failures[:FAILURES]
     failed = [failure.path for failure in failures]
     shown = [path for some in by_severity.values() for card in some for path in card.paths]
-    shown += [path for place in clusters for path in place.exemplars] + failed
-    found = spotlights(record, folder)
+    shown += [path for cluster in clusters for path in cluster.exemplars] + failed
+    examples = spotlights(record, folder)
     sorted_looks = looks(record, folder)
-    wanted, verifications = orders(record), verified(folder)
-    plain = [path for one in found for path in one.layers] + [path for one in sorted_looks for path in one.boxes]
-    plain += [path for order in wanted for path in order.examples]
-    plain += [sight.path for one in verifications for sight in one.sights]
+    to_collect, verifications = orders(record), verified(folder)
+    plain = [path for cue in examples for path in cue.layers] + [path for cue in sorted_looks for path in cue.boxes]
+    plain += [path for order in to_collect for path in order.examples]
+    plain += [sight.path for verification in verifications for sight in verification.sights]
     root = Path(record.dataset.root)
     return {
         "title": config.report.title,
@@ -87,14 +90,14 @@ def _context(folder: AuditFolder, record: AuditRecord, config: Config) -> dict[s
         "failures": failures,
         "curves": training_curves(read_table(folder.training)),
         "labels": _labels(folder),
-        "book": take_pictures(
+        "book": embed_images(
             folder, root, shown, failed, plain, config.report.thumbnail, config.dataset.max_megapixels
         ),
         "former": record.former,
-        "orders": wanted,
+        "orders": to_collect,
         "sampler": SAMPLER,
         "verifications": verifications,
-        "found": found,
+        "found": examples,
         "looks": sorted_looks,
         "text_read": {cue.name: cue.text for cue in record.cues},
         "settings": yaml.safe_dump(record.config, sort_keys=False, allow_unicode=True),

@@ -1,4 +1,4 @@
-"""What the detectors found in a few photographs: layers that darken all the rest, and the boxes of looks."""
+"""Examples of detected cues: layers that darken all the rest of an image, and the boxes of looks."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from audit.detectors.detect import Detections, load_detections
 from audit.findings.audit_json import AuditRecord
 from audit.store.audit_folder import AuditFolder, read_table
 from reports.cards import Box
-from reports.pictures import data_uri
+from reports.images import data_uri
 
 CUES = 40
 LOOKS = 6
@@ -23,49 +23,55 @@ _SHADE = (16, 16, 24, 165)
 
 
 @dataclass(frozen=True)
-class Found:
-    """One cue, the photographs (paths) shown as examples of it, and for each the layer as a data URI."""
+class CueExamples:
+    """One cue, the images (paths) shown as examples of it, and for each the layer as a data URI."""
 
     cue: CueEntry[str]
     layers: Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class FoundLooks:
-    """The looks of one cue, the classes whose photographs are shown, and where the cue is in each photograph (path)."""
+class LookExamples:
+    """The looks of one cue, the classes whose images are shown, and where the cue is in each image (path)."""
 
     entry: LooksEntry[str]
     classes: tuple[str, ...]
     boxes: Mapping[str, Box]
 
 
-def spotlights(record: AuditRecord, folder: AuditFolder) -> list[Found]:
-    """Examples of every cue that detectors found somewhere, at most 40 cues, in the record's order."""
+def spotlights(record: AuditRecord, folder: AuditFolder) -> list[CueExamples]:
+    """Examples of every cue that detectors found somewhere, at most 40 cues, in the record's order.
+
+    Raises AuditFolderError when the detections are missing or damaged.
+    """
     cues = [cue for cue in record.cues if cue.kind == "detector" and cue.examples][:CUES]
     if not cues:
         return []
     table = read_table(folder.images)
     numbers = dict(zip(table["path"], table["image"], strict=True))
     detections = load_detections(folder)
-    return [Found(cue, _layers(cue.name, cue.examples, detections, numbers)) for cue in cues]
+    return [CueExamples(cue, _layers(cue.name, cue.examples, detections, numbers)) for cue in cues]
 
 
-def looks(record: AuditRecord, folder: AuditFolder) -> list[FoundLooks]:
-    """The looks of every cue that has some, at most six cues, in the record's order."""
+def looks(record: AuditRecord, folder: AuditFolder) -> list[LookExamples]:
+    """The looks of every cue that has some, at most six cues, in the record's order.
+
+    Raises AuditFolderError when the detections are missing or damaged.
+    """
     entries = record.looks[:LOOKS]
     if not entries:
         return []
     table = read_table(folder.images)
     numbers = dict(zip(table["path"], table["image"], strict=True))
     detections = load_detections(folder)
-    found = []
+    sorted_looks = []
     for entry in entries:
         classes = tuple(record.dataset.classes)[:LOOK_CLASSES]
-        paths = [path for one in entry.groups for name in classes for path in one.classes[name].examples]
+        paths = [path for group in entry.groups for name in classes for path in group.classes[name].examples]
         masks = _masks(entry.cue, paths, detections, numbers)
         boxes = {path: Region(mask, 1.0).box for path, mask in zip(paths, masks, strict=True) if mask.any()}
-        found.append(FoundLooks(entry, classes, boxes))
-    return found
+        sorted_looks.append(LookExamples(entry, classes, boxes))
+    return sorted_looks
 
 
 def _layers(cue: str, paths: Sequence[str], detections: Detections, numbers: Mapping[str, int]) -> dict[str, str]:
@@ -73,12 +79,12 @@ def _layers(cue: str, paths: Sequence[str], detections: Detections, numbers: Map
 
 
 def _masks(cue: str, paths: Sequence[str], detections: Detections, numbers: Mapping[str, int]) -> NDArray[np.bool_]:
-    """Where a detector found a cue in each photograph, (paths, h, w)."""
+    """Where a detector found a cue in each image, (paths, h, w)."""
     return detections.masks(np.array([numbers[path] for path in paths], int))[:, detections.place(cue)]
 
 
 def shade(mask: NDArray[np.bool_]) -> str:
-    """A picture (h, w) that is dark outside of a mask and transparent inside, as a data URI."""
+    """An image (h, w) that is dark outside of a mask and transparent inside, as a data URI."""
     image = Image.fromarray(mask.astype(np.uint8), "P")
     image.putpalette(bytes(_SHADE[:3]) * 2)
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""The answer of an audit in a few plain sentences: what was found, what was cleared, what could not be told."""
+"""The verdict of a report: headline, findings to read, all other cues by severity, and warnings."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -43,14 +43,14 @@ class Verdict:
 
 def verdict(record: AuditRecord) -> Verdict:
     """Sum up audit.json. The strongest thing it ever says is that nothing was found among what was looked for."""
-    again, said = consequences(record), conclusion(record)
-    first = [finding for finding in record.findings if finding.id not in again]
+    explained, summary = consequences(record), conclusion(record)
+    first = [finding for finding in record.findings if finding.id not in explained]
     reported = tuple(f for level in FLAGGED for f in first if f.severity == level)
     groups, warnings = _groups(record, cue_severities(record.findings)), tuple(_warnings(record))
     return Verdict(
-        said.severity,
-        said.headline,
-        said.lead,
+        summary.severity,
+        summary.headline,
+        summary.lead,
         reported,
         flagged_consequences(record),
         groups,
@@ -69,11 +69,12 @@ def _groups(record: AuditRecord, worst: Mapping[str, str]) -> tuple[Group, ...]:
         "not_enough_data": "Too few photographs to tell",
     }
     part = part_of_looks(record)
-    judged = [
-        (level, title, [name for name, found in worst.items() if found == level]) for level, title in titles.items()
+    judged_groups = [
+        (level, title, [name for name, severity in worst.items() if severity == level])
+        for level, title in titles.items()
     ]
     unjudged = ("not_enough_data", "Looked for, but not judged", [name for name in words if name not in worst])
-    groups = [Group(level, title, _named(names, words, part)) for level, title, names in (*judged, unjudged)]
+    groups = [Group(level, title, _named(names, words, part)) for level, title, names in (*judged_groups, unjudged)]
     return tuple(group for group in groups if group.words)
 
 
@@ -82,16 +83,18 @@ def _named(names: Sequence[str], words: Mapping[str, str], part: Mapping[str, st
 
     The part stands where its first look does.
     """
-    here, looks = Counter(part.get(name) for name in names), Counter(part.values())
+    named_looks, looks = Counter(part.get(name) for name in names), Counter(part.values())
 
-    def said(name: str) -> str:
+    def in_words(name: str) -> str:
         of = part.get(name)
-        if of is None or here[of] == 1:
+        if of is None or named_looks[of] == 1:
             return words[name]
-        every = "both" if looks[of] == 2 else f"all {looks[of]}"
-        return f"{every if here[of] == looks[of] else f'{here[of]} of {looks[of]}'} looks of {words[of]}"
+        all_looks = "both" if looks[of] == 2 else f"all {looks[of]}"
+        return (
+            f"{all_looks if named_looks[of] == looks[of] else f'{named_looks[of]} of {looks[of]}'} looks of {words[of]}"
+        )
 
-    return tuple(dict.fromkeys(map(said, names)))
+    return tuple(dict.fromkeys(map(in_words, names)))
 
 
 def _alarm(record: AuditRecord) -> str:

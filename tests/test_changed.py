@@ -20,8 +20,8 @@ from audit.explain.one_photo import explain_picture
 from audit.plan.masked_copy import write_retouched
 from audit.stages import STAGES, run_stage
 from audit.store.audit_folder import AuditFolder, file_digest, read_json, read_table
-from audit.verification.conditions import BASELINE
 from audit.verification.retraining import Retraining
+from audit.verification.strategy import BASELINE
 from flows.cli import app
 from tests.planted import SIDE, draw_dataset, draw_picture, finished_audit, tiny_config
 

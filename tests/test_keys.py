@@ -16,8 +16,8 @@ from audit.steps import finished_record_of, stage_key
 from audit.store.audit_folder import AuditFolder, read_record, read_table, write_record, write_table
 from audit.store.shards import SUFFIX, Shard, ShardStore
 from audit.store.tensors import load_arrays, load_header, save_tensors
-from audit.verification.conditions import BASELINE
 from audit.verification.retraining import Retraining
+from audit.verification.strategy import BASELINE
 from tests.planted import draw_dataset, finished_audit, tiny_config
 
 KEEPING = ("detect", "features", "training", "explain", "cues", "masking")

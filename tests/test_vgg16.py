@@ -53,7 +53,7 @@ def test_doctors_are_told_from_nurses_and_faces_are_found(audit):
 
 
 def test_maps_are_captums_on_the_real_network(audit, config):
-    dataset, runtime = load_dataset(audit), choose_runtime(config)
+    dataset, runtime = load_dataset(audit), choose_runtime(config.compute)
     store = ActivationStore(audit, dataset, config, load_backbone(config), runtime)
     images = np.array([0, 25])
     stored = read_maps(audit, images)

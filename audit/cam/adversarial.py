@@ -1,6 +1,6 @@
-"""Adversarial noise (Grad-CAM paper, section 6.2): pictures changed invisibly until a model names another class.
+"""Adversarial noise (Grad-CAM paper, section 6.2): images changed invisibly until a model names another class.
 
-The paper's point is that Grad-CAM maps of the true classes still find the objects in such pictures.
+The paper's point is that Grad-CAM maps of the true classes still find the objects in such images.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from audit.errors import ConfigError
 
 @dataclass(frozen=True)
 class Limits:
-    """How far pictures may be changed, in units of the model's input: numbers, or tensors that broadcast to them.
+    """How far images may be changed, in units of the model's input: numbers, or tensors that broadcast to them.
 
-    ``epsilon`` is the largest change of any value, ``low`` and ``high`` what the values of a picture may be. For input
+    ``epsilon`` is the largest change of any value, ``low`` and ``high`` what the values of an image may be. For input
     normalised by a standard deviation per channel, ``epsilon`` is 4 / 255 / std for four grey levels.
     """
 
@@ -25,17 +25,17 @@ class Limits:
     high: float | Tensor
 
 
-def fgsm(model: nn.Module, pictures: Tensor, towards: Tensor, limits: Limits) -> Tensor:
+def fgsm(model: nn.Module, images: Tensor, towards: Tensor, limits: Limits) -> Tensor:
     """The fast gradient sign method (Goodfellow 2015): one step of ``epsilon`` towards a class.
 
-    ``pictures`` (N, 3, H, W); ``towards`` int64 (N,), the class that the model is to name. Image n's scores may depend
-    on image n alone. Returns pictures of the same shape, within the limits. Model and input are left as they were.
+    ``images`` (N, 3, H, W); ``towards`` int64 (N,), the class that the model is to name. Image n's scores may depend
+    on image n alone. Returns images of the same shape, within the limits. Model and input are left as they were.
     """
-    return pgd(model, pictures, towards, limits, steps=1)
+    return pgd(model, images, towards, limits, steps=1)
 
 
 def pgd(
-    model: nn.Module, pictures: Tensor, towards: Tensor, limits: Limits, steps: int = 10, step: float | None = None
+    model: nn.Module, images: Tensor, towards: Tensor, limits: Limits, steps: int = 10, step: float | None = None
 ) -> Tensor:
     """Projected gradient descent (Madry 2018): ``steps`` steps towards a class, each clipped to the limits.
 
@@ -46,7 +46,7 @@ def pgd(
         raise ConfigError(f"steps is {steps}; at least one is needed.")
     share = step if step is not None else min(1.0, 2.5 / steps)
     with torch.inference_mode(False), evaluating(model):
-        start, towards = pictures.detach().clone(), towards.to(pictures.device)
+        start, towards = images.detach().clone(), towards.to(images.device)
         changed = start
         for _ in range(steps):
             downhill = -_gradient(model, changed, towards).sign()
@@ -56,10 +56,10 @@ def pgd(
     return changed
 
 
-def _gradient(model: nn.Module, pictures: Tensor, towards: Tensor) -> Tensor:
+def _gradient(model: nn.Module, images: Tensor, towards: Tensor) -> Tensor:
     """Of the loss by the pixels; the loss is small where the model names ``towards``."""
     with torch.enable_grad():
-        leaf = pictures.detach().requires_grad_()
+        leaf = images.detach().requires_grad_()
         loss = nn.functional.cross_entropy(model(leaf.clone()), towards, reduction="sum")
         (gradient,) = torch.autograd.grad(loss, leaf)
     return gradient

@@ -1,4 +1,4 @@
-"""Grad-CAM (Selvaraju et al., IJCV 2019, section 3): where in a layer the evidence for a score lies."""
+"""Grad-CAM (Selvaraju et al., IJCV 2019, section 3): maps of the positions in a layer that a score depends on."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,14 +50,14 @@ def grad_cam(activations: Tensor, scores: Tensor, reshape: Reshape | None = None
     7.0
     """
     reshape = reshape or (lambda tensor: tensor)
-    places = reshape(activations.detach()).float()
+    positions = reshape(activations.detach()).float()
     alphas = [reshape(gradient).float().mean((2, 3)) for gradient in _gradients(scores, activations)]
-    with torch.autocast(places.device.type, enabled=False):
-        return torch.einsum("knc,nchw->nkhw", torch.stack(alphas), places)
+    with torch.autocast(positions.device.type, enabled=False):
+        return torch.einsum("knc,nchw->nkhw", torch.stack(alphas), positions)
 
 
 def counterfactual(maps: Tensor) -> Tensor:
-    """The paper's counterfactual maps (section 3.3): where the evidence against the score lies, >= 0.
+    """The paper's counterfactual maps (section 3.3): the evidence against the score at each position, >= 0.
 
     Negating the gradient negates every alpha, so that the map is the rectified negative of the signed one.
 
@@ -68,7 +68,7 @@ def counterfactual(maps: Tensor) -> Tensor:
 
 
 def enlarge(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Maps (N, K, h, w) at a picture's ``size`` (height, width), bilinear as in the paper: (N, K, height, width)."""
+    """Maps (N, K, h, w) at an image's ``size`` (height, width), bilinear as in the paper: (N, K, height, width)."""
     return interpolate(maps, size, mode="bilinear", align_corners=False)
 
 
@@ -78,9 +78,9 @@ class GradCAM:
     What comes before the layer runs without a graph, so a pass costs a forward pass plus the gradient from the scores
     down to the layer; further scores cost a small part of the first. The layer's output is copied before it is handed
     on: an in-place ReLU behind it would otherwise overwrite the activations that the map is made of. It runs in the
-    precision of the caller's ``torch.autocast`` and is fastest for channels-last pictures; maps are always float32.
+    precision of the caller's ``torch.autocast`` and is fastest for channels-last images; maps are always float32.
 
-    ``layer`` is the name of a module inside ``model``; None takes ``last_spatial_layer`` of the first pictures given.
+    ``layer`` is the name of a module inside ``model``; None takes ``last_spatial_layer`` of the first images given.
     Its output must be (N, C, h, w), or ``reshape`` must make that of it. Raises ConfigError if there is no such module
     or its output has another shape.
     """
@@ -95,7 +95,7 @@ class GradCAM:
     def __call__(self, inputs: Inputs, target: Target) -> Explanation:
         """Explain K scores of each of N images.
 
-        ``inputs`` are the pictures (N, 3, H, W), or a tuple of all that the model takes. ``target`` says what to
+        ``inputs`` are the images (N, 3, H, W), or a tuple of all that the model takes. ``target`` says what to
         explain: classes, int64 (N,) or (N, K), as indices into the model's output (N, classes); or a function that
         turns whatever the model returns into scores (N,) or (N, K), such as the log-probability of a caption. Raises
         ConfigError where the layer runs more than once or gives another shape, where the output has no such classes,
@@ -104,19 +104,19 @@ class GradCAM:
         with torch.inference_mode(False), torch.no_grad(), evaluating(self.model):
             arguments = own_copies(inputs)
             self.layer = self.layer or last_spatial_layer(self.model, arguments)
-            with _watching(named_layer(self.model, self.layer)) as seen:
+            with _watching(named_layer(self.model, self.layer)) as outputs:
                 output = self.model(*arguments)
-            activations = self._only(seen)
+            activations = self._only(outputs)
             scores = pick_scores(output, target, len(activations))
             maps = grad_cam(activations, scores, self.reshape)
         output = output.detach() if isinstance(output, Tensor) else output
         return Explanation(maps, activations.detach(), scores.detach(), output)
 
-    def _only(self, seen: list[Any]) -> Tensor:
+    def _only(self, outputs: list[Any]) -> Tensor:
         reshape = self.reshape or (lambda tensor: tensor)
-        if len(seen) != 1 or not isinstance(seen[0], Tensor) or reshape(seen[0].detach()).ndim != 4:
+        if len(outputs) != 1 or not isinstance(outputs[0], Tensor) or reshape(outputs[0].detach()).ndim != 4:
             raise ConfigError(f"Layer '{self.layer}' must run once per pass and give (N, C, h, w) activations.")
-        return seen[0]
+        return outputs[0]
 
 
 def own_copies(inputs: Inputs) -> tuple[Any, ...]:
@@ -169,15 +169,15 @@ def _gradient(scores: Tensor, activations: Tensor, direction: Tensor, is_grads_b
 @contextmanager
 def _watching(layer: nn.Module) -> Iterator[list[Any]]:
     """Collect the layer's outputs as leaves of a graph that starts there."""
-    seen: list[Any] = []
+    outputs: list[Any] = []
 
     def hand_on_a_copy(_module: nn.Module, _inputs: Any, output: Any) -> Any:
         torch.set_grad_enabled(True)  # the surrounding no_grad restores the caller's state when it ends
-        seen.append(output.detach().requires_grad_() if isinstance(output, Tensor) else output)
-        return seen[-1].clone() if isinstance(output, Tensor) else output
+        outputs.append(output.detach().requires_grad_() if isinstance(output, Tensor) else output)
+        return outputs[-1].clone() if isinstance(output, Tensor) else output
 
     handle = layer.register_forward_hook(hand_on_a_copy)
     try:
-        yield seen
+        yield outputs
     finally:
         handle.remove()

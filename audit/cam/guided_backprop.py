@@ -1,4 +1,4 @@
-"""Guided Backpropagation and Guided Grad-CAM (Grad-CAM paper, section 3.2): which pixels speak for a score."""
+"""Guided Backpropagation and Guided Grad-CAM (Grad-CAM paper, section 3.2): gradients of a score by the pixels."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from audit.cam.target_layer import evaluating
 def guided_backprop(model: nn.Module, inputs: Inputs, target: Target) -> Tensor:
     """The gradient of each score by the pixels, with negative gradients stopped at every ReLU (Springenberg 2015).
 
-    ``inputs`` and ``target`` as ``GradCAM`` takes them; the pictures are the first input. Image n's scores may depend
+    ``inputs`` and ``target`` as ``GradCAM`` takes them; the images are the first input. Image n's scores may depend
     on image n alone. Only ``nn.ReLU`` modules are guided, in place or not, as often as they run; a ReLU that the model
     calls as a function keeps its plain gradient, as in captum. Returns (N, K, 3, H, W), signed, in units of score per
     unit of input. The model and the inputs are left as they were, no ``.grad`` is written. Raises ConfigError as
@@ -27,16 +27,16 @@ def guided_backprop(model: nn.Module, inputs: Inputs, target: Target) -> Tensor:
     13.0
     """
     with torch.inference_mode(False), torch.enable_grad(), evaluating(model), _guiding(model):
-        pictures, *others = own_copies(inputs)
-        pictures.requires_grad_()
-        scores = pick_scores(model(pictures.clone(), *others), target, len(pictures))
+        images, *further_inputs = own_copies(inputs)
+        images.requires_grad_()
+        scores = pick_scores(model(images.clone(), *further_inputs), target, len(images))
         columns = scores.sum(0)
-        gradients = [torch.autograd.grad(column, pictures, retain_graph=True)[0] for column in columns]
+        gradients = [torch.autograd.grad(column, images, retain_graph=True)[0] for column in columns]
     return torch.stack(gradients, 1)
 
 
 def guided_grad_cam(cam: GradCAM, inputs: Inputs, target: Target) -> Tensor:
-    """Guided Backpropagation times the rectified Grad-CAM map, enlarged to the picture: fine and class-discriminative.
+    """Guided Backpropagation times the rectified Grad-CAM map, enlarged to the image: fine and class-discriminative.
 
     Parameters as ``guided_backprop``, with the model and layer of ``cam``. Returns (N, K, 3, H, W), signed. Raises
     ConfigError as ``GradCAM``.

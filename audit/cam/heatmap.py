@@ -1,4 +1,4 @@
-"""Maps as pictures: heat laid over a photograph, and gradients by the pixel in relief."""
+"""Renderings of maps: heat laid over an image, and gradients by the pixel in relief."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,9 @@ def heat_colours(levels: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def lay_heat(photo: Image.Image, saliency: NDArray[np.floating]) -> Image.Image:
-    """A photograph under the heat of a signed map (h, w): the maximum is brightest, nothing shows where it is <= 0.
+    """An image overlaid with a signed map (h, w) as heat: the maximum is brightest, transparent where it is <= 0.
 
-    The map may have any unit and grid; it is scaled to its maximum and enlarged. Returns RGB of the photograph's size.
+    The map may have any unit and grid; it is scaled to its maximum and enlarged. Returns RGB of the image's size.
     """
     positive = np.maximum(saliency, 0).astype(np.float32)
     smooth = np.asarray(Image.fromarray(positive / (positive.max() or 1)).resize(photo.size, Image.Resampling.BICUBIC))

@@ -1,6 +1,6 @@
 """An incremental forward pass over the receptive field of a changed patch, exact and layer by layer.
 
-A convolution looks at a small window, so a changed part of a picture changes a part of what leaves the first layers,
+A convolution looks at a small window, so a changed part of an image changes a part of what leaves the first layers,
 and the rest is as the original left it. This is the incremental, exact half of Nakandala, Kumar & Papakonstantinou,
 "Incremental and Approximate Inference for Faster Occlusion-based Deep CNN Explanations" (SIGMOD 2019).
 """
@@ -25,20 +25,20 @@ class Span(NamedTuple):
 
     @property
     def length(self) -> int:
-        """How many they are."""
+        """Number of rows or columns."""
         return self.stop - self.start
 
     def common(self, other: "Span") -> "Span":
-        """Those that are in both."""
+        """The intersection with another span; empty where they do not meet."""
         start = max(self.start, other.start)
         return Span(start, max(start, min(self.stop, other.stop)))
 
     def counted_from(self, start: int) -> slice:
-        """The same ones, where ``start`` is 0."""
+        """As a slice of a grid that begins at ``start``."""
         return slice(self.start - start, self.stop - start)
 
 
-# Rows and columns.
+# Rows and columns of a grid.
 Box = tuple[Span, Span]
 _FROM_0: Box = (Span(0, 0), Span(0, 0))
 
@@ -69,14 +69,14 @@ class Leading:
 
     @classmethod
     def of(cls, network: Iterable[nn.Module]) -> Self:
-        """Convolutions, poolings and ReLUs up to the last pooling: behind it a part is soon all there is."""
+        """Convolutions, poolings and ReLUs up to the last pooling; behind it a change is soon everywhere."""
         layers = [*takewhile(_can_be_followed, network)]
         while layers and not isinstance(layers[-1], nn.MaxPool2d):
             layers.pop()
         return cls(tuple(layers))
 
     def trace(self, originals: Tensor) -> Trace:
-        """The input of each layer, and the output of the last, for normalised pictures (N, 3, rows, columns).
+        """The input of each layer, and the output of the last, for normalised images (N, 3, rows, columns).
 
         Of a ReLU it holds what leaves: what enters is not needed, and would be half of all that is kept.
         """
@@ -87,20 +87,20 @@ class Leading:
                 trace[-2] = trace[-1]
         return tuple(trace)
 
-    def follow(self, trace: Trace, pictures: Tensor, box: Box) -> Tensor:
-        """Incremental forward pass: the last layer's output (N, C, h, w) for pictures that differ in a box alone.
+    def follow(self, trace: Trace, images: Tensor, box: Box) -> Tensor:
+        """Incremental forward pass: the last layer's output (N, C, h, w) for images that differ in a box alone.
 
-        ``pictures`` (N, 3, rows, columns) are normalised and equal the originals of the ``trace`` outside the box.
+        ``images`` (N, 3, rows, columns) are normalised and equal the originals of the ``trace`` outside the box.
         """
-        part = pictures[_cells(box)]
+        part = images[_cells(box)]
         for layer, (original, behind) in zip(self.layers, pairwise(trace), strict=True):
             if not _area(box):
                 break
             part, box = _through(layer, original, part, box, behind)
-        left = trace[-1].clone()
+        output = trace[-1].clone()
         if _area(box):
-            left[_cells(box)] = part
-        return left
+            output[_cells(box)] = part
+        return output
 
 
 def _through(layer: nn.Module, original: Tensor, part: Tensor, box: Box, behind: Tensor) -> tuple[Tensor, Box]:
@@ -121,9 +121,9 @@ def _through(layer: nn.Module, original: Tensor, part: Tensor, box: Box, behind:
     return _unpadded(layer, tile, (*beyond, inside[0].start - rows.start, rows.stop - inside[0].stop)), changed
 
 
-def changed_box(originals: Tensor, pictures: Tensor) -> Box:
-    """The smallest box outside of which pictures (N, C, h, w) equal their originals; it can be empty."""
-    changed = (originals != pictures).any(dim=1).any(dim=0)
+def changed_box(originals: Tensor, images: Tensor) -> Box:
+    """The smallest box outside of which images (N, C, h, w) equal their originals; it can be empty."""
+    changed = (originals != images).any(dim=1).any(dim=0)
     rows, columns = (torch.nonzero(changed.any(dim=axis))[:, 0].tolist() or [0, -1] for axis in (1, 0))
     return Span(rows[0], rows[-1] + 1), Span(columns[0], columns[-1] + 1)
 
@@ -138,7 +138,9 @@ def _can_be_followed(layer: nn.Module) -> bool:
         plain = not layer.ceil_mode and not layer.return_indices
     else:
         return False
-    return plain and _pair(layer.dilation) == (1, 1) and all(one.stride <= one.kernel for one in _windows(layer))
+    return (
+        plain and _pair(layer.dilation) == (1, 1) and all(window.stride <= window.kernel for window in _windows(layer))
+    )
 
 
 def _windows(layer: Any) -> tuple[Window, Window]:

@@ -1,10 +1,11 @@
-"""From a map to a place (Grad-CAM paper, section 4): boxes, segmentation seeds, the pointing game; and section 5.1."""
+"""Localisation by a map (Grad-CAM paper, section 4): boxes, segmentation seeds, pointing game; and section 5.1."""
 
 from dataclasses import dataclass
 
 import torch
 from scipy import ndimage
 from torch import Tensor
+from torchvision.ops import box_iou
 
 from audit.cam.gradcam import enlarge
 
@@ -12,9 +13,9 @@ Box = tuple[int, int, int, int]
 
 
 def find_box(saliency: Tensor, size: tuple[int, int], threshold: float = 0.15) -> Box | None:
-    """One box around what a map points at (section 4.1): x0, y0, x1, y1 in pixels, x1 and y1 just outside.
+    """Box around the largest connected area of a map (section 4.1): x0, y0, x1, y1 in pixels, x1 and y1 just outside.
 
-    The signed map (h, w) is enlarged to the picture's ``size`` (height, width) and cut at ``threshold`` times its
+    The signed map (h, w) is enlarged to the image's ``size`` (height, width) and cut at ``threshold`` times its
     maximum; the box encloses the largest connected area, corners touching. None where no value is positive.
 
     >>> find_box(torch.tensor([[0.0, 0.0, 0.0, 9.0]]), (1, 4))
@@ -35,16 +36,14 @@ def box_overlap(first: Box, second: Box) -> float:
     >>> box_overlap((0, 0, 2, 2), (1, 0, 3, 2))
     0.3333333333333333
     """
-    width = max(0, min(first[2], second[2]) - max(first[0], second[0]))
-    height = max(0, min(first[3], second[3]) - max(first[1], second[1]))
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
-    return width * height / (sum(areas) - width * height)
+    ours, theirs = torch.tensor([[first], [second]], dtype=torch.float64)
+    return float(box_iou(ours, theirs))
 
 
 def segmentation_seed(maps: Tensor, size: tuple[int, int], threshold: float = 0.2) -> Tensor:
-    """Where a weakly supervised segmentation may start from (section 4.2): int64 (N, height, width).
+    """Seeds of a weakly supervised segmentation, a class or -1 per pixel (section 4.2): int64 (N, height, width).
 
-    ``maps`` (N, K, h, w) are those of the K classes that a picture is known to show. A pixel gets the class whose
+    ``maps`` (N, K, h, w) are those of the K classes that an image is known to show. A pixel gets the class whose
     enlarged map reaches ``threshold`` of its own maximum there, and -1 where none does. Where several do, the class
     that claims the fewest pixels takes it, so that a small thing is not lost in front of a large one.
     """
@@ -69,17 +68,17 @@ class Pointing:
 
 
 def pointing_game(maps: Tensor, masks: Tensor, tolerance: int = 0, stop_below: float | None = None) -> Pointing:
-    """Does the strongest point of a map lie on the object (section 4.3)?
+    """Pointing game (section 4.3): how often the maximum of a map lies on the object.
 
-    ``maps`` (N, K, h, w) signed; ``masks`` boolean (N, K, H, W), where each class's object is in each picture, empty
-    where the picture does not show it; ``tolerance`` in pixels, sideways, up and down. A trial is a class that the
-    picture shows. With ``stop_below`` every class is one, as in the paper's variant that also measures recall: a map
+    ``maps`` (N, K, h, w) signed; ``masks`` boolean (N, K, H, W), where each class's object is in each image, empty
+    where the image does not show it; ``tolerance`` in pixels, sideways, up and down. A trial is a class that the
+    image shows. With ``stop_below`` every class is one, as in the paper's variant that also measures recall: a map
     whose maximum is below that score says "not there", which is a hit where the class is absent and a miss otherwise.
     """
     large = enlarge(maps.float(), (masks.shape[2], masks.shape[3])).flatten(2)
     peaks, points = large.max(2)
-    reach = torch.nn.functional.max_pool2d(masks.float(), 2 * tolerance + 1, 1, tolerance).flatten(2) > 0
-    on_object = reach.gather(2, points[:, :, None])[:, :, 0]
+    near_object = torch.nn.functional.max_pool2d(masks.float(), 2 * tolerance + 1, 1, tolerance).flatten(2) > 0
+    on_object = near_object.gather(2, points[:, :, None])[:, :, 0]
     shown = masks.flatten(2).any(2)
     if stop_below is None:
         return Pointing(int((on_object & shown).sum()), int(shown.sum()))
@@ -88,7 +87,7 @@ def pointing_game(maps: Tensor, masks: Tensor, tolerance: int = 0, stop_below: f
 
 
 def class_discrimination(first: Tensor, second: Tensor) -> Tensor:
-    """How well two classes' maps of the same pictures tell the classes apart (section 5.1), measured without people.
+    """Class discrimination of two classes' maps of the same images (section 5.1), measured without people.
 
     The share of the maps' positive mass that they do not share: with each map (N, h, w) rectified and scaled to sum 1,
     1 - sum_ij min(p_ij, q_ij). Returns float64 (N,): 0 for maps that light up the same, 1 for maps that nowhere

@@ -1,4 +1,4 @@
-"""Faithfulness (Grad-CAM paper, section 5.3): does a map rank places as covering them up ranks them?"""
+"""Faithfulness (Grad-CAM paper, section 5.3): rank correlation of a map with the fall of the score under occlusion."""
 
 from collections.abc import Callable
 
@@ -10,16 +10,16 @@ Score = Callable[[Tensor], Tensor]
 
 
 def occlusion_maps(score: Score, inputs: Tensor, window: int, stride: int, fill: float | Tensor) -> Tensor:
-    """How much the score falls when a square of the picture is covered, for squares all over it.
+    """Occlusion maps: how much the score falls when a square of the image is occluded, for squares all over it.
 
-    The squares are centred on the cells of a grid of ``stride`` pixels and cut off at the picture's edges, so that with
+    The squares are centred on the cells of a grid of ``stride`` pixels and cut off at the image's edges, so that with
     the stride of a layer (16 for VGG-16's conv5_3) the result lies on the same grid as that layer's Grad-CAM map.
 
-    Parameters: ``score`` turns pictures (N, 3, H, W) into N numbers and is called once with the pictures as they are
-    and once per square, always with all N in order, so it may hold a class per picture. ``window`` is the side of the
-    squares in pixels, ``fill`` what covers them: a number, or anything that broadcasts to the pictures, such as a mean
-    colour (3, 1, 1) or the pictures blurred. Returns float32 (N, ceil(H / stride), ceil(W / stride)), in units of
-    score; positive where covering lowers it. ``inputs`` is not modified. Raises ValueError unless both are at least 1.
+    Parameters: ``score`` turns images (N, 3, H, W) into N numbers and is called once with the images as they are
+    and once per square, always with all N in order, so it may hold a class per image. ``window`` is the side of the
+    squares in pixels, ``fill`` what occludes them: a number, or anything that broadcasts to the images, such as a mean
+    colour (3, 1, 1) or the images blurred. Returns float32 (N, ceil(H / stride), ceil(W / stride)), in units of
+    score; positive where occlusion lowers it. ``inputs`` is not modified. Raises ValueError unless both are at least 1.
 
     >>> picture = torch.zeros(1, 1, 2, 3)
     >>> picture[0, 0, 1, 2] = 5
@@ -28,11 +28,11 @@ def occlusion_maps(score: Score, inputs: Tensor, window: int, stride: int, fill:
     """
     if window < 1 or stride < 1:
         raise ValueError(f"window ({window}) and stride ({stride}) are in pixels and must be at least 1.")
-    cover = torch.as_tensor(fill, dtype=inputs.dtype, device=inputs.device).expand_as(inputs)
+    filling = torch.as_tensor(fill, dtype=inputs.dtype, device=inputs.device).expand_as(inputs)
     rows, columns = (_spans(side, window, stride) for side in inputs.shape[2:])
     with torch.no_grad():
         before = score(inputs)
-        drops = [before - score(_covered(inputs, cover, row, column)) for row in rows for column in columns]
+        drops = [before - score(_occluded(inputs, filling, row, column)) for row in rows for column in columns]
     return torch.stack(drops, 1).float().view(len(inputs), len(rows), len(columns))
 
 
@@ -59,7 +59,7 @@ def _spans(side: int, window: int, stride: int) -> list[slice]:
     return [slice(max(start, 0), min(start + window, side)) for start in starts]
 
 
-def _covered(inputs: Tensor, cover: Tensor, rows: slice, columns: slice) -> Tensor:
-    covered = inputs.clone()
-    covered[:, :, rows, columns] = cover[:, :, rows, columns]
-    return covered
+def _occluded(inputs: Tensor, filling: Tensor, rows: slice, columns: slice) -> Tensor:
+    occluded = inputs.clone()
+    occluded[:, :, rows, columns] = filling[:, :, rows, columns]
+    return occluded

@@ -30,7 +30,7 @@ class Region:
 
     @property
     def area(self) -> float:
-        """Share of the picture that the mask covers, 0..1."""
+        """Share of the image that the mask covers, 0..1."""
         return float(self.mask.mean())
 
 

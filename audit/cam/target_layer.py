@@ -1,4 +1,4 @@
-"""Which layer of a network to explain, and the state that a network must be in while it is explained."""
+"""Which layer of a network to explain, and the evaluation mode that it is explained in."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -29,16 +29,16 @@ def last_spatial_layer(model: nn.Module, inputs: tuple[Any, ...]) -> str:
     ``layer4`` of a ResNet, ``features`` of a DenseNet, EfficientNet, ConvNeXt or MobileNet.
 
     Runs the model once. Raises ConfigError where there is no such layer, or where attention follows it, as in a vision
-    transformer: there, which layer has spatial output is not for a rule to decide.
+    transformer: there the caller must name the layer.
     """
-    ended = _run(model, inputs)
-    times = Counter(module for module, _ in ended)
-    kept = [place for place, (module, spatial) in enumerate(ended) if spatial and times[module] == 1]
-    if not kept:
+    finished = _run(model, inputs)
+    times = Counter(module for module, _ in finished)
+    candidates = [index for index, (module, spatial) in enumerate(finished) if spatial and times[module] == 1]
+    if not candidates:
         raise ConfigError("No layer of the model gives activations (N, C, h, w) with places in them; name one.")
-    last, _ = ended[kept[-1]]
+    last, _ = finished[candidates[-1]]
     name: str = next(name for name, module in model.named_modules() if module is last)
-    if any(_mixes(module) for module, _ in ended[kept[-1] + 1 :]):
+    if any(_mixes(module) for module, _ in finished[candidates[-1] + 1 :]):
         raise ConfigError(
             f"Attention follows the last spatial layer '{name}', as in a transformer; name the layer to explain, "
             "with a reshape function from its tokens (N, L, C) to (N, C, h, w)."
@@ -56,7 +56,7 @@ def named_layer(model: nn.Module, name: str) -> nn.Module:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put every module in evaluation mode, and back into the mode each was in."""
+    """Put every module in evaluation mode, and afterwards back into the mode each was in."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     for module, _ in modes:
@@ -71,17 +71,17 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def _run(model: nn.Module, inputs: tuple[Any, ...]) -> list[tuple[nn.Module, bool]]:
-    """The modules below ``model`` in the order in which they end, each with whether its output says where things are.
+    """The modules below ``model`` in the order in which they end, each with whether its output is spatial.
 
     A container that ends in pooling returns the very tensor that the pooling gave.
     """
-    ended: list[tuple[nn.Module, bool]] = []
+    finished: list[tuple[nn.Module, bool]] = []
     pooled: Any = None
 
     def note(module: nn.Module, _inputs: Any, output: Any) -> None:
         nonlocal pooled
         pooled = output if isinstance(module, _POOLING) else pooled
-        ended.append((module, output is not pooled and _is_map(output)))
+        finished.append((module, output is not pooled and _is_map(output)))
 
     handles = [module.register_forward_hook(note) for name, module in model.named_modules() if name]
     try:
@@ -90,7 +90,7 @@ def _run(model: nn.Module, inputs: tuple[Any, ...]) -> list[tuple[nn.Module, boo
     finally:
         for handle in handles:
             handle.remove()
-    return ended
+    return finished
 
 
 def _is_map(output: Any) -> bool:

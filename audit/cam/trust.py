@@ -1,4 +1,4 @@
-"""Trust (Grad-CAM paper, section 5.2): of two models that answer alike, whose maps lie more on the object?"""
+"""Trust (Grad-CAM paper, section 5.2): how much of two models' attention lies on the object, compared."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class TrustComparison:
-    """Mean share of each model's attention on the object, 0 to 1, over the same ``n`` pictures.
+    """Mean share of each model's attention on the object, 0 to 1, over the same ``n`` images.
 
     ``difference`` is first minus second, ``low`` and ``high`` its 95 % interval; NaN where ``n`` is 0.
     """
@@ -32,12 +32,12 @@ class TrustComparison:
 def compare_trust(
     first: Maps, second: Maps, objects: Bools, agreed: Bools, rng: Random, resamples: int = 1000
 ) -> TrustComparison:
-    """Compare two models on pictures that both name rightly, so that only their reasons differ.
+    """Compare two models on images that both name rightly, so that only their reasons differ.
 
     The paper asked people which model seemed more reasonable and they chose the more accurate one; here the share of
     each map's positive mass on the object stands for their judgement. ``first`` (N, h, w) and ``second`` (N, h', w')
-    are signed maps of the true class, ``objects`` boolean (N, H, W), ``agreed`` (N,) marks the pictures that both
-    models name rightly. Pictures with an empty map are left out. The interval is a paired bootstrap over pictures.
+    are signed maps of the true class, ``objects`` boolean (N, H, W), ``agreed`` (N,) marks the images that both
+    models name rightly. Images with an empty map are left out. The interval is a paired bootstrap over images.
     """
     shares = np.stack([_on_object(maps, objects) for maps in (first, second)], axis=1)
     shares = shares[agreed & np.isfinite(shares).all(1)]

@@ -114,8 +114,7 @@ class _Finder:
         return {"image": images.astype(np.int32), **arrays}
 
     def batch(self, images: Images, trunk: Tensor) -> dict[str, Tensor]:
-        with torch.no_grad(), self.store.runtime.autocast():
-            activations = self.store.backbone.tail(trunk).float()
+        activations = self.store.runtime.infer(self.store.backbone.tail, trunk)
         scores, masks = zip(*(self._find(activations, i) for i in range(len(self.sought))), strict=True)
         weights = torch.stack(masks, 1)
         fine = (interpolate(weights, size=(GRID, GRID), mode="nearest") > 0.5).cpu().numpy()

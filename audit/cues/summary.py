@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from audit.config import Config
 from audit.cues.cue_json import CueSummary, ReadText
-from audit.data.dataset import Dataset
+from audit.data.dataset import Dataset, one_per_group
 from audit.detectors.cue import Cue
 from audit.measures.attention import attention
 from audit.measures.figures import AttentionInClass
@@ -49,8 +49,7 @@ def examples(present: NDArray[np.bool_], groups: NDArray[np.int64], seed: int) -
     (0, 3)
     """
     images = np.random.default_rng(seed).permutation(np.flatnonzero(present))
-    first = np.sort(np.unique(groups[images], return_index=True)[1])[:_EXAMPLES]
-    return tuple(sorted(int(image) for image in images[first]))
+    return tuple(sorted(int(image) for image in one_per_group(images, groups)[:_EXAMPLES]))
 
 
 def most_read(lines: Sequence[str], images: Sequence[int]) -> tuple[ReadText, ...]:

@@ -1,8 +1,8 @@
 """Batches of decoded photographs, read ahead by threads while the network computes."""
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from audit.config import Config
 from audit.data.dataset import Dataset
 from audit.data.decode import load_square
+from audit.data.ordered_map import ordered_map
 from audit.errors import RejectedImage, StageError
 
 Images = NDArray[np.integer]
@@ -37,20 +38,8 @@ def read_batches(
 
     At most two batches are decoded ahead, so memory does not grow with the dataset.
     """
-    batches = [images[start : start + size] for start in range(0, len(images), size)]
-    with ThreadPoolExecutor(max(1, config.compute.workers)) as pool:
-        waiting: deque[list[Future[NDArray[np.uint8]]]] = deque()
-        remaining = iter(batches)
-
-        def submit(count: int) -> None:
-            for batch in islice(remaining, count):
-                waiting.append([pool.submit(read_pixels, dataset, int(image), config) for image in batch])
-
-        submit(_READ_AHEAD)
-        try:
-            for batch in batches:
-                pixels = np.stack([future.result() for future in waiting.popleft()])
-                submit(1)
-                yield batch, pixels
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    read = partial(read_pixels, dataset, config=config)
+    with closing(ordered_map(read, images.tolist(), config.compute.workers, _READ_AHEAD * size)) as pixels:
+        for start in range(0, len(images), size):
+            batch = images[start : start + size]
+            yield batch, np.stack(list(islice(pixels, len(batch))))

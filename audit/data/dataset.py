@@ -65,6 +65,15 @@ class Dataset:
         return str(self.images[column].iloc[image])
 
 
+def one_per_group(images: NDArray[np.integer], groups: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Some images (k,) in their order, but of each duplicate group only the first; ``groups`` (n,) are all images'.
+
+    >>> one_per_group(np.array([3, 0, 2, 1]), groups=np.array([7, 5, 7, 5])).tolist()
+    [3, 0]
+    """
+    return images[np.sort(np.unique(groups[images], return_index=True)[1])]
+
+
 def build(folder: AuditFolder, config: Config) -> list[Path]:
     """Stage: read all photographs and write ``images.parquet`` and ``dataset.json``.
 

@@ -1,7 +1,6 @@
 """List and read all files of a dataset: which are usable, which are copies, in which fold each falls."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +11,11 @@ from audit.config import Config
 from audit.data.duplicates import Fingerprint, duplicate_groups, fingerprint
 from audit.data.folds import assign_folds
 from audit.data.listing import Listing, list_files
+from audit.data.ordered_map import ordered_map
 from audit.progress import track
+
+# Photographs per worker that are read before their turn.
+_READ_AHEAD = 8
 
 
 def read_files(config: Config) -> tuple[Listing, pd.DataFrame]:
@@ -44,19 +47,14 @@ def read_files(config: Config) -> tuple[Listing, pd.DataFrame]:
 
 
 def _fingerprints(paths: Sequence[Path], config: Config) -> list[Fingerprint]:
-    """Read files in threads (decoders release Python's lock), in small lots: an interrupt then ends it at once."""
+    """Read files in threads: decoders release Python's lock."""
     read = partial(fingerprint, max_megapixels=config.dataset.max_megapixels)
     workers = max(1, config.compute.workers)
     prints: list[Fingerprint] = []
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="reading")
-    try:
-        with track("reading photographs", total=len(paths)) as advance:
-            for start in range(0, len(paths), 8 * workers):
-                for found in pool.map(read, paths[start : start + 8 * workers]):
-                    prints.append(found)
-                    advance(1)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    with track("reading photographs", total=len(paths)) as advance:
+        for found in ordered_map(read, paths, workers, _READ_AHEAD * workers):
+            prints.append(found)
+            advance(1)
     return prints
 
 

@@ -90,8 +90,8 @@ class Mask:
 
     def without(self, other: "Mask") -> "Mask":
         """The part of this mask that ``other`` leaves free."""
-        kept = ImageChops.subtract(self.coverage, self.within(other).coverage)
-        return Mask(kept, self.box)
+        remaining = ImageChops.subtract(self.coverage, self.within(other).coverage)
+        return Mask(remaining, self.box)
 
     def moved(self, x: float, y: float, blur: float) -> "Mask":
         """The mask shifted by whole pixels and blurred: the shadow of what it covers."""
@@ -104,7 +104,7 @@ class Mask:
 
 
 class Canvas:
-    """A picture under the brush: ``image`` (RGB) and ``parts`` (what each pixel shows), SCALE times the final size."""
+    """An image under the brush: ``image`` (RGB) and ``parts`` (what each pixel shows), SCALE times the final size."""
 
     def __init__(self, image: Image.Image) -> None:
         self.image = image
@@ -147,7 +147,7 @@ class Canvas:
         self.image.paste(lit, mask.box, mask.coverage)
 
     def finished(self) -> Image.Image:
-        """The picture at its final size."""
+        """The image at its final size."""
         return self.image.reduce(SCALE)
 
 

@@ -42,7 +42,7 @@ class DemoFolder:
 
 
 def draw_demo(folder: Path, n: int = 240, seed: int = 0, size: tuple[int, int] = (320, 400)) -> DemoFolder:
-    """Draw ``n`` training pictures and about a third as many for the test, JPEG of ``size`` (width, height) pixels.
+    """Draw ``n`` training images and about a third as many for the test, JPEG of ``size`` (width, height) pixels.
 
     Each part has one folder per class and a table (``train.csv``, ``test.csv``) of what was drawn. Equal arguments give
     equal bytes. A folder that holds the same demo already is left as it is.

@@ -85,8 +85,8 @@ class HairPainter:
             (0.0, -0.9), (out * 0.7, -0.75), (out * 0.95, -0.2), (out, 0.5), (out * 1.02, tip - 0.5), (out * 0.85, tip),
             (0.3, tip + 0.04), (0.0, tip),
         ]  # fmt: skip
-        both = np.vstack([half, np.array(half[-2:0:-1]) * [-1, 1]])
-        self._paint(self._wavy(curve(both, steps=12)), depth=0.58)
+        outline = np.vstack([half, np.array(half[-2:0:-1]) * [-1, 1]])
+        self._paint(self._wavy(curve(outline, steps=12)), depth=0.58)
 
     def paint_front(self, face: Mask) -> None:
         """The hair over forehead, temples and shoulders, and its shadow on the face."""

@@ -122,8 +122,8 @@ class FacePainter:
         outer = [(1.1 * w, 0.2), (1.1 * w, 0.7), (0.8 * w, 1.0), (0.3, 1.1), (0.0, 1.12)]
         right = np.array([*outer[::-1], *half], float)
         colour = mix(face.skin, face.brow * (0.9, 0.88, 0.86), 0.45 + 0.5 * face.beard)
-        both = [self.at(curve(right * [side, 1])) for side in (-1, 1)]
-        beard = self.canvas.mask(*both, blur=self._px(0.035)).within(mask)
+        sides = [self.at(curve(right * [side, 1])) for side in (-1, 1)]
+        beard = self.canvas.mask(*sides, blur=self._px(0.035)).within(mask)
         self.canvas.fill(beard, colour, 0.55 + 0.4 * face.beard)
         hairs = noise(self.rng, (beard.coverage.width // 2, beard.coverage.height // 5), beard.coverage.size)
         self.canvas.relight(beard, 1 + 0.10 * hairs)
@@ -234,8 +234,8 @@ class FacePainter:
         radius = (np.abs(u) / (face.width * 1.07)) ** 2.3 + (np.abs(v + 0.02) / 1.10) ** 2.6
         height = 0.62 * np.clip(1 - radius, 0, None) ** 0.55
         for x, y, wide, tall, rise in _BUMPS:
-            both = np.exp(-(((a - x) / wide) ** 2)) + np.exp(-(((a + x) / wide) ** 2))
-            height += rise * both * np.exp(-(((v - y) / tall) ** 2))
+            bumps = np.exp(-(((a - x) / wide) ** 2)) + np.exp(-(((a + x) / wide) ** 2))
+            height += rise * bumps * np.exp(-(((v - y) / tall) ** 2))
         for x, y, wide, tall, rise in _MIDLINE:
             height += rise * np.exp(-(((a - x) / wide) ** 2) - ((v - y) / tall) ** 2)
         down = np.clip((v + 0.14) / (0.54 + face.nose_length), 0, 1)

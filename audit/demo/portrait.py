@@ -1,4 +1,4 @@
-"""One portrait: a person with given traits, everything else drawn at random, finished like a photograph."""
+"""One portrait: a person with given traits, everything else drawn at random, finished like a camera's image."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ class Sitter:
 
 @dataclass(frozen=True)
 class Portrait:
-    """A picture, RGB, and where it shows hair: boolean of shape (height, width)."""
+    """An image, RGB, and where it shows hair: boolean of shape (height, width)."""
 
     image: Image.Image
     hair: NDArray[np.bool_]

@@ -112,9 +112,9 @@ def _shelf(image: Image.Image, draw: Draw, light: Light, rng: Rng) -> float:
         while x < 160:
             wide, tall = int(rng.integers(5, 20)), int(rng.integers(18, 36))
             if rng.random() < 0.85:
-                thing = _shade(_pick(rng, _THINGS), rng.uniform(0.7, 1.05))
-                draw.rectangle((x, y + 40 - tall, x + wide - 1, y + 40), fill=thing)
-                draw.rectangle((x, y + 46 - tall, x + wide - 1, y + 49 - tall), fill=_shade(thing, 1.25))
+                item = _shade(_pick(rng, _THINGS), rng.uniform(0.7, 1.05))
+                draw.rectangle((x, y + 40 - tall, x + wide - 1, y + 40), fill=item)
+                draw.rectangle((x, y + 46 - tall, x + wide - 1, y + 49 - tall), fill=_shade(item, 1.25))
             x += wide
         draw.rectangle((0, y + 40, 160, y + 44), fill=wood)
     for x in (int(rng.integers(0, 50)), int(rng.integers(110, 160))):

@@ -6,12 +6,13 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from audit.config import OwnRole
 from audit.detectors.photo import Photo
 from audit.store.model_files import ModelFile
 
 GRID = 56
 Mask = NDArray[np.bool_]
-Role = Literal["part", "subject", "scene", "mark", "attribute"]
+Role = Literal[OwnRole, "attribute"]
 Kind = Literal["detector", "attribute", "cluster", "appearance"]
 
 

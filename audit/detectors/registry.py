@@ -4,7 +4,6 @@ A package can bring further ones under the entry point group ``bias_audit.cues``
 ``cues`` names one of their cues.
 """
 
-import difflib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -23,6 +22,7 @@ from audit.detectors.parts.skin import SkinDetector
 from audit.detectors.parts.subject import SubjectDetector
 from audit.detectors.user_cues import OwnCueDetector, own_cues
 from audit.errors import ConfigError
+from audit.text import nearest
 
 DETECTORS: tuple[type[Detector], ...] = (
     FaceDetector,
@@ -91,7 +91,7 @@ def _listed(config: Config) -> Iterator[Cue]:
         if name not in cues:
             cues = known_cues()
         if name not in cues:
-            near = difflib.get_close_matches(name, [*cues, OVERLAY], n=1, cutoff=0.0)[0]
+            near = nearest(name, [*cues, OVERLAY])
             raise ConfigError(f"cues: no detector looks for '{name}'; the nearest is '{near}'.")
         yield cues[name]
 

@@ -3,9 +3,8 @@
 import os
 import signal
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 
 from audit.config import Config, model_folder
 from audit.data.decode import DecodedImage, read_photo
+from audit.data.ordered_map import submit_in_order
 from audit.data.photo_file import PhotoFile
 from audit.detectors.cache import Answer
 from audit.detectors.cue import Detector
@@ -119,14 +119,8 @@ def _one_thread() -> Iterator[None]:
 
 def _in_order(pool: ProcessPoolExecutor, jobs: Sequence[Job], in_flight: int) -> Iterator[Answers]:
     """Answers in the order of the jobs. Few are handed out ahead, so that an interrupted run need not wait for many."""
-    waiting: deque[Future[Answers]] = deque()
     try:
-        for job in jobs:
-            waiting.append(pool.submit(_look, job))
-            if len(waiting) >= in_flight:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        yield from submit_in_order(pool, _look, jobs, in_flight)
     except BrokenProcessPool:
         raise StageError("A worker that looked for cues was killed; free memory or set compute.workers to 0.") from None
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from audit.cues.cue_table import CueTable, load_cues
 from audit.data.batches import Images, read_pixels
 from audit.data.dataset import Dataset, load_dataset
 from audit.data.occlude import control_masks
+from audit.data.ordered_map import ordered_map
 from audit.detectors.cue import Cue
 from audit.detectors.detect import Detections
 from audit.evidence.occlusion_test import FILLINGS
@@ -306,16 +306,18 @@ def pixel_views(dataset: Dataset, config: Config, detections: Detections, cue: C
     left_out = detections.marks if cue.role == "scene" else []
     shown = detections.present[images, place]
 
-    def look(image: int, mask: NDArray[np.bool_]) -> list[NDArray[np.float32]]:
-        surface = Surface.of(read_pixels(dataset, int(image), config))
-        control = control_masks(mask[None], int(image), config.seed)[0]
+    def look(pair: tuple[int, NDArray[np.bool_]]) -> list[NDArray[np.float32]]:
+        image, mask = pair
+        surface = Surface.of(read_pixels(dataset, image, config))
+        control = control_masks(mask[None], image, config.seed)[0]
         return [surface.texture(some) for some in (mask, ~mask, control)]
 
-    with ThreadPoolExecutor(max(1, config.compute.workers)) as pool:
-        parts = np.split(images[shown], range(_PART, int(shown.sum()), _PART))
-        found = (detections.masks(part) for part in parts)
-        places = (masks[:, place] & ~masks[:, left_out].any(1) for masks in found)
-        views = [view for part, where in zip(parts, places, strict=True) for view in pool.map(look, part, where)]
+    def pairs() -> Iterator[tuple[int, NDArray[np.bool_]]]:
+        for part in np.split(images[shown], range(_PART, int(shown.sum()), _PART)):
+            masks = detections.masks(part)
+            yield from zip(part.tolist(), masks[:, place] & ~masks[:, left_out].any(1), strict=True)
+
+    views = list(ordered_map(look, pairs(), config.compute.workers, _PART))
     described = np.zeros((3, len(images), DIMENSIONS), np.float32)
     described[:, shown] = np.array(views, np.float32).reshape(-1, 3, DIMENSIONS).swapaxes(0, 1)
     return described[0], described[1], described[2]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from audit.config import Config
 from audit.cues.cue_table import CueTable, load_cues, places_digest
+from audit.data.dataset import one_per_group
 from audit.data.occlude import both_views, controls_of, mean_colour
 from audit.measures.effect import may_show_more
 from audit.measures.figures import Filling
@@ -97,10 +98,10 @@ def choose_images(cues: CueTable, store: ActivationStore) -> pd.DataFrame:
         present = cues.present(cue)
         for label in leaning_classes(present, dataset.labels, len(dataset.classes)):
             rng = np.random.default_rng((settings.seed, number, label))
-            images = rng.permutation(np.flatnonzero(present & (dataset.labels == label)))
-            first = np.sort(np.unique(dataset.groups[images], return_index=True)[1])
-            if len(first) >= settings.evidence.min_images:
-                picked = images[first][: settings.evidence.effect_images]
+            shown = rng.permutation(np.flatnonzero(present & (dataset.labels == label)))
+            images = one_per_group(shown, dataset.groups)
+            if len(images) >= settings.evidence.min_images:
+                picked = images[: settings.evidence.effect_images]
                 pairs += [(cue.name, int(image), rank) for rank, image in enumerate(picked)]
     table = pd.DataFrame(pairs, columns=["cue", "image", "rank"]).astype({"image": "int64", "rank": "int64"})
     return table.sort_values(["cue", "image"], ignore_index=True)
@@ -196,12 +197,13 @@ class _Asker:
         probabilities = [np.zeros((0, len(self.store.dataset.classes)), np.float32)]
         pooled = [np.zeros((0, self.store.backbone.channels), np.float16)]
         while batch := list(islice(views, self.store.config.compute.batch_size)):
+            trunk = self.store.compute(np.stack(batch))
+            activations, pretrained = (
+                self.store.runtime.infer(some.tail, trunk) for some in (self.network, self.store.backbone)
+            )
             with torch.no_grad():
-                trunk = self.store.compute(np.stack(batch))
-                with self.store.runtime.autocast():
-                    activations, pretrained = self.network.tail(trunk), self.store.backbone.tail(trunk)
-                probabilities.append(self.network.head(activations.float()).softmax(1).cpu().numpy())
-                pooled.append(to_half(pretrained.float().mean((2, 3))))
+                probabilities.append(self.network.head(activations).softmax(1).cpu().numpy())
+            pooled.append(to_half(pretrained.mean((2, 3))))
         return np.concatenate(probabilities), np.concatenate(pooled)
 
     def _spread(self, answers: NDArray[np.floating], room: NDArray[np.bool_]) -> NDArray[np.floating]:

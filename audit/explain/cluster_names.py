@@ -1,4 +1,4 @@
-"""Which cue a region shows, and what to call a cluster of regions."""
+"""The cue that a region shows, and the name of a cluster of regions, by votes."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Name:
 def vote(share: NDArray[np.floating], area: NDArray[np.floating]) -> NDArray[np.int64]:
     """The cue that each region shows most, as an index into the K cues, or -1 when it shows none.
 
-    ``share`` (regions, K) is the share of the region's mass on the cue, ``area`` (regions, K) the share of the picture
+    ``share`` (regions, K) is the share of the region's mass on the cue, ``area`` (regions, K) the share of the image
     that the cue covers, 0 where it is absent. Large cues hold much of any region, so the vote goes to the largest
     ``share / sqrt(area + 0.005)`` instead of the largest share.
     """
@@ -40,11 +40,11 @@ def name_cluster(votes: NDArray[np.int64], fired: NDArray[np.floating], cues: Se
     """Name a cluster by its regions' votes (regions,): indices into ``cues``, -1 for none.
 
     The winner needs half of the votes, a margin of 0.15 over the second, and a detector that found the cue in 60 % of
-    the regions' photographs: ``fired`` (K,) holds those shares. Where votes split over parts of one thing (eyes, skin),
+    the regions' images: ``fired`` (K,) holds those shares. Where votes split over parts of one thing (eyes, skin),
     they are counted once more for what the parts are within (the face), and so on: the name is the most specific one
     that the regions agree on.
     """
-    places = {cue.name: place for place, cue in enumerate(cues)}
+    indices = {cue.name: index for index, cue in enumerate(cues)}
     names = [cues[vote].name if vote >= 0 else "" for vote in votes]
     best = 0.0
     while True:
@@ -53,7 +53,7 @@ def name_cluster(votes: NDArray[np.int64], fired: NDArray[np.floating], cues: Se
         best = max(best, shares[0])
         if shares[0] >= MIN_VOTE and shares[0] - shares[1] >= MIN_MARGIN:
             cue = counts[0][0]
-            return Name(cue, shares[0]) if fired[places[cue]] >= MIN_FIRED else Name(None, shares[0])
+            return Name(cue, shares[0]) if fired[indices[cue]] >= MIN_FIRED else Name(None, shares[0])
         if (lifted := _lifted(names, cues)) == names:
             return Name(None, best)
         names = lifted
@@ -61,7 +61,7 @@ def name_cluster(votes: NDArray[np.int64], fired: NDArray[np.floating], cues: Se
 
 def _lifted(names: Sequence[str], cues: Sequence[Cue]) -> list[str]:
     """Every name replaced by what its cue is within, if that was looked for; deepest parts first."""
-    within = {cue.name: cue.within for cue in cues if cue.within in {one.name for one in cues}}
+    within = {cue.name: cue.within for cue in cues if cue.within in {candidate.name for candidate in cues}}
     depth = {name: _depth(name, within) for name in within}
     deepest = max((depth.get(name, 0) for name in names), default=0)
     return [within[name] if deepest and depth.get(name) == deepest else name for name in names]

@@ -1,4 +1,4 @@
-"""Groups of regions that look alike; their number is the largest that the data supports stably."""
+"""Clusters of regions by their descriptors, with the largest number of clusters that is stable."""
 
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,15 @@ _EXEMPLARS = 12
 _CONTEXT = 0.25
 _FIXED_SPREAD = 0.12
 _OFF_CENTRE = 0.25
-# Of the regions' attention on the main object, in at least so many photographs that have one.
+# Of the regions' attention on the main object, in at least so many images that have one.
 _ON_SUBJECT, _HAS_SUBJECT = 0.4, 0.6
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
-    """Stage: write ``clusters.parquet`` (cluster of every region) and ``clusters.json`` (one entry per cluster)."""
+    """Stage: write ``clusters.parquet`` (cluster of every region) and ``clusters.json`` (one entry per cluster).
+
+    Raises AuditFolderError when a stage before it is not done.
+    """
     dataset, regions = load_dataset(folder), read_table(folder.regions)
     with track("clusters", 2, "steps") as advance:
         grouping = group(region_features(folder, regions), config.attention.max_clusters, config.seed)
@@ -58,7 +61,10 @@ def load_clusters(folder: AuditFolder) -> tuple[Cluster[int], ...]:
 
 
 def region_features(folder: AuditFolder, regions: pd.DataFrame) -> NDArray[np.float64]:
-    """What regions are compared by, (regions, d): principal components of their unit descriptors, and their centre."""
+    """Features to cluster regions by, (regions, d): principal components of their unit descriptors, and centres.
+
+    Raises AuditFolderError when a shard of the explain stage is damaged.
+    """
     descriptors = read_descriptors(folder, regions).astype(np.float64)
     if len(descriptors) < 2:
         return np.zeros((len(descriptors), 1))
@@ -87,12 +93,12 @@ def _describe(
         return []
     detections = load_detections(folder)
     votes, on_object = _votes(folder, regions, detections)
-    seen = regions.assign(vote=votes, on_object=on_object, label=dataset.labels[regions["image"].to_numpy()])
+    described = regions.assign(vote=votes, on_object=on_object, label=dataset.labels[regions["image"].to_numpy()])
     clusters = []
     for cluster, stability in enumerate(grouping.stability):
         members = np.flatnonzero(grouping.assigned == cluster)
         members = members[np.argsort(grouping.distance[members], kind="stable")]
-        clusters.append(_entry(config, dataset, seen.iloc[members], cluster, detections, float(stability)))
+        clusters.append(_entry(config, dataset, described.iloc[members], cluster, detections, float(stability)))
     return clusters
 
 
@@ -125,7 +131,7 @@ def _entry(
 
 
 def is_fixed(members: pd.DataFrame) -> bool:
-    """Whether a cluster's regions sit in one place, away from the middle, whatever the picture shows."""
+    """Whether a cluster's regions sit in one place, away from the middle, whatever the image shows."""
     centres = members[["cx", "cy"]].to_numpy(np.float64)
     middle = np.median(centres, axis=0)
     spread = np.sqrt(np.median(((centres - middle) ** 2).sum(1)))
@@ -138,8 +144,8 @@ def lies_on_subject(on_object: NDArray[np.floating]) -> bool:
     >>> lies_on_subject(np.array([0.5, 0.7, np.nan])), lies_on_subject(np.array([0.1, 0.2, 0.3]))
     (True, False)
     """
-    known = on_object[~np.isnan(on_object)]
-    return len(known) >= _HAS_SUBJECT * len(on_object) > 0 and float(known.mean()) >= _ON_SUBJECT
+    shares = on_object[~np.isnan(on_object)]
+    return len(shares) >= _HAS_SUBJECT * len(on_object) > 0 and float(shares.mean()) >= _ON_SUBJECT
 
 
 def _votes(
@@ -148,7 +154,7 @@ def _votes(
     """Every region's vote, and the share of its mass on the main object, NaN where there is none: (regions,) each."""
     images = regions["image"].to_numpy()
     votes, on_object = np.empty(len(regions), np.int64), np.full(len(regions), np.nan)
-    subject = [place for place, cue in enumerate(detections.cues) if cue.name == "main_object"]
+    subject_columns = [index for index, cue in enumerate(detections.cues) if cue.name == "main_object"]
     for start in range(0, len(regions), 512):
         part = slice(start, start + 512)
         unique, inverse = np.unique(images[part], return_inverse=True)
@@ -158,8 +164,8 @@ def _votes(
         area = detections.area[images[part]] * detections.present[images[part]]
         shares = mass_on(weights, coverage)
         votes[part] = vote(shares, area)
-        for place in subject:
-            on_object[part] = np.where(area[:, place] > 0, shares[:, place], np.nan)
+        for index in subject_columns:
+            on_object[part] = np.where(area[:, index] > 0, shares[:, index], np.nan)
     return votes, on_object
 
 
@@ -172,8 +178,8 @@ def _distinct(images: NDArray[np.int64], groups: NDArray[np.int64]) -> list[int]
 def _unnamed(config: Config, dataset: Dataset, members: pd.DataFrame, cluster: int, fixed: bool, own: bool) -> str:
     crops = [_crop(config, dataset, row, margin=0.0) for row in members.head(_EXEMPLARS).itertuples()]
     colour = colour_words(np.median([crop.reshape(-1, 3).mean(0) for crop in crops], axis=0))
-    place = place_words(float(members["cx"].median()), float(members["cy"].median()))
-    looks = f"{place}, {colour}, {size_words(float(members['area'].median()))}"
+    position = place_words(float(members["cx"].median()), float(members["cy"].median()))
+    looks = f"{position}, {colour}, {size_words(float(members['area'].median()))}"
     if words := _resembled(config, dataset, members):
         looks += f", like {words[0].word} in {words[0].n} of {words[0].of}"
     if own:
@@ -191,7 +197,7 @@ def _resembled(config: Config, dataset: Dataset, members: pd.DataFrame) -> list[
 
 
 def _crop(config: Config, dataset: Dataset, row: Any, margin: float) -> NDArray[np.uint8]:
-    """A region's box in its photograph, with a margin of so many of its sides on each side."""
+    """A region's box in its image, with a margin of so many of its sides on each side."""
     pixels = read_pixels(dataset, int(row.image), config)
     width, height = (row.x1 - row.x0) * margin, (row.y1 - row.y0) * margin
     box = (row.x0 - width, row.y0 - height, row.x1 + width, row.y1 + height)

@@ -41,8 +41,8 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     pretrained activations averaged under the map within each region of the label's map; ``inside``, ``rest`` and
     ``control`` float16 (n, K, C), the pretrained activations pooled inside each detector's cue, outside it, and inside
     the control of equal size and shape elsewhere (``pooling.pool_views``, ``occlude.control_mask``; zeros where there
-    is no room).
-    A killed run goes on at the shard it was in.
+    is no room). A killed run goes on at the shard it was in. Raises AuditFolderError when a stage before it is not
+    done.
     """
     store = ActivationStore.open(folder, config)
     return explain(store, partial(pool_cues, store, load_detections(folder)))
@@ -73,7 +73,7 @@ def pool_cues(
     """``inside``, ``rest`` and ``control`` of ``build`` for some images, from pretrained activations (n, C, h, w)."""
     masks = detections.masks(images)
     controls = controls_of(masks, images, store.config.seed)
-    inside, control = (store.runtime.to_device(cover(some, pretrained.shape[2:])) for some in (masks, controls))
+    inside, control = (store.runtime.to_device(cover(mask, pretrained.shape[2:])) for mask in (masks, controls))
     return pool_views(pretrained, inside, control)
 
 
@@ -83,14 +83,14 @@ def _explain_fold(
     images = np.flatnonzero(store.dataset.folds == fold)
     explainer = cache(lambda: _Explainer(store, load_fold(store, fold), pooled))
     shards = divide(images, MAPS_PER_SHARD, (f"fold-{fold}-" + "{:05d}").format)
-    kept = ShardStore(store.folder.explain, _key(store, fold, detected))
-    return kept.fill(shards, lambda shard: explainer().shard(shard.rows), advance)
+    shard_store = ShardStore(store.folder.explain, _key(store, fold, detected))
+    return shard_store.fill(shards, lambda shard: explainer().shard(shard.rows), advance)
 
 
 def _key(store: ActivationStore, fold: int, detected: str) -> str:
     attention = store.config.attention.model_dump(mode="json")
-    made = store.cache.key, file_digest(fold_path(store.folder, fold)), detected
-    return value_digest(version_of("explain"), *made, attention, store.config.seed)
+    inputs = store.cache.key, file_digest(fold_path(store.folder, fold)), detected
+    return value_digest(version_of("explain"), *inputs, attention, store.config.seed)
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,7 @@ class _Explainer:
         return {"image": images.astype(np.int32), **arrays}
 
     def _batch(self, images: Images, trunk: Tensor) -> dict[str, Tensor]:
-        with torch.no_grad(), self.store.runtime.autocast():
-            pretrained = self.store.backbone.tail(trunk).float()
+        pretrained = self.store.runtime.infer(self.store.backbone.tail, trunk)
         labels = self.store.runtime.to_device(self.store.dataset.labels[images])
         scores, of_both = scores_and_maps(
             self.store.runtime, self.network, trunk, lambda scores: torch.stack([labels, scores.argmax(1)], 1)

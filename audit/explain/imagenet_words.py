@@ -1,4 +1,4 @@
-"""Everyday words for what a crop resembles: the thousand ImageNet classes, by EfficientNet-Lite0.
+"""Words for crops: the ImageNet classes that EfficientNet-Lite0 finds likeliest.
 
 An optional extra: it is used only where ``bias-audit fetch --words`` has put the weights. Tan & Le, "EfficientNet"
 (ICML 2019); Lite0 is Google's variant without squeeze-and-excitation, whose weights come in TensorFlow's layout.

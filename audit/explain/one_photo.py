@@ -1,4 +1,4 @@
-"""One picture, explained by the model of a finished audit."""
+"""Explanation of one image by the model of a finished audit."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +32,7 @@ _LONGEST = 960
 
 @dataclass(frozen=True)
 class PhotoExplanation:
-    """What the model answers about one picture, and why.
+    """The model's prediction for one image, with its map or gradients drawn over it.
 
     ``label`` is the class that ``image`` explains, ``confidence`` the model's in it; ``predicted`` is its own answer.
     """
@@ -46,34 +46,34 @@ class PhotoExplanation:
 def explain_picture(
     folder: AuditFolder, path: Path, method: Method = "gradcam", label: str | None = None
 ) -> PhotoExplanation:
-    """Explain a picture, one of the dataset or another, for a class or, by default, for the model's own answer.
+    """Explain an image, one of the dataset or another, for a class or, by default, for the model's own answer.
 
-    A photograph of the dataset is explained by the model that did not train on it, another picture by the first fold's.
-    What decides is the content: a copy of a photograph elsewhere is that photograph.
+    An image of the dataset is explained by the model that did not train on it, another image by the first fold's.
+    What decides is the content: a copy of an image elsewhere is that image.
 
     Computed in float32. Raises AuditFolderError for a folder without a trained model or with a damaged one,
-    RejectedImage naming the file for a picture that cannot be read, ConfigError for a class that the audit does not
-    have, and ChangedImage where the dataset has another photograph at this place, since its model may have trained on
-    what the picture was made of.
+    RejectedImage naming the file for an image that cannot be read, ConfigError for a class that the audit does not
+    have, and ChangedImage where the dataset has another image at this place, since its model may have trained on
+    what the image was made of.
     """
     _require_trained(folder)
     config, dataset = load_config(folder.config), load_dataset(folder)
-    content = _read(path, config)
+    content = _read(path, config.dataset.max_megapixels)
     network = _network(folder, config, dataset, _held_out_fold(dataset, path, content_digest(content)))
     if label is not None and label not in dataset.classes:
-        known = at_most_ten(map(printable, dataset.classes))
-        raise ConfigError(f"The audit has no class '{printable(label)}'; its classes are {known}.")
+        names = at_most_ten(map(printable, dataset.classes))
+        raise ConfigError(f"The audit has no class '{printable(label)}'; its classes are {names}.")
     pixels = _pixels(content, path, config).to(next(network.parameters()).device)
     with torch.no_grad():
         probabilities = network(pixels).softmax(1)[0]
     predicted = int(probabilities.argmax())
     chosen = predicted if label is None else dataset.classes.index(label)
-    image = _draw(_attribute(network, pixels, chosen, method), content, config)
+    image = _draw(_attribute(network, pixels, chosen, method), content, config.dataset.max_megapixels)
     return PhotoExplanation(image, dataset.classes[chosen], float(probabilities[chosen]), dataset.classes[predicted])
 
 
 def require_place(folder: AuditFolder, path: Path, out: Path) -> None:
-    """Raise OutputError unless the explanation of the picture ``path`` may be written to ``out``.
+    """Raise OutputError unless the explanation of the image ``path`` may be written to ``out``.
 
     Raises AuditFolderError for a folder without a trained model.
     """
@@ -94,14 +94,14 @@ def _require_as_trained(folder: AuditFolder, fold: int) -> None:
 
 
 def _network(folder: AuditFolder, config: Config, dataset: Dataset, fold: int) -> Network:
-    runtime = replace(choose_runtime(config), precision="float32")
+    runtime = replace(choose_runtime(config.compute), precision="float32")
     store = ActivationStore(folder, dataset, config, load_backbone(config).on(runtime), runtime)
     _require_as_trained(folder, fold)
     return load_fold(store, fold)
 
 
 def _held_out_fold(dataset: Dataset, path: Path, digest: str) -> int:
-    """The fold of the photograph with the same bytes; the first for a picture that the audit does not know."""
+    """The fold of the image with the same bytes; the first for an image that the audit does not know."""
     replaced = [file for file in _files_at(dataset, path) if file.sha256 != digest]
     if replaced:
         raise ChangedImage(str(path), CHANGED)
@@ -110,16 +110,16 @@ def _held_out_fold(dataset: Dataset, path: Path, digest: str) -> int:
 
 
 def _files_at(dataset: Dataset, path: Path) -> list[PhotoFile]:
-    """The photographs of the dataset, at most one but for links, that are the very file at ``path``."""
+    """The images of the dataset, at most one but for links, that are the very file at ``path``."""
     names = {path.name, path.resolve().name}
-    alike = [image for image, known in enumerate(dataset.images["path"]) if Path(known).name in names]
-    files = [dataset.file_of(image) for image in alike]
+    candidates = [image for image, name in enumerate(dataset.images["path"]) if Path(name).name in names]
+    files = [dataset.file_of(image) for image in candidates]
     return [file for file in files if file.path.exists() and file.path.samefile(path)]
 
 
-def _read(path: Path, config: Config) -> bytes:
+def _read(path: Path, max_megapixels: float) -> bytes:
     try:
-        return read_content(path, config.dataset.max_megapixels)
+        return read_content(path, max_megapixels)
     except RejectedImage as error:
         raise RejectedImage(f"{path}: {error}.") from None
 
@@ -129,7 +129,7 @@ def _pixels(content: bytes, path: Path, config: Config) -> torch.Tensor:
         pixels = decode_square(content, config.model.image_size, config.dataset.max_megapixels)
     except RejectedImage as error:
         raise RejectedImage(f"{path}: {error}.") from None
-    return choose_runtime(config).normalise(pixels[None])
+    return choose_runtime(config.compute).normalise(pixels[None])
 
 
 def _attribute(network: Network, pixels: torch.Tensor, chosen: int, method: Method) -> NDArray[np.float32]:
@@ -137,19 +137,19 @@ def _attribute(network: Network, pixels: torch.Tensor, chosen: int, method: Meth
     target, cam = torch.tensor([chosen]), GradCAM(network, "tail")
     match method:
         case "gradcam":
-            found = cam(pixels, target).maps[0, 0]
+            tensor = cam(pixels, target).maps[0, 0]
         case "counterfactual":
-            found = counterfactual(cam(pixels, target).maps)[0, 0]
+            tensor = counterfactual(cam(pixels, target).maps)[0, 0]
         case "guided":
-            found = guided_backprop(network, pixels, target)[0, 0].permute(1, 2, 0)
+            tensor = guided_backprop(network, pixels, target)[0, 0].permute(1, 2, 0)
         case "guided-gradcam":
-            found = guided_grad_cam(cam, pixels, target)[0, 0].permute(1, 2, 0)
-    attribution: NDArray[np.float32] = found.cpu().numpy()
+            tensor = guided_grad_cam(cam, pixels, target)[0, 0].permute(1, 2, 0)
+    attribution: NDArray[np.float32] = tensor.cpu().numpy()
     return attribution
 
 
-def _draw(attribution: NDArray[np.float32], content: bytes, config: Config) -> Image.Image:
-    photo = decode_photo(content, config.dataset.max_megapixels, _LONGEST).image
+def _draw(attribution: NDArray[np.float32], content: bytes, max_megapixels: float) -> Image.Image:
+    photo = decode_photo(content, max_megapixels, _LONGEST).image
     if attribution.ndim == 2:
         return lay_heat(photo, attribution)
     return relief(attribution).resize(photo.size, Image.Resampling.BILINEAR)

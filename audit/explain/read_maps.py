@@ -26,13 +26,13 @@ def read_maps(folder: AuditFolder, images: NDArray[np.integer], which: Which = "
 
     Raises AuditFolderError if an image has no map.
     """
-    wanted = {int(image): row for row, image in enumerate(images)}
+    row_of = {int(image): row for row, image in enumerate(images)}
     maps: NDArray[np.float32] | None = None
-    found = 0
+    n_read = 0
     for path in shard_paths(folder):
         with safe_open(path, framework="numpy") as shard:
             rows = [
-                (i, wanted[int(image)]) for i, image in enumerate(shard.get_tensor("image")) if int(image) in wanted
+                (i, row_of[int(image)]) for i, image in enumerate(shard.get_tensor("image")) if int(image) in row_of
             ]
             if not rows:
                 continue
@@ -41,7 +41,7 @@ def read_maps(folder: AuditFolder, images: NDArray[np.integer], which: Which = "
             maps = np.zeros((len(images), *stored.shape[1:]), np.float32)
         source, target = map(list, zip(*rows, strict=True))
         maps[target] = stored[source]
-        found += len(rows)
-    if maps is None or found < len(wanted):
-        raise AuditFolderError(f"{folder.path}: {len(wanted) - found} images have no map; run the audit again.")
+        n_read += len(rows)
+    if maps is None or n_read < len(row_of):
+        raise AuditFolderError(f"{folder.path}: {len(row_of) - n_read} images have no map; run the audit again.")
     return maps

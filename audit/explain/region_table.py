@@ -1,4 +1,4 @@
-"""The table of attended regions."""
+"""The table of attended regions: the connected areas of every label's map."""
 
 from pathlib import Path
 
@@ -18,8 +18,9 @@ COLUMNS = ("image", "rank", "x0", "y0", "x1", "y1", "cx", "cy", "area", "mass", 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
     """Stage: write ``regions.parquet``, one row per region of every label's map, by image and rank.
 
-    ``cx``, ``cy`` is the centre of the region's cells; ``mask`` the cells, packed to bits, row by row. Images without
-    a positive value have no row; they are counted in ``predictions.parquet`` as empty.
+    ``cx``, ``cy`` is the centre of the region's cells; ``mask`` the cells, packed to bits, row by row. Images without a
+    positive value have no row; they are counted in ``predictions.parquet`` as empty. Raises AuditFolderError when the
+    explain stage is not done, or a shard of it is damaged.
     """
     rows = []
     with track("regions", len(read_table(folder.predictions))) as advance:

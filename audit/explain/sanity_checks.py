@@ -1,6 +1,6 @@
-"""Can the maps be trusted? Three checks of the maps themselves, made anew in every audit.
+"""Sanity checks of the maps, made in every audit: weight randomisation, faithfulness to occlusion, empty maps.
 
-Photographs of a single colour are left out of all three: no place in them differs from another, so that covering one
+Images of a single colour are left out of all three: no position in them differs from another, so that occluding one
 changes nothing but rounding, and no map of them can be right or wrong.
 """
 
@@ -23,7 +23,7 @@ from audit.cam.incremental_occlusion import Leading, changed_box
 from audit.cam.occlusion import occlusion_maps, rank_correlation
 from audit.config import Config
 from audit.data.batches import Images, read_pixels
-from audit.data.dataset import Dataset
+from audit.data.dataset import Dataset, one_per_group
 from audit.explain.explain_json import Check, CheckName, Sanity
 from audit.explain.read_maps import read_maps
 from audit.explain.weight_randomisation import Values, likeness_by_step
@@ -37,10 +37,10 @@ from audit.store.audit_folder import AuditFolder, read_record, read_table, write
 # Likeness to the trained maps at which randomised ones count as unchanged. Measured on 300 cats and dogs: 0.22 to 0.33
 # with a random head, 0.23 and less with random convolutions as well.
 MOST_LIKENESS = 0.6
-# Measured on the same, 12 photographs each: 0.49 (head) and 0.60 (conv5), standard deviation 0.22 and 0.23.
+# Measured on the same, 12 images each: 0.49 (head) and 0.60 (conv5), standard deviation 0.22 and 0.23.
 LEAST_FAITH = 0.05
 MOST_EMPTY = 0.2
-# Each photograph costs many forward passes: more are looked at only while the first ones leave a question open.
+# Each image costs many forward passes: more are looked at only while the first ones leave a question open.
 _FIRST, _MOST = 6, 24
 # Squares in a row, and their side in units of their distance: they overlap so that the edges they make count less.
 _SQUARES, _OVERLAP = 4, 1.5
@@ -51,7 +51,10 @@ Row = TypeVar("Row")
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
-    """Stage: write ``sanity.json``: ``trusted`` (no check failed), ``sentence`` and ``checks``."""
+    """Stage: write ``sanity.json``: ``trusted`` (no check failed), ``sentence`` and ``checks``.
+
+    Raises AuditFolderError when a stage before it is not done.
+    """
     store = ActivationStore.open(folder, config)
     predictions = read_table(folder.predictions)
     with track("checking the maps", 3, "checks") as advance:
@@ -89,7 +92,7 @@ def summary(checks: Sequence[Check]) -> Sanity:
 def judge_randomisation(likeness: pd.DataFrame) -> Check:
     """Cascading randomisation (Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, section 3).
 
-    ``likeness`` has a row per photograph and a column per step: Spearman's rank correlation of the absolute values of
+    ``likeness`` has a row per image and a column per step: Spearman's rank correlation of the absolute values of
     the map after the step with those of the trained network's. A method that shows edges whatever the network has
     learned stays at 1. The value is that of the step after which the maps are most alike.
     """
@@ -98,21 +101,21 @@ def judge_randomisation(likeness: pd.DataFrame) -> Check:
     value, low, high, n = mean_interval(likeness[step].to_numpy() if step else np.zeros(0))
     passed = True if high < MOST_LIKENESS else False if n > 1 and value >= MOST_LIKENESS else None
     change = "changed" if passed else "did not clearly change" if passed is None else "hardly changed"
-    told = (
+    verdict = (
         f"When the network's weights were replaced by random ones, its maps {change} "
         f"(likeness {_two(value)}, at most {MOST_LIKENESS} is allowed, 1 is the same map)."
     )
     question = "Do the maps depend on what the network has learned?"
-    sentence = told if n else _NOTHING
+    sentence = verdict if n else _NOTHING
     return _check("randomisation", question, sentence, (value, low, high, n), MOST_LIKENESS, passed, steps)
 
 
 def judge_occlusion(faith: Values) -> Check:
     """Faithfulness to occlusion (Grad-CAM paper, section 5.3), against a null.
 
-    ``faith`` (n, 2): rank correlation of a photograph's map with its occlusion map, and the mean of those that maps of
-    other photographs of its class have with it. Only the difference counts: looking at the middle, where most things
-    are, is right for every photograph and says nothing of this one. Rows with a NaN, where there was nothing to compare
+    ``faith`` (n, 2): rank correlation of an image's map with its occlusion map, and the mean of those that maps of
+    other images of its class have with it. Only the difference counts: looking at the middle, where most things
+    are, is right for every image and says nothing of this one. Rows with a NaN, where there was nothing to compare
     with, are left out.
     """
     faith = faith.reshape(-1, 2)
@@ -120,19 +123,19 @@ def judge_occlusion(faith: Values) -> Check:
     value, low, high, n = mean_interval(faith[:, 0] - faith[:, 1])
     passed = True if low > 0 else False if n > 1 and value < LEAST_FAITH else None
     agree = "agree" if passed else "do not clearly agree" if passed is None else "do not agree"
-    own, others = faith.mean(0) if n else (math.nan, math.nan)
-    told = (
+    of_own, of_others = faith.mean(0) if n else (math.nan, math.nan)
+    verdict = (
         f"The maps {agree} with what covering up each part of a photograph does to the prediction: rank "
-        f"correlation {_two(own)}, and {_two(others)} with the maps of other photographs."
+        f"correlation {_two(of_own)}, and {_two(of_others)} with the maps of other photographs."
     )
     question = "Do they show what matters in this photograph, not just in any?"
-    steps = {"own map": float(own), "other maps": float(others)} if n else {}
-    sentence = told if n else _NOTHING
+    steps = {"own map": float(of_own), "other maps": float(of_others)} if n else {}
+    sentence = verdict if n else _NOTHING
     return _check("occlusion", question, sentence, (value, low, high, n), LEAST_FAITH, passed, steps)
 
 
 def judge_empty(empty: NDArray[np.bool_], groups: NDArray[np.int64]) -> Check:
-    """Share of photographs in whose map no place speaks for the label. ``empty`` and ``groups`` have shape (n,)."""
+    """Share of empty maps, those without a positive value. ``empty`` and ``groups`` have shape (n,)."""
     question = "Is there a map at all?"
     if not len(empty):
         return _check("empty", question, _NOTHING, (math.nan, math.nan, math.nan, 0), MOST_EMPTY, None, {})
@@ -159,7 +162,7 @@ def mean_interval(values: Values) -> tuple[float, float, float, int]:
 
 @dataclass(frozen=True)
 class _Sample:
-    """Some photographs of one fold, with the network that did not train on them."""
+    """Some images of one fold, with the network that did not train on them."""
 
     store: ActivationStore
     network: Network
@@ -170,13 +173,12 @@ class _Sample:
 
 
 def _samples(store: ActivationStore, predictions: pd.DataFrame, start: int, stop: int) -> Iterator[_Sample]:
-    """Photographs ``start`` to ``stop`` of a random order of those that have a map and show something, spread over the
+    """Images ``start`` to ``stop`` of a random order of those that have a map and show something, spread over the
     folds. All are of different duplicate groups.
     """
     dataset, folds = store.dataset, store.config.training.folds
     fit = np.flatnonzero(~(predictions["empty"].to_numpy(bool) | dataset.uniform))
-    images = np.random.default_rng(store.config.seed).permutation(fit)
-    images = images[np.sort(np.unique(dataset.groups[images], return_index=True)[1])]
+    images = one_per_group(np.random.default_rng(store.config.seed).permutation(fit), dataset.groups)
     for fold in range(folds):
         first, last = (count // folds + (fold < count % folds) for count in (start, stop))
         chosen = images[dataset.folds[images] == fold][first:last]
@@ -192,7 +194,7 @@ def _look(
     ask: Callable[[_Sample], Sequence[Row]],
     judge: Callable[[list[Row]], Check],
 ) -> Check:
-    """Judge what is seen in a few photographs, and in up to four times as many if need be.
+    """Judge what is seen in a few images, and in up to four times as many if need be.
 
     Looking four times lets chance pass bad maps in about 6 % of audits instead of 2.5 %.
     """
@@ -218,21 +220,21 @@ def _faith(sample: _Sample) -> list[tuple[float, float]]:
     blurred = gaussian_blur(sample.inputs, 2 * (size // 6) + 1, size / 12)
     layers = (*network.trunk, *network.tail)
     leading = Leading.of(layers)
-    rest = nn.Sequential(*layers[len(leading.layers) :])
+    remaining = nn.Sequential(*layers[len(leading.layers) :])
     with torch.no_grad(), store.runtime.autocast():
         trace = leading.trace(sample.inputs)
 
     def score(inputs: Tensor) -> Tensor:
         with store.runtime.autocast():
-            activations = rest(leading.follow(trace, inputs, changed_box(sample.inputs, inputs)))
+            activations = remaining(leading.follow(trace, inputs, changed_box(sample.inputs, inputs)))
         scores: Tensor = network.head(activations.float()).gather(1, sample.labels[:, None])[:, 0]
         return scores
 
-    covered = occlusion_maps(score, sample.inputs, int(_OVERLAP * stride), stride, blurred).cpu()
+    occlusions = occlusion_maps(score, sample.inputs, int(_OVERLAP * stride), stride, blurred).cpu()
     rows = []
-    for image, occlusion in zip(sample.images, covered, strict=True):
-        others = _others(store.dataset, int(image), store.config.seed)
-        maps = torch.from_numpy(read_maps(store.folder, np.append(image, others)))
+    for image, occlusion in zip(sample.images, occlusions, strict=True):
+        other_images = _others(store.dataset, int(image), store.config.seed)
+        maps = torch.from_numpy(read_maps(store.folder, np.append(image, other_images)))
         coarse = adaptive_avg_pool2d(maps[:, None], occlusion.shape)[:, 0]
         rows.append(faith(coarse, occlusion))
     return rows
@@ -242,8 +244,8 @@ def faith(maps: Tensor, occlusion: Tensor) -> tuple[float, float]:
     """A row of ``judge_occlusion``: rank correlation of the first map with the occlusion map (h, w), and the others'.
 
     ``maps`` (1 + others, h, w). A map that is the same everywhere ranks nothing, so it agrees with nothing: 0. NaN
-    twice where there is nothing to agree with: covering a place changes as much as covering any other, or there are no
-    maps of others.
+    twice where there is nothing to agree with: occluding one square changes as much as any other, or there are no maps
+    of others.
     """
     if len(maps) < 2 or occlusion.min() == occlusion.max():
         return math.nan, math.nan
@@ -252,7 +254,7 @@ def faith(maps: Tensor, occlusion: Tensor) -> tuple[float, float]:
 
 
 def _others(dataset: Dataset, image: int, seed: int) -> Images:
-    """Photographs of the same class that show something and are no copies of the image."""
+    """Images of the same class that show something and are no copies of the image."""
     same = (dataset.labels == dataset.labels[image]) & (dataset.groups != dataset.groups[image]) & ~dataset.uniform
     return np.random.default_rng((seed, image)).permutation(np.flatnonzero(same))[:_OTHERS]
 
@@ -266,7 +268,7 @@ def _check(
     passed: bool | None,
     steps: Mapping[str, float],
 ) -> Check:
-    """``figures``: value, low, high (NaN where too few photographs tell) and their number."""
+    """``figures``: value, low, high (NaN where too few images tell) and their number."""
     value, low, high, n = figures
     return Check(
         name=name,

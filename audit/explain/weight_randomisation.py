@@ -1,4 +1,4 @@
-"""Cascading randomisation: how the maps change while a network's weights become random, step by step."""
+"""Cascading randomisation: likeness of the maps while a network's weights are randomised from the output down."""
 
 import copy
 import math
@@ -66,19 +66,13 @@ def likeness_by_step(
     A map that is the same everywhere has no order left, so its likeness is 0. What comes before the random blocks gives
     the trained network's activations, so that is not run again.
     """
-
-    def run(block: nn.Module, entering: Tensor) -> Tensor:
-        with torch.no_grad(), runtime.autocast():
-            left: Tensor = block(entering)
-        return left
-
-    entering = [*accumulate(_blocks(network), lambda before, block: run(block, before), initial=inputs)]
+    entering = [*accumulate(_blocks(network), lambda before, block: runtime.infer(block, before), initial=inputs)]
     trained = _label_maps(network, entering[-1], labels)
     steps = {}
     for depth, (step, changed) in enumerate(cascade(network, seed)):
         blocks = _blocks(changed)
         untouched = len(blocks) - depth
-        activations = run(nn.Sequential(*blocks[untouched:]), entering[untouched])
+        activations = runtime.infer(nn.Sequential(*blocks[untouched:]), entering[untouched])
         maps = _label_maps(changed, activations, labels)
         steps[step] = np.nan_to_num(rank_correlation(maps, trained).numpy())
     return steps

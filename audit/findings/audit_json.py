@@ -4,6 +4,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import Field
 
+from audit.config import FineTune, Head
 from audit.cues.cue_json import CueEntry, LooksEntry
 from audit.data.dataset_json import RefusedFile
 from audit.explain.explain_json import Cluster, Sanity
@@ -15,8 +16,6 @@ from audit.plan.plan_json import Plan
 from audit.records import ALWAYS, Count, JsonObject, Record, absent, named, newer, schema_of
 from audit.store.audit_folder import AuditFolder, read_published
 
-FineTune = Literal["head", "conv5", "all"]
-Head = Literal["gap", "fc"]
 Value = TypeVar("Value")
 
 

@@ -1,4 +1,4 @@
-"""An audit in two sentences: what was found over all cues and classes, and what that means."""
+"""The conclusion of an audit in two sentences: the gravest severity over all cues and classes, and what it means."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,8 +32,8 @@ class Conclusion:
 
 def conclusion(record: AuditRecord) -> Conclusion:
     """Sum up audit.json. The strongest thing it ever says is that nothing was found among what was looked for."""
-    again = consequences(record)
-    worst = cue_severities([finding for finding in record.findings if finding.id not in again])
+    explained = consequences(record)
+    worst = cue_severities([finding for finding in record.findings if finding.id not in explained])
     looked_for = {cue.name for cue in record.cues} | {finding.cue for finding in record.findings}
     return _conclude(worst, len(looked_for))
 
@@ -42,18 +42,18 @@ def cue_severities(findings: Sequence[Finding]) -> dict[str, Severity]:
     """The gravest severity of every cue over its classes, in the order of the findings."""
     worst: dict[str, Severity] = {}
     for finding in findings:
-        known = worst.get(finding.cue, SEVERITIES[-1])
-        worst[finding.cue] = min(known, finding.severity, key=SEVERITIES.index)
+        gravest = worst.get(finding.cue, SEVERITIES[-1])
+        worst[finding.cue] = min(gravest, finding.severity, key=SEVERITIES.index)
     return worst
 
 
 def _conclude(worst: Mapping[str, Severity], looked_for: int) -> Conclusion:
-    numbers = {level: sum(found == level for found in worst.values()) for level in SEVERITIES}
+    numbers = {level: sum(severity == level for severity in worst.values()) for level in SEVERITIES}
     kinds = counted(looked_for, "kind of content", "kinds of content")
     if high := numbers["high"]:
         more = f" Besides, {counted(numbers['medium'], 'possible shortcut')}." if numbers["medium"] else ""
-        it = "it" if high == 1 else "them"
-        lead = f"The photographs show {it} unevenly and this model uses {it}: right for the wrong reason."
+        pronoun = "it" if high == 1 else "them"
+        lead = f"The photographs show {pronoun} unevenly and this model uses {pronoun}: right for the wrong reason."
         headline = f"{capital(counted(high, 'shortcut'))} found that this model would learn"
         return Conclusion("high", headline, lead + more)
     if medium := numbers["medium"]:

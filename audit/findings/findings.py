@@ -13,12 +13,13 @@ from audit.config import Config
 from audit.cues.cue_table import CueTable, load_cues
 from audit.cues.overlap import covered_cues, shares_inside
 from audit.data.batches import Images
-from audit.data.dataset import Dataset, load_dataset
+from audit.data.dataset import Dataset, load_dataset, one_per_group
 from audit.detectors.cue import Cue
 from audit.detectors.parts.subject import PERSON
 from audit.evidence.causes import Suspect, consequences
 from audit.evidence.evidence_table import read_evidence, read_probe_scores
 from audit.explain.clusters import load_clusters
+from audit.explain.explain_json import Cluster
 from audit.explain.sanity_checks import maps_are_trusted
 from audit.findings import sentences
 from audit.findings.caveats import Measures
@@ -30,7 +31,7 @@ from audit.measures.figures import Figures
 from audit.measures.limits import DIFFERENCE, Strength, strength
 from audit.plan.inventory import Flagged, Inventory
 from audit.plan.plan_json import PlanCell
-from audit.plan.remove_cue import way_to_mask
+from audit.plan.remove_cue import allowed_removal
 from audit.plan.strategies import cells
 from audit.plan.write_plan import write_plan
 from audit.progress import note
@@ -74,38 +75,38 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     """Stage: write ``findings.json`` and the plan's files.
 
     A cue that leans towards several classes gives one finding with two classes, since there the second is its mirror
-    image, and one finding per class otherwise.
+    image, and one finding per class otherwise. Raises AuditFolderError when a stage before it is not done.
     """
     dataset, cues = load_dataset(folder), load_cues(folder)
     _note_unknown(config, {cue.name for cue in cues.cues})
     inside = shares_inside(cues, cues.cues)
     declared = covered_cues(config.expected_cues, cues.cues, inside)
-    judged: Iterable[Verdict] = _verdicts(folder, declared, dataset, cues)
+    judgements: Iterable[Verdict] = _verdicts(folder, dataset, cues, declared)
     if not maps_are_trusted(folder):
-        judged = map(lowered, judged)
-    verdicts = sorted(judged, key=lambda verdict: verdict.rank)
+        judgements = map(lowered, judgements)
+    verdicts = sorted(judgements, key=lambda verdict: verdict.rank)
     causes = _causes(folder, verdicts, dataset, cues, inside)
     trust = read_table(folder.predictions)["p_label"].to_numpy(np.float64)
     inventory = Inventory(dataset, trust, config.dataset.min_images_per_class)
-    chooser = _Exemplars(folder, config, dataset, cues, trust)
-    entries, to_mend, wanted = [], [], []
+    chooser = _Exemplars(load_clusters(folder), dataset, cues, trust, config.report.exemplars)
+    entries, to_mend, plan_cells = [], [], []
     marks: dict[str, Flagged] = {}
     for place, verdict in enumerate(verdicts):
         cue, cause = verdict.cue, causes.get(place)
         flagged = Flagged(_id(place), cue.name, cue.words, cues.present(cue), cues.known(cue))
         needed = cells(inventory, flagged) if _is_uneven(verdict) and cause is None else []
-        wanted += needed
+        plan_cells += needed
         to_mend += [flagged] if verdict.severity in FLAGGED and needed else []
-        shown_at = cues.named(cues.place_of(cue))
-        mark = _mark(flagged.finding, shown_at, config, cues)
+        region_cue = cues.named(cues.place_of(cue))
+        mark = _mark(flagged.finding, region_cue, config.irrelevant_cues, cues)
         if verdict.severity in _COMPLAINTS and cause is None:
-            marks.setdefault(shown_at.name, mark)
+            marks.setdefault(region_cue.name, mark)
         entry = _entry(mark, verdict, needed, chooser, declared - set(config.expected_cues))
         if verdict.severity in _COMPLAINTS and (told := caution(verdict, dataset, cues)):
             entry = entry.model_copy(update={"caution": told})
         entries.append(entry if cause is None else _under(entry, _id(cause), verdicts[cause].cue.words))
     write_records(folder.findings, entries)
-    return [folder.findings, *write_plan(folder, inventory, to_mend, wanted, list(marks.values()))]
+    return [folder.findings, *write_plan(folder, inventory, to_mend, plan_cells, list(marks.values()))]
 
 
 def _id(place: int) -> str:
@@ -166,25 +167,28 @@ def lowered(verdict: Verdict) -> Verdict:
     return verdict if severity == verdict.severity else replace(verdict, severity=severity, lowered=True)
 
 
-def _verdicts(folder: AuditFolder, declared: Iterable[str], dataset: Dataset, cues: CueTable) -> Iterator[Verdict]:
+def _verdicts(folder: AuditFolder, dataset: Dataset, cues: CueTable, declared: Iterable[str]) -> Iterator[Verdict]:
     evidence, learned = read_evidence(folder), has_learned(folder, dataset)
     for name, of_cue in evidence.groupby("cue", sort=False):
         cue = cues.named(str(name))
         by_class = of_cue.groupby("class", sort=False)
-        found = [_verdict(cue, str(label), rows, declared, learned) for label, rows in by_class]
-        yield from [min(found, key=lambda verdict: verdict.rank)] if len(dataset.classes) == 2 else found
+        verdicts = [_verdict(cue, str(label), rows, declared, learned) for label, rows in by_class]
+        yield from [min(verdicts, key=lambda verdict: verdict.rank)] if len(dataset.classes) == 2 else verdicts
 
 
 def has_learned(folder: AuditFolder, dataset: Dataset) -> bool:
-    """Whether the model tells the classes apart better than by guessing; else what it leans on is chance."""
+    """Whether the model tells the classes apart better than by guessing.
+
+    Raises AuditFolderError when there are no predictions yet.
+    """
     correct = read_table(folder.predictions)["correct"].to_numpy(bool)
     return beats_guessing(correct, dataset.labels, dataset.groups)
 
 
 def _verdict(cue: Cue, label: str, rows: pd.DataFrame, declared: Iterable[str], learned: bool) -> Verdict:
     figures = figures_of(rows)
-    judged = judge(cue, Measures.of(figures), declared, learned)
-    return Verdict(cue, label, judged.data, judged.model, judged.severity, figures)
+    judgement = judge(cue, Measures.of(figures), declared, learned)
+    return Verdict(cue, label, judgement.data, judgement.model, judgement.severity, figures)
 
 
 def figures_of(rows: pd.DataFrame) -> Figures:
@@ -201,15 +205,15 @@ def _number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _note_unknown(config: Config, known: set[str]) -> None:
+def _note_unknown(config: Config, cue_names: set[str]) -> None:
     for setting in ("expected_cues", "irrelevant_cues"):
-        for name in sorted(set(getattr(config, setting)) - known):
+        for name in sorted(set(getattr(config, setting)) - cue_names):
             note(f"{setting} names '{name}', which was not looked for; the cues are listed in cues.json.")
 
 
-def _mark(finding: str, cue: Cue, config: Config, cues: CueTable) -> Flagged:
-    how = way_to_mask(cue, config.irrelevant_cues)
-    return Flagged(finding, cue.name, cue.words, cues.present(cue), cues.known(cue), how)
+def _mark(finding: str, cue: Cue, irrelevant: Sequence[str], cues: CueTable) -> Flagged:
+    removal = allowed_removal(cue, irrelevant)
+    return Flagged(finding, cue.name, cue.words, cues.present(cue), cues.known(cue), removal)
 
 
 def _is_uneven(verdict: Verdict) -> bool:
@@ -222,7 +226,7 @@ def _entry(
 ) -> Finding:
     cue, label, figures = verdict.cue, verdict.label, verdict.figures
     adds = [cell.sentence() for cell in needed if cell.add]
-    to_mask = mark.cue if mark.how else ""
+    to_mask = mark.cue if mark.removal else ""
     return Finding(
         id=mark.finding,
         cue=cue.name,
@@ -244,23 +248,27 @@ def _entry(
 
 
 class _Exemplars:
-    """Picks photographs that show a finding, and others that part from it."""
+    """Chooses the example images of a finding: up to ``count`` that show it, and as many that contradict it."""
 
     def __init__(
-        self, folder: AuditFolder, config: Config, dataset: Dataset, cues: CueTable, trust: NDArray[np.float64]
+        self,
+        clusters: Sequence[Cluster[int]],
+        dataset: Dataset,
+        cues: CueTable,
+        trust: NDArray[np.float64],
+        count: int,
     ) -> None:
-        self.dataset, self.cues, self.count, self.trust = dataset, cues, config.report.exemplars, trust
-        self.clusters = load_clusters(folder)
+        self.clusters, self.dataset, self.cues, self.trust, self.count = clusters, dataset, cues, trust, count
 
     def showing(self, verdict: Verdict) -> tuple[str, ...]:
-        """Photographs of the class with the cue, those first where it holds most attention and the model is sure."""
+        """Images of the class with the cue, those first where it holds most attention and the model is sure."""
         inside = self._in_class(verdict)
         attention = np.nan_to_num(self.cues.column(verdict.cue, "attention").astype(np.float64))
         score = (attention if attention.any() else 1.0) * self.trust
         return self._paths(np.flatnonzero(inside & self.cues.present(verdict.cue)), score)
 
     def against(self, verdict: Verdict) -> tuple[str, ...]:
-        """Photographs of other classes with the cue, then of the class without it; the least sure first."""
+        """Images of other classes with the cue, then of the class without it; the least sure first."""
         present, inside = self.cues.present(verdict.cue), self._in_class(verdict)
         images = np.flatnonzero((present & ~inside) | (~present & inside & self.cues.known(verdict.cue)))
         return self._paths(images, present[np.arange(len(present))] - self.trust)
@@ -277,5 +285,5 @@ class _Exemplars:
 
     def _paths(self, images: Images, score: NDArray[np.float64]) -> tuple[str, ...]:
         ordered = images[np.argsort(-score[images], kind="stable")]
-        first = np.sort(np.unique(self.dataset.groups[ordered], return_index=True)[1])
-        return tuple(str(path) for path in self.dataset.images["path"].iloc[ordered[first][: self.count]])
+        shown = one_per_group(ordered, self.dataset.groups)[: self.count]
+        return tuple(str(path) for path in self.dataset.images["path"].iloc[shown])

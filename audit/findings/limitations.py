@@ -1,6 +1,6 @@
 """What an audit's result does not say, in sentences."""
 
-from audit.config import Config
+from audit.config import Config, ModelConfig
 from audit.detectors.detect import not_looked_for
 from audit.store.audit_folder import (
     AuditFolder,
@@ -49,12 +49,12 @@ def limits(folder: AuditFolder, config: Config) -> list[str]:
     missing = not_looked_for(folder)
     sentences = [f"The cue '{cue}' was not looked for: {reason}." for cue, reason in missing.items()]
     was_read = "text" in config.cues and "text" not in missing
-    return [*sentences, *_model_limits(config), *LIMITS, TEXT_READ if was_read else TEXT_UNREAD]
+    return [*sentences, *_model_limits(config.model), *LIMITS, TEXT_READ if was_read else TEXT_UNREAD]
 
 
-def _model_limits(config: Config) -> list[str]:
-    if config.model.checkpoint is not None:
+def _model_limits(settings: ModelConfig) -> list[str]:
+    if settings.checkpoint is not None:
         return list(GIVEN_MODEL)
-    if config.model.arch == "tiny":
+    if settings.arch == "tiny":
         return [TINY_MODEL, TRAINED_HERE]
     return [TRAINED_HERE]

@@ -1,4 +1,4 @@
-"""What changed since the last audit of the same dataset."""
+"""Comparison with the former audit of the same dataset: findings that are new, gone, graver or milder."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
@@ -21,28 +21,31 @@ Pair = tuple[Finding | None, Finding | None]
 
 Kind = Literal["new", "graver", "milder", "gone", ""]
 _COMPLAINTS = ("high", "medium", "low")
-# Clusters and looks are numbered afresh in every audit. Two are one if their presence in the photographs that both
-# audits saw correlates at least so much, in at least so many photographs.
+# Clusters and looks are numbered afresh in every audit. Two are one if their presence in the images that both
+# audits saw correlates at least so much, in at least so many images.
 _RENUMBERED = ("cluster", "appearance")
 _ALIKE, _LEAST_SHARED = 0.6, 20
 
 
 def find_former(folder: AuditFolder) -> AuditFolder | None:
-    """The newest finished audit in the same parent folder of a dataset with the same name."""
+    """The newest finished audit in the same parent folder of a dataset with the same name.
+
+    Raises AuditFolderError when ``folder`` itself has no dataset record.
+    """
     name = read_record(folder.dataset, DatasetSummary).name
     finished = []
     for manifest in folder.path.parent.glob("*/manifest.json"):
-        other = AuditFolder(manifest.parent)
+        neighbour = AuditFolder(manifest.parent)
         try:
-            if other.path != folder.path and read_record(other.dataset, DatasetSummary).name == name:
-                finished.append((str(read_json(manifest)["created"]), other.path))
+            if neighbour.path != folder.path and read_record(neighbour.dataset, DatasetSummary).name == name:
+                finished.append((str(read_json(manifest)["created"]), neighbour.path))
         except (AuditFolderError, KeyError, TypeError):
             continue  # a damaged neighbour is no reason for this audit to fail
     return AuditFolder(max(finished)[1]) if finished else None
 
 
 def changes(folder: AuditFolder, record: AuditRecord) -> Former | None:
-    """What is different from the former audit, as audit.json holds it under ``former``; None without a former audit.
+    """The changes since the former audit, as audit.json holds it under ``former``; None without a former audit.
 
     ``findings`` that are high, medium or low count as such: they are ``new``, ``gone``, ``graver`` or ``milder``, each
     with its severity then and now. ``same_settings`` is False where another model or training makes accuracies, and
@@ -52,53 +55,53 @@ def changes(folder: AuditFolder, record: AuditRecord) -> Former | None:
     if former is None:
         return None
     try:
-        then = read_audit(former)
-        pairs = list(_pairs(then.findings, record.findings, _counterparts(former, folder)))
+        former_record = read_audit(former)
+        pairs = list(_pairs(former_record.findings, record.findings, _counterparts(former, folder)))
         return Former(
-            id=then.audit_id,
-            created=then.created,
-            images=ThenNow[Count](then=then.dataset.n_images, now=record.dataset.n_images),
-            classes=_classes(then.dataset.classes, record.dataset.classes),
-            accuracy=ThenNow[Share](then=then.model.accuracy, now=record.model.accuracy),
-            same_settings=all(then.config[part] == record.config[part] for part in ("model", "training")),
+            id=former_record.audit_id,
+            created=former_record.created,
+            images=ThenNow[Count](then=former_record.dataset.n_images, now=record.dataset.n_images),
+            classes=_classes(former_record.dataset.classes, record.dataset.classes),
+            accuracy=ThenNow[Share](then=former_record.model.accuracy, now=record.model.accuracy),
+            same_settings=all(former_record.config[part] == record.config[part] for part in ("model", "training")),
             findings=_changes(pairs),
         )
     except (AuditFolderError, KeyError, TypeError, ValueError):
         return None  # damaged, or written by a version that kept other files
 
 
-def _kind(then: Finding | None, now: Finding | None) -> Kind:
-    """What became of a finding; "" if it is what it was, or never was one."""
-    before, after = (finding is not None and finding.severity in _COMPLAINTS for finding in (then, now))
+def _kind(former: Finding | None, current: Finding | None) -> Kind:
+    """The kind of change of a finding; "" if its severity is unchanged, or was never a complaint."""
+    before, after = (finding is not None and finding.severity in _COMPLAINTS for finding in (former, current))
     if before != after:
         return "new" if after else "gone"
-    if not (before and then and now) or then.severity == now.severity:
+    if not (before and former and current) or former.severity == current.severity:
         return ""
-    return "graver" if ORDER.index(now.severity) < ORDER.index(then.severity) else "milder"
+    return "graver" if ORDER.index(current.severity) < ORDER.index(former.severity) else "milder"
 
 
 def _changes(pairs: Sequence[Pair]) -> Changes:
-    found: dict[Kind, list[ChangedSeverity]] = {"new": [], "graver": [], "milder": [], "gone": [], "": []}
-    for then, now in pairs:
-        if known := now or then:
-            severities = {"then": then.severity if then else None, "now": now.severity if now else None}
-            entry = ChangedSeverity(cue=known.cue, words=known.words, label=known.label, **severities)
-            found[_kind(then, now)].append(entry)
-    return Changes(**{kind: tuple(entries) for kind, entries in found.items() if kind})
+    by_kind: dict[Kind, list[ChangedSeverity]] = {"new": [], "graver": [], "milder": [], "gone": [], "": []}
+    for former, current in pairs:
+        if latest := current or former:
+            severities = {"then": former.severity if former else None, "now": current.severity if current else None}
+            entry = ChangedSeverity(cue=latest.cue, words=latest.words, label=latest.label, **severities)
+            by_kind[_kind(former, current)].append(entry)
+    return Changes(**{kind: tuple(entries) for kind, entries in by_kind.items() if kind})
 
 
-def _pairs(then: Sequence[Finding], now: Sequence[Finding], counterparts: Mapping[str, str]) -> Iterator[Pair]:
+def _pairs(former: Sequence[Finding], current: Sequence[Finding], counterparts: Mapping[str, str]) -> Iterator[Pair]:
     """Every finding of either audit, beside its counterpart in the other.
 
     Of two classes only the one towards which a cue leans has a finding, and it may have changed: the cue is enough.
     """
-    labels = len({finding.label for finding in (*then, *now)})
-    left = {(finding.cue, finding.label if labels > 2 else ""): finding for finding in then}
-    for finding in now:
+    labels = len({finding.label for finding in (*former, *current)})
+    unmatched = {(finding.cue, finding.label if labels > 2 else ""): finding for finding in former}
+    for finding in current:
         renumbered = finding.cue_kind in _RENUMBERED
         cue = counterparts.get(finding.cue) if renumbered else finding.cue
-        yield left.pop((cue or "", finding.label if labels > 2 else ""), None), finding
-    for finding in left.values():
+        yield unmatched.pop((cue or "", finding.label if labels > 2 else ""), None), finding
+    for finding in unmatched.values():
         yield finding, None
 
 
@@ -110,17 +113,17 @@ def _counterparts(former: AuditFolder, folder: AuditFolder) -> dict[str, str]:
         return {}
     before = {cue: old.present(cue)[shared["image_then"]] for cue in old.cues if cue.kind in _RENUMBERED}
     after = {cue: new.present(cue)[shared["image_now"]] for cue in new.cues if cue.kind in _RENUMBERED}
-    alike = [
-        (float(np.corrcoef(x, y)[0, 1]), one, other)
-        for one, x in after.items()
-        for other, y in before.items()
-        if (one.kind, one.within) == (other.kind, other.within) and 0 < x.mean() < 1 and 0 < y.mean() < 1
+    candidates = [
+        (float(np.corrcoef(x, y)[0, 1]), new_cue, old_cue)
+        for new_cue, x in after.items()
+        for old_cue, y in before.items()
+        if (new_cue.kind, new_cue.within) == (old_cue.kind, old_cue.within) and 0 < x.mean() < 1 and 0 < y.mean() < 1
     ]
-    found: dict[Cue, Cue] = {}
-    for correlation, one, other in sorted(alike, key=lambda row: -row[0]):
-        if correlation >= _ALIKE and one not in found and other not in found.values():
-            found[one] = other
-    return {one.name: other.name for one, other in found.items()}
+    counterparts: dict[Cue, Cue] = {}
+    for correlation, new_cue, old_cue in sorted(candidates, key=lambda row: -row[0]):
+        if correlation >= _ALIKE and new_cue not in counterparts and old_cue not in counterparts.values():
+            counterparts[new_cue] = old_cue
+    return {new_cue.name: old_cue.name for new_cue, old_cue in counterparts.items()}
 
 
 def _accepted(folder: AuditFolder) -> pd.DataFrame:
@@ -128,5 +131,7 @@ def _accepted(folder: AuditFolder) -> pd.DataFrame:
     return table.loc[table["image"] >= 0, ["image", "sha256"]].drop_duplicates("sha256")
 
 
-def _classes(then: Mapping[str, int], now: Mapping[str, int]) -> dict[str, ThenNow[Count]]:
-    return {label: ThenNow[Count](then=then.get(label, 0), now=now.get(label, 0)) for label in {**then, **now}}
+def _classes(former: Mapping[str, int], current: Mapping[str, int]) -> dict[str, ThenNow[Count]]:
+    return {
+        label: ThenNow[Count](then=former.get(label, 0), now=current.get(label, 0)) for label in {**former, **current}
+    }

@@ -1,4 +1,4 @@
-"""self-audit.json: how often an audit cries wolf on its own photographs, and what it would have noticed."""
+"""self-audit.json: how often an audit cries wolf on its own images, and what it would have noticed."""
 
 from typing import Annotated, Literal
 

@@ -67,11 +67,11 @@ def data_answer(words: str, label: str, figures: Figures, strength: Strength) ->
         beside = (
             "" if leak.control is None else f"; shown a place of the same size elsewhere, in {percent(leak.control)}"
         )
-        few = f"; only {percent(share)} of the photographs show it" if (share := _share_of(figures)) < 0.5 else ""
+        coverage = f"; only {percent(share)} of the photographs show it" if (share := _share_of(figures)) < 0.5 else ""
         return Answer(
             SHORT[strength],
             f"shown {words} alone, a simple test picks the “{label}” photograph out of two in {percent(leak.value)} of "
-            f"cases (guessing: 50 %){beside}{few}.",
+            f"cases (guessing: 50 %){beside}{coverage}.",
         )
     if shown.value is not None:
         return Answer(
@@ -150,7 +150,7 @@ def consequence(cause: str, words: str) -> str:
 
 
 def _share_of(figures: Figures) -> float:
-    """The share of photographs that a leak is about."""
+    """The share of images that a leak is about."""
     shown = figures.prevalence
     return 1.0 if shown.value is None else figures.leakage.n / (shown.n + (shown.elsewhere_n or 0))
 

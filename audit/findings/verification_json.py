@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from audit.data.dataset_json import RefusedFile
+from audit.plan.plan_json import Strategy
 from audit.records import CLOSED, Count, JsonObject, Record, absent, named, schema_of
 from audit.store.audit_folder import AuditFolder, read_published
 
@@ -99,7 +100,7 @@ class Verification(Record):
     findings_sha256: str = Field(
         pattern="^[0-9a-f]{64}$", description="of the findings.json that the strategy is to mend"
     )
-    strategy: Literal["weight", "drop", "collect"]
+    strategy: Strategy
     created: str = Field(description="ISO 8601, UTC")
     seeds: Several = Field(description="how often everything was trained")
     folds: Several

@@ -73,14 +73,20 @@ _SMALLEST_GROUP = 5
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
-    """Stage: gather every table into ``audit.json`` and put ``audit.schema.json`` beside it."""
+    """Stage: gather every table into ``audit.json`` and put ``audit.schema.json`` beside it.
+
+    Raises AuditFolderError when a stage before it is not done.
+    """
     record = describe(folder, config, load_dataset(folder))
     write_record(folder.record, record.model_copy(update={"former": changes(folder, record)}))
     return [folder.record, write_schema(folder.record, audit_schema())]
 
 
 def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> AuditRecord:
-    """The content of ``audit.json``, but for what changed since a former audit."""
+    """The content of ``audit.json``, but for what changed since a former audit.
+
+    Raises AuditFolderError when a stage before it is not done.
+    """
     paths = tuple(map(str, dataset.images["path"]))
     return AuditRecord(
         schema_version=SCHEMA_VERSION,
@@ -189,14 +195,14 @@ def _worst_groups(correct: NDArray[np.bool_], dataset: Dataset, cues: CueTable) 
 
 def _balanced(folder: AuditFolder, correct: NDArray[np.bool_], dataset: Dataset) -> tuple[Balanced, ...]:
     """How often the model would be right if the cue of a flagged finding said nothing about the class."""
-    cues, found = load_cues(folder), []
+    cues, balanced = load_cues(folder), []
     for finding in to_mend(folder):
         cue = cues.named(finding.cue)
         rows = cues.known(cue)
         measure = balanced_accuracy(correct[rows], dataset.labels[rows], cues.present(cue)[rows], dataset.groups[rows])
         about = {"finding": finding.id, "cue": cue.name, "words": cue.words}
-        found.append(Balanced.model_validate({**about, **measure.as_json()}))
-    return tuple(found)
+        balanced.append(Balanced.model_validate({**about, **measure.as_json()}))
+    return tuple(balanced)
 
 
 def _failures(folder: AuditFolder, dataset: Dataset) -> tuple[Failure, ...]:
@@ -223,5 +229,5 @@ def _seconds(folder: AuditFolder) -> dict[str, float]:
 def _peak_memory() -> int:
     """Largest resident memory of this process or of one of its finished children, in MiB."""
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return int(most // unit)
+    largest = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return int(largest // unit)

@@ -1,4 +1,4 @@
-"""Attention: does the model look at the cue?"""
+"""Attention: lift of the map's mass on the cue over the cue's area."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ def attention(
     """Lift: attention on the cue / attention that its size alone would draw; 1 = no more than chance, range >= 0.
 
     Estimator: mean(share) / mean(area), with ``share`` (n,) the share of the map's positive mass on the cue and
-    ``area`` (n,) the share of the picture that the cue covers. A ratio of means, since the mean of the ratios is ruled
+    ``area`` (n,) the share of the image that the cue covers. A ratio of means, since the mean of the ratios is ruled
     by the few images where the cue is tiny. Images with an empty map (NaN share) are left out. Interval: studentised
     bootstrap over duplicate ``groups`` (n,). There is no p: a lift of 1 is no natural null hypothesis for a network.
 

@@ -1,4 +1,4 @@
-"""Balanced accuracy: how often the model would be right where the cue says nothing about the class."""
+"""Balanced accuracy: the accuracy if the cue were independent of the class, by importance weighting."""
 
 import numpy as np
 
@@ -7,19 +7,19 @@ from audit.measures.measure import Bools, Ints, Measure, distinct, too_few, unme
 
 
 def balanced_accuracy(correct: Bools, labels: Ints, state: Ints | Bools, groups: Ints, min_images: int = 5) -> Measure:
-    """Accuracy as it would be on photographs of the same classes and cue states, were these independent; in [0, 1].
+    """Accuracy as it would be on images of the same classes and cue states, were these independent; in [0, 1].
 
     ``correct``, ``labels`` y, cue ``state`` s and ``groups`` have shape (n,). Estimator: every image counts
-    w(y, s) = P(y) P(s) / P(y, s) (importance weighting; the weights of ``reweighting.reweigh``, not clipped), so with
+    w(y, s) = P(y) P(s) / P(y, s) (importance weighting; the weights of ``reweighting.rake``, not clipped), so with
     the accuracy a(y, s) of each cell
 
         value = sum w correct / n = sum over y, s of P(y) P(s) a(y, s).
 
-    The shares P(y) and P(s) are taken as given: they describe the photographs that are asked about. Interval: from
+    The shares P(y) and P(s) are taken as given: they describe the images that are asked about. Interval: from
     Wilson's of the cells (``contrast_interval``), which keeps a width where a small cell is all right. Measured when
     every class has ``min_images`` distinct images in every state.
 
-    ``extra``: ``plain``, the accuracy on the photographs as they are, and ``effective_n``, the number of photographs
+    ``extra``: ``plain``, the accuracy on the images as they are, and ``effective_n``, the number of images
     without weights that would tell as much (Kish 1965).
     """
     classes, y = np.unique(labels, return_inverse=True)

@@ -1,4 +1,4 @@
-"""Effect: does the prediction depend on the cue?"""
+"""Effect: drop of the label's probability when the cue is occluded, minus that for a control region."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ class Answers:
 
 def effect(
     before: Answers,
-    masked: Answers,
+    occluded: Answers,
     control: Answers,
     label: Ints,
     groups: Ints,
@@ -32,45 +32,47 @@ def effect(
     permutations: int = 500,
     min_images: int = 10,
 ) -> Measure:
-    """Drop of the label's probability when the cue is masked, minus the drop for a control region; range [-1, 1].
+    """Drop of the label's probability when the cue is occluded, minus the drop for a control region; range [-1, 1].
 
-    Answers about n images before masking, with the cue masked, and with an equal area elsewhere masked; ``label`` (n,)
-    is the true class. Estimator: mean((p_before - p_masked) - (p_before - p_control)) = mean(p_control - p_masked), so
-    p_before cancels. Interval: studentised bootstrap over duplicate ``groups``, which reaches very far where few images
-    show an effect and the others none; so it ends at limits that hold for any numbers in [-1, 1], each with a chance of
-    99.5 % (``mean_bounds``). p: two-sided sign-flip permutation over groups, for if the cue is no different from any
-    other place, masked and control could change roles. Images with a NaN are left out.
+    Answers about n images before occlusion, with the cue occluded, and with an equal area elsewhere occluded; ``label``
+    (n,) is the true class. Estimator: mean((p_before - p_occluded) - (p_before - p_control)) = mean(p_control -
+    p_occluded), so p_before cancels. Interval: studentised bootstrap over duplicate ``groups``, which reaches very far
+    where few images show an effect and the others none; so it ends at limits that hold for any numbers in [-1, 1], each
+    with a chance of 99.5 % (``mean_bounds``). p: two-sided sign-flip permutation over groups, for if the cue is no
+    different from any other place, occluded and control could change roles. Images with a NaN are left out.
 
     ``extra``: ``drop`` and ``control_drop`` of the probability; ``flip_rate`` and ``control_flip_rate``, the shares of
     images whose prediction changes; ``accuracy``, ``accuracy_masked``, ``accuracy_control``.
     """
-    used = np.isfinite(before.p) & np.isfinite(masked.p) & np.isfinite(control.p)
+    used = np.isfinite(before.p) & np.isfinite(occluded.p) & np.isfinite(control.p)
     n = int(used.sum())
     if reason := too_few(distinct(groups[used]), min_images, "could be masked"):
         return unmeasured(reason, n)
-    first, hidden, moved = (answers.p[used].astype(float) for answers in (before, masked, control))
-    said, said_hidden, said_moved = (answers.predicted[used] for answers in (before, masked, control))
+    p_before, p_occluded, p_control = (answers.p[used].astype(float) for answers in (before, occluded, control))
+    predicted, predicted_occluded, predicted_control = (
+        answers.predicted[used] for answers in (before, occluded, control)
+    )
     groups, truth, rng = groups[used], label[used], np.random.default_rng(rng)
-    difference = moved - hidden
+    difference = p_control - p_occluded
     bounds = mean_bounds(difference, groups, -1.0, 1.0, _MISSED_BEYOND)
     low, high = ratio_interval(difference, np.ones(n), groups, resamples, rng)
     extra = {
-        "drop": float((first - hidden).mean()),
-        "control_drop": float((first - moved).mean()),
-        "flip_rate": float((said != said_hidden).mean()),
-        "control_flip_rate": float((said != said_moved).mean()),
-        "accuracy": float((said == truth).mean()),
-        "accuracy_masked": float((said_hidden == truth).mean()),
-        "accuracy_control": float((said_moved == truth).mean()),
+        "drop": float((p_before - p_occluded).mean()),
+        "control_drop": float((p_before - p_control).mean()),
+        "flip_rate": float((predicted != predicted_occluded).mean()),
+        "control_flip_rate": float((predicted != predicted_control).mean()),
+        "accuracy": float((predicted == truth).mean()),
+        "accuracy_masked": float((predicted_occluded == truth).mean()),
+        "accuracy_control": float((predicted_control == truth).mean()),
     }
     p = _sign_flip_p(difference, groups, rng, permutations)
     return Measure(float(difference.mean()), max(bounds[0], low), min(bounds[1], high), n, p, extra=extra)
 
 
 def may_show_more(drops: Floats, ruled_out: float, rng: Random, resamples: int = 1000, min_images: int = 10) -> bool:
-    """Sequential design: whether to ask about more images, or to stop for futility.
+    """Sequential design: whether to occlude the cue in more images, or to stop for futility.
 
-    ``drops`` (n,), -1..1, are p_control - p_masked of one image per duplicate group.
+    ``drops`` (n,), -1..1, are p_control - p_occluded of one image per duplicate group.
 
     It is not where ``min_images`` or more rule out an effect of ``ruled_out`` or above (by the interval of ``effect``)
     and do not hint at a smaller one: the mean is no more than half way from nothing to what would be certain. To stop
@@ -83,7 +85,7 @@ def may_show_more(drops: Floats, ruled_out: float, rng: Random, resamples: int =
 
 
 def weaker(fillings: Mapping[str, Measure]) -> Measure:
-    """The smallest of the effects under several fillings: what is hidden must matter whatever replaces it.
+    """The smallest of the effects under several fillings: what is occluded must matter whatever replaces it.
 
     p is the largest of theirs, so it holds for "there is an effect under each filling" without correction
     (intersection-union test: Berger 1982). The interval is that of the smallest effect, its upper limit moved out as
@@ -93,15 +95,16 @@ def weaker(fillings: Mapping[str, Measure]) -> Measure:
     ``high`` and ``p``.
     """
     lowest = min(fillings, key=lambda name: _least_if_unmeasured(fillings[name].value))
-    least, p = fillings[lowest], [one.p for one in fillings.values() if one.p is not None]
-    if least.value is None:
-        return least
-    beside = {
-        name: {"value": one.value, "low": one.low, "high": one.high, "p": one.p} for name, one in fillings.items()
+    smallest, p = fillings[lowest], [measure.p for measure in fillings.values() if measure.p is not None]
+    if smallest.value is None:
+        return smallest
+    per_filling = {
+        name: {"value": measure.value, "low": measure.low, "high": measure.high, "p": measure.p}
+        for name, measure in fillings.items()
     }
     outwards = float(norm.ppf(1 - (1 - LEVEL) / 2 / len(fillings)) / norm.ppf((1 + LEVEL) / 2))
-    high = None if least.high is None else min(1.0, least.value + outwards * (least.high - least.value))
-    return replace(least, high=high, p=max(p), extra={**least.extra, "filling": lowest, **beside})
+    high = None if smallest.high is None else min(1.0, smallest.value + outwards * (smallest.high - smallest.value))
+    return replace(smallest, high=high, p=max(p), extra={**smallest.extra, "filling": lowest, **per_filling})
 
 
 def _least_if_unmeasured(value: float | None) -> float:

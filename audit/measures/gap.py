@@ -1,4 +1,4 @@
-"""Gap: who is harmed when the cue and the class part ways?"""
+"""Gap: accuracy where the cue and the class go together minus accuracy where they do not."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

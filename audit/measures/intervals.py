@@ -1,4 +1,4 @@
-"""Intervals and p-values for images that come in duplicate groups: the group, not the image, is what varies freely."""
+"""Intervals for images that come in duplicate groups, the independent units: Wilson, Newcombe and cluster bootstrap."""
 
 import math
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def effective_count(groups: Ints) -> float:
     """Independent images among some images: (sum m)^2 / sum m^2 over the sizes m of the duplicate groups (Kish 1965).
 
     ``groups`` (n,) are the images' duplicate groups; at most n are independent. The images of a group are taken to
-    agree fully, which for copies of one photograph is so or errs on the safe side.
+    agree fully, which for copies of one image is so or errs on the safe side.
     """
     sizes = np.unique(groups, return_counts=True)[1].astype(float)
     return float(sizes.sum() ** 2 / (sizes**2).sum()) if len(sizes) else 0.0
@@ -152,21 +152,21 @@ def ratio_interval(
     return float(ratio[0] - high * error[0]), float(ratio[0] - low * error[0])
 
 
-def mean_bounds(values: Floats, groups: Ints, least: float, most: float, miss: float) -> tuple[float, float]:
-    """Limits of the mean of ``values`` (n,) in [least, most]: whatever they are, each fails with a chance of ``miss``.
+def mean_bounds(values: Floats, groups: Ints, lower: float, upper: float, miss: float) -> tuple[float, float]:
+    """Limits of the mean of ``values`` (n,) in [lower, upper]: whatever they are, each fails with a chance of ``miss``.
 
     Anderson (1969) with the constant of Massart (1990): with that chance at most the share of values up to x is
     anywhere above the share observed by more than e = sqrt(ln(1 / miss) / 2n), n being the duplicate groups. So the
-    mean is highest if the lowest values, a share e of all, are ``most`` instead; and likewise below.
+    mean is highest if the lowest values, a share e of all, are ``upper`` instead; and likewise below.
 
     >>> [round(limit, 2) for limit in mean_bounds(np.zeros(15), np.arange(15), -1, 1, 0.005)]
     [-0.42, 0.42]
     """
     n = len(values)
     beyond = min(1.0, math.sqrt(math.log(1 / miss) / (2 * len(np.unique(groups)))))
-    kept = np.clip(np.arange(1, n + 1) / n - beyond, 0, 1 / n)
+    shares = np.clip(np.arange(1, n + 1) / n - beyond, 0, 1 / n)
     rising = np.sort(values)
-    return float(kept @ rising[::-1] + beyond * least), float(kept @ rising + beyond * most)
+    return float(shares @ rising[::-1] + beyond * lower), float(shares @ rising + beyond * upper)
 
 
 def _ratio_and_error(totals: Floats) -> tuple[Floats, Floats]:

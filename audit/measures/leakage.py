@@ -1,4 +1,4 @@
-"""Leakage: does the cue alone give the label away?"""
+"""Leakage: cross-validated AUC of a linear probe for the class, from the activations inside the cue."""
 
 import math
 
@@ -43,7 +43,7 @@ def leakage(
     permuted AUCs above that of the same scores with permuted labels, times ``training_share``, for the noise that a
     clear direction leaves to a probe is less. Where the classes are fully separated: Wilson's with the smaller class
     for n, as the variance of an AUC is at most A(1 - A) / min(n+, n-) (Birnbaum & Klose 1957). Nearly separated classes
-    of few photographs are covered too rarely (A = 0.93, 24 and 36 photographs, a third of them thrice: 89 %).
+    of few images are covered too rarely (A = 0.93, 24 and 36 images, a third of them thrice: 89 %).
     Above ``max_rows`` images a random part is used, the smaller class first.
 
     ``extra``: ``rest`` (AUC of the same probe on everything else), ``rest_low``, ``rest_high``. With ``control``
@@ -59,18 +59,22 @@ def leakage(
     labels, groups, folds = in_class[rows], groups[rows], folds[rows]
     if not _pairs(labels[:, None], folds).sum():
         return unmeasured("No fold has images of the class and of the others that show the cue.", len(rows))
-    tried = np.vstack([labels, permuted_labels(labels, groups, permutations, rng, strata=folds)]).T
-    few = tried[:, : 1 + REST_PERMUTATIONS]
+    labelings = np.vstack([labels, permuted_labels(labels, groups, permutations, rng, strata=folds)]).T
+    rest_labelings = labelings[:, : 1 + REST_PERMUTATIONS]
     weights = cluster_bootstrap_weights(groups, resamples, rng)
     probes = Probes.of(inside[rows], folds)
-    scores = probes.scores(tried)
-    aucs, low, high = _judged(scores, tried, groups, folds, weights)
-    others, rest_low, rest_high = _judged(Probes.of(rest[rows], folds).scores(few), few, groups, folds, weights)
-    extra = {"rest": float(others[0]), "rest_low": rest_low, "rest_high": rest_high}
+    scores = probes.scores(labelings)
+    aucs, low, high = _auc_and_interval(scores, labelings, groups, folds, weights)
+    rest_aucs, rest_low, rest_high = _auc_and_interval(
+        Probes.of(rest[rows], folds).scores(rest_labelings), rest_labelings, groups, folds, weights
+    )
+    extra = {"rest": float(rest_aucs[0]), "rest_low": rest_low, "rest_high": rest_high}
     if control is not None:
         # Where every image has room for a control, the cue's probes need not be trained again.
-        known = scores[:, : few.shape[1]] if control[rows].any(axis=1).all() else None
-        extra |= _beside_control(inside[rows], known, control[rows], few, groups, folds, weights, min_images)
+        cue_scores = scores[:, : rest_labelings.shape[1]] if control[rows].any(axis=1).all() else None
+        extra |= _control_figures(
+            inside[rows], cue_scores, control[rows], rest_labelings, groups, folds, weights, min_images
+        )
 
     def permuted(count: int) -> Floats:
         parts = (min(permutations, count - start) for start in range(0, count, permutations))
@@ -96,19 +100,21 @@ def out_of_fold_scores(
     return scores
 
 
-def _judged(scores: Floats, tried: Bools, groups: Ints, folds: Ints, weights: Ints) -> tuple[Floats, float, float]:
+def _auc_and_interval(
+    scores: Floats, labelings: Bools, groups: Ints, folds: Ints, weights: Ints
+) -> tuple[Floats, float, float]:
     """AUC for the labels and for each permutation of them (1 + permutations,), and the interval of the first."""
-    aucs = fold_auc(scores, tried, folds)
-    as_trained = fold_auc(scores[:, :1], tried[:, 1:], folds)
-    training = max(0.0, float(aucs[1:].var() - as_trained.var())) * training_share(scores, tried[:, 0], folds)
-    return aucs, *_auc_interval(scores[:, 0], tried[:, 0], groups, folds, weights, training)
+    aucs = fold_auc(scores, labelings, folds)
+    as_trained = fold_auc(scores[:, :1], labelings[:, 1:], folds)
+    training = max(0.0, float(aucs[1:].var() - as_trained.var())) * training_share(scores, labelings[:, 0], folds)
+    return aucs, *_auc_interval(scores[:, 0], labelings[:, 0], groups, folds, weights, training)
 
 
-def _beside_control(
+def _control_figures(
     inside: Floats,
-    known: Floats | None,
+    cue_scores: Floats | None,
     control: Floats,
-    tried: Bools,
+    labelings: Bools,
     groups: Ints,
     folds: Ints,
     weights: Ints,
@@ -116,17 +122,17 @@ def _beside_control(
 ) -> dict[str, float]:
     """The control's AUC, and how far the cue's is above it, on the images that have room for a control.
 
-    ``known`` are the scores of the cue's probes if these are all images.
+    ``cue_scores`` are the scores of the cue's probes if these are all images.
     """
     room = control.any(axis=1)
-    tried, groups, folds, weights = tried[room], groups[room], folds[room], weights[:, room]
-    smaller = min(distinct(groups[tried[:, 0] == side]) for side in (True, False))
-    if smaller < min_images or not _pairs(tried[:, :1], folds).sum():
+    labelings, groups, folds, weights = labelings[room], groups[room], folds[room], weights[:, room]
+    smaller = min(distinct(groups[labelings[:, 0] == side]) for side in (True, False))
+    if smaller < min_images or not _pairs(labelings[:, :1], folds).sum():
         return {}
-    ours = Probes.of(inside[room], folds).scores(tried) if known is None else known
-    theirs = Probes.of(control[room], folds).scores(tried)
-    aucs, low, high = _judged(theirs, tried, groups, folds, weights)
-    above, above_low, above_high = _difference(ours, theirs, tried, folds, weights, smaller)
+    of_cue = Probes.of(inside[room], folds).scores(labelings) if cue_scores is None else cue_scores
+    of_control = Probes.of(control[room], folds).scores(labelings)
+    aucs, low, high = _auc_and_interval(of_control, labelings, groups, folds, weights)
+    above, above_low, above_high = _difference(of_cue, of_control, labelings, folds, weights, smaller)
     return {
         "control": float(aucs[0]),
         "control_low": low,
@@ -138,19 +144,19 @@ def _beside_control(
 
 
 def _difference(
-    first: Floats, second: Floats, tried: Bools, folds: Ints, weights: Ints, smaller: int
+    first: Floats, second: Floats, labelings: Bools, folds: Ints, weights: Ints, smaller: int
 ) -> tuple[float, float, float]:
     """AUC of one set of scores minus that of another on the same images, with its interval.
 
     As in ``leakage``, but on the scale of the AUC: each AUC for permuted labels is scaled by phi(z) / phi(0) times the
     root of its ``training_share`` before they are subtracted.
     """
-    value, training, drawn = 0.0, np.zeros((2, tried.shape[1] - 1)), np.zeros(len(weights))
+    value, training, drawn = 0.0, np.zeros((2, labelings.shape[1] - 1)), np.zeros(len(weights))
     for sign, scores in ((1, first), (-1, second)):
-        aucs = fold_auc(scores, tried, folds)
-        fade = math.exp(-(float(norm.ppf(aucs[0])) ** 2) / 2) * training_share(scores, tried[:, 0], folds) ** 0.5
-        training += sign * fade * np.stack([aucs[1:], fold_auc(scores[:, :1], tried[:, 1:], folds)])
-        drawn += sign * weighted_fold_auc(scores[:, 0], tried[:, 0], folds, weights)
+        aucs = fold_auc(scores, labelings, folds)
+        fade = math.exp(-(float(norm.ppf(aucs[0])) ** 2) / 2) * training_share(scores, labelings[:, 0], folds) ** 0.5
+        training += sign * fade * np.stack([aucs[1:], fold_auc(scores[:, :1], labelings[:, 1:], folds)])
+        drawn += sign * weighted_fold_auc(scores[:, 0], labelings[:, 0], folds, weights)
         value += sign * float(aucs[0])
     anew, as_trained = training.var(axis=1)
     return value, *_widened(value, *percentile_interval(drawn, units=smaller), max(0.0, float(anew - as_trained)))
@@ -172,15 +178,15 @@ def training_share(scores: Floats, labels: Bools, folds: Ints) -> float:
     """
     total = noise = 0.0
     for fold in np.unique(folds):
-        apart, in_class = scores[folds == fold], labels[folds == fold]
+        centred, in_class = scores[folds == fold], labels[folds == fold]
         for side in (in_class, ~in_class):
             if side.any():
-                apart[side] -= apart[side].mean(axis=0)
-        first, others = apart[:, 0], apart[:, 1:]
+                centred[side] -= centred[side].mean(axis=0)
+        first, permuted = centred[:, 0], centred[:, 1:]
         square = float(first @ first)
         total += square
-        along = (first @ others) ** 2 / square if square > 0 else 0.0
-        noise += float(((others**2).sum(axis=0) - along).mean())
+        along = (first @ permuted) ** 2 / square if square > 0 else 0.0
+        noise += float(((permuted**2).sum(axis=0) - along).mean())
     if total == 0:
         return 1.0
     f, k = min(1.0, max(0.0, noise) / total), len(np.unique(folds))
@@ -258,5 +264,7 @@ def _spread_rows(in_class: Bools, max_rows: int, rng: np.random.Generator) -> ND
     if len(in_class) <= max_rows:
         return np.arange(len(in_class))
     sides = sorted((np.flatnonzero(in_class), np.flatnonzero(~in_class)), key=len)
-    few = min(len(sides[0]), max_rows // 2)
-    return np.sort(np.concatenate([rng.choice(sides[0], few, False), rng.choice(sides[1], max_rows - few, False)]))
+    smaller = min(len(sides[0]), max_rows // 2)
+    return np.sort(
+        np.concatenate([rng.choice(sides[0], smaller, False), rng.choice(sides[1], max_rows - smaller, False)])
+    )

@@ -1,4 +1,4 @@
-"""From which measured values on something is strong, weak, ruled out or unknown."""
+"""Limits of the measures: from which values on something is strong, weak, ruled out or unknown."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -10,7 +10,7 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Limit:
-    """A measured value is strong or weak from here on, if its 95 % interval starts above ``floor``.
+    """The values from which on a measure is strong or weak, if its 95 % interval starts above ``floor``.
 
     What is neither is ruled out if its interval ends below ``ruled_out``.
     """
@@ -55,7 +55,7 @@ class Evidence:
 
 
 def strength(measure: Evidence, limit: Limit, tested: bool) -> Strength | None:
-    """How strong one measure is; None if it was not measured.
+    """Strength of one measure; None if it was not measured.
 
     Unknown if it would be weak were it certain, or if its interval does not rule it out.
 

@@ -62,7 +62,7 @@ def too_few(have: int, need: int, which: str) -> str:
 
 
 def distinct(groups: Ints) -> int:
-    """Number of duplicate groups (n,) among some images: copies of one photograph count once."""
+    """Number of duplicate groups (n,) among some images: copies of one image count once."""
     return len(np.unique(groups))
 
 

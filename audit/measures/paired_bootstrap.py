@@ -63,7 +63,7 @@ def first(means: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def compare(before: Floats, after: Floats, weights: Floats, draws: Draws, statistic: Statistic = first) -> Change:
-    """How a statistic of k weighted means differs between two ways of training, seed by seed and image by image.
+    """How a statistic of k weighted means differs between two trainings, seed by seed and image by image.
 
     ``before`` and ``after`` (S, n) hold one value per seed and image (NaN: none), ``weights`` (n, k) what each image
     counts in each mean; a mean is over images and seeds. Percentile interval over ``draws``; resamples in which a
@@ -77,17 +77,17 @@ def compare(before: Floats, after: Floats, weights: Floats, draws: Draws, statis
 
 
 def _means(values: Floats, weights: Floats) -> NDArray[np.float64]:
-    known = np.isfinite(values)
-    return _ratio(np.nan_to_num(values).mean(0) @ weights, known.mean(0) @ weights)
+    present = np.isfinite(values)
+    return _ratio(np.nan_to_num(values).mean(0) @ weights, present.mean(0) @ weights)
 
 
 def _drawn(values: Floats, weights: Floats, draws: Draws) -> Iterator[NDArray[np.float64]]:
     """The means (chunk, k) of each resample."""
-    known = np.isfinite(values)
+    present = np.isfinite(values)
     step = max(1, CHUNK // values.shape[1])
     for start in range(0, len(draws.images), step):
         images, seeds = draws.images[start : start + step], draws.seeds[start : start + step]
-        total, count = ((seeds @ part * images) @ weights for part in (np.nan_to_num(values), known.astype(float)))
+        total, count = ((seeds @ part * images) @ weights for part in (np.nan_to_num(values), present.astype(float)))
         yield _ratio(total, count)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import false_discovery_control
 
 from audit.measures.intervals import CHUNK
 from audit.measures.measure import Bools, Floats, Ints, Random
@@ -52,9 +53,9 @@ def _exchangeable_blocks(groups: Ints, strata: Ints | None) -> Iterator[NDArray[
     stratum = np.zeros(len(first), int) if strata is None else np.asarray(strata)[first]
     kinds = np.unique(np.stack([sizes, stratum], axis=1), axis=0)
     for size, value in kinds:
-        alike = np.flatnonzero((sizes == size) & (stratum == value))
-        if len(alike) > 1:
-            yield by_unit[starts[alike][:, None] + np.arange(size)]
+        units = np.flatnonzero((sizes == size) & (stratum == value))
+        if len(units) > 1:
+            yield by_unit[starts[units][:, None] + np.arange(size)]
 
 
 def permutation_p(observed: float, permuted: Floats) -> float:
@@ -86,13 +87,12 @@ def refined_p(observed: float, permuted: Floats, more: Callable[[int], Floats]) 
 def benjamini_hochberg(p: Sequence[float | None] | Floats) -> NDArray[np.float64]:
     """Adjusted p-values (Benjamini & Hochberg 1995), in the order given; None and NaN stay NaN and do not count.
 
+    Raises ValueError for a p-value outside 0..1.
+
     >>> benjamini_hochberg([0.01, None, 0.04, 0.03]).tolist()
     [0.03, nan, 0.04, 0.04]
     """
     raw = np.array([math.nan if value is None else float(value) for value in p])
-    adjusted = np.full(len(raw), math.nan)
-    known = np.flatnonzero(~np.isnan(raw))
-    order = known[np.argsort(raw[known], kind="stable")[::-1]]
-    ranks = np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(1.0, np.minimum.accumulate(raw[order] * len(order) / ranks))
-    return adjusted
+    given = ~np.isnan(raw)
+    raw[given] = false_discovery_control(raw[given])
+    return raw

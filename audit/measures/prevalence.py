@@ -1,4 +1,4 @@
-"""Prevalence: is the cue in the data unevenly?"""
+"""Prevalence: share of a class's images that show the cue, beside the share elsewhere."""
 
 import numpy as np
 

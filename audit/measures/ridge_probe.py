@@ -1,4 +1,4 @@
-"""Linear probes: cross-fitted ridge regressions that tell a class from the rest by descriptors of a place."""
+"""Linear probes: cross-fitted ridge regressions of the class on descriptors of images."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The trunk's activations: from the cache on disk where they are kept, else computed from the photographs again."""
+"""The trunk's activations: from the cache on disk where they are kept, else computed from the images again."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ _HALF_MAX = 65504.0
 class ActivationStore:
     """Gives the trunk's output for any images, float32 (n, C, h, w) on the runtime's device.
 
-    With an empty trunk (``fine_tune: all``) that output is the normalised photograph itself.
+    With an empty trunk (``fine_tune: all``) that output is the normalised image itself.
     """
 
     folder: AuditFolder
@@ -50,13 +50,13 @@ class ActivationStore:
         Raises ConfigError, MissingModelFile or ModelFileError as ``choose_runtime`` and ``load_backbone``, and
         AuditFolderError when the dataset stage is not done.
         """
-        runtime = choose_runtime(config)
+        runtime = choose_runtime(config.compute)
         return cls(folder, load_dataset(folder), config, load_backbone(config).on(runtime), runtime)
 
     def batches(
         self, images: Images, size: int, flipped: NDArray[np.bool_] | None = None
     ) -> Iterator[tuple[Images, Tensor]]:
-        """Yield (images, activations) in the order given; ``flipped`` asks for mirrored photographs, one by one."""
+        """Yield (images, activations) in the order given; ``flipped`` asks for mirrored images, one by one."""
         flipped = np.zeros(len(images), bool) if flipped is None else flipped
         if self.is_cached(False) and (not flipped.any() or self.is_cached(True)):
             for start in range(0, len(images), size):
@@ -75,9 +75,7 @@ class ActivationStore:
         return in_halves(self._compute, pixels)
 
     def _compute(self, pixels: NDArray[np.uint8]) -> Tensor:
-        with torch.no_grad(), self.runtime.autocast():
-            activations: Tensor = self.backbone.trunk(self.runtime.normalise(pixels))
-        return activations.float()
+        return self.runtime.infer(self.backbone.trunk, self.runtime.normalise(pixels))
 
     def is_cached(self, flipped: bool) -> bool:
         """Whether every image's activations are on disk in this orientation."""
@@ -85,17 +83,17 @@ class ActivationStore:
 
     @cached_property
     def cache(self) -> ShardStore:
-        """The shards of this network under these settings, of whichever photographs."""
+        """The shards of this network under these settings, of any images."""
         network = by_content(self.config.model), self.backbone.origin.sha256, self.config.seed
         key = value_digest(version_of("features"), *network, self.runtime.precision)
         return ShardStore(self.folder.cache, key)
 
     def shards(self, flipped: bool) -> list[Shard]:
-        """Those of the trunk's activations, float16 (up to ACTIVATIONS_PER_SHARD, C, h, w) each."""
+        """Shards of the trunk's activations, float16 (up to ACTIVATIONS_PER_SHARD, C, h, w) each."""
         return self.divided(f"{TRUNK}-{'flipped' if flipped else 'upright'}")
 
     def divided(self, name: str) -> list[Shard]:
-        """All images in shards, each known by what its photographs are."""
+        """All images divided into shards, whose contents are the images' SHA-256."""
         images = self.dataset.images
         return divide(
             np.arange(len(images)), ACTIVATIONS_PER_SHARD, (name + "-{:05d}").format, images["sha256"].tolist()

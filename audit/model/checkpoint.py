@@ -1,4 +1,4 @@
-"""A classifier that its owner has trained, to be audited as it is: tensors from a file, never code."""
+"""Loading a given classifier, to be audited as its owner trained it: tensors from a file, never code."""
 
 import copy
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from audit.config import Config
+from audit.config import Arch, ModelConfig
 from audit.errors import ConfigError, ModelFileError
 from audit.model.architectures import build, split
 from audit.model.device import IMAGENET_MEAN, IMAGENET_STD
@@ -17,7 +17,7 @@ from audit.model.pretrained import plain_state, read_untrusted
 from audit.store.audit_folder import file_digest
 from audit.text import at_most_ten, printable
 
-# Wide enough for every architecture; larger pictures only take longer.
+# Wide enough for every architecture; larger images only take longer.
 _PROBED_SIDE = 64
 
 
@@ -67,7 +67,7 @@ def require_outputs(names: Sequence[str], classes: Sequence[str]) -> None:
         )
 
 
-def load_given(config: Config, path: Path) -> GivenModel:
+def load_given(settings: ModelConfig, path: Path) -> GivenModel:
     """The classifier of ``model.checkpoint``, of the form that ``model.arch`` names.
 
     The file holds a state_dict, or a dictionary of ``state_dict`` and perhaps ``classes``, the names of the outputs;
@@ -77,12 +77,12 @@ def load_given(config: Config, path: Path) -> GivenModel:
     """
     content = read_untrusted(path, "model.checkpoint")
     state, names = _state_and_names(path, content)
-    network = build(config.model.arch, _outputs(path, state, config))
-    _fill(path, network, state, config)
-    names = config.model.classes or names
-    classes = _checked_names(path, names, _outputs(path, state, config))
+    network = build(settings.arch, _outputs(path, state, settings.arch))
+    _fill(path, network, state, settings.arch)
+    names = settings.classes or names
+    classes = _checked_names(path, names, _outputs(path, state, settings.arch))
     trunk, rest = split(network.requires_grad_(False).to(memory_format=torch.channels_last))
-    return GivenModel(trunk, rest, classes, _probe(path, trunk, rest, config), file_digest(path))
+    return GivenModel(trunk, rest, classes, _probe(path, trunk, rest, settings), file_digest(path))
 
 
 def _state_and_names(path: Path, content: Any) -> tuple[dict[str, Tensor], object]:
@@ -91,21 +91,21 @@ def _state_and_names(path: Path, content: Any) -> tuple[dict[str, Tensor], objec
     return plain_state(path, content), None
 
 
-def _outputs(path: Path, state: dict[str, Tensor], config: Config) -> int:
+def _outputs(path: Path, state: dict[str, Tensor], arch: Arch) -> int:
     """How many classes the file's last linear layer tells apart."""
-    expected = build(config.model.arch, 2).state_dict()
-    last = [key for key, value in expected.items() if value.ndim == 2][-1]
-    if last not in state or state[last].ndim != 2:
-        raise ModelFileError(f"{path}: has no layer '{last}', so it is no {config.model.arch}; correct model.arch.")
-    return len(state[last])
+    expected = build(arch, 2).state_dict()
+    last_linear = [key for key, value in expected.items() if value.ndim == 2][-1]
+    if last_linear not in state or state[last_linear].ndim != 2:
+        raise ModelFileError(f"{path}: has no layer '{last_linear}', so it is no {arch}; correct model.arch.")
+    return len(state[last_linear])
 
 
-def _fill(path: Path, network: nn.Module, state: dict[str, Tensor], config: Config) -> None:
+def _fill(path: Path, network: nn.Module, state: dict[str, Tensor], arch: Arch) -> None:
     """Give the network its weights, as float32. Raises ModelFileError unless they fit in every layer."""
     expected = network.state_dict()
     for key in sorted(expected.keys() | state.keys()):
         if key not in expected or key not in state or state[key].shape != expected[key].shape:
-            raise ModelFileError(f"{path}: does not fit {config.model.arch} at '{printable(key)}'; correct model.arch.")
+            raise ModelFileError(f"{path}: does not fit {arch} at '{printable(key)}'; correct model.arch.")
         if state[key].is_floating_point() and not torch.isfinite(state[key]).all():
             raise ModelFileError(f"{path}: '{key}' does not hold finite decimal numbers; replace the file.")
         if state[key].ndim > 1 and not state[key].any():
@@ -113,16 +113,20 @@ def _fill(path: Path, network: nn.Module, state: dict[str, Tensor], config: Conf
     network.load_state_dict({key: value.to(expected[key].dtype) for key, value in state.items()}, assign=True)
 
 
-def _probe(path: Path, trunk: nn.Sequential, rest: nn.Sequential, config: Config) -> int:
-    """Have a few pictures answered, and return the trunk's channels. Raises where there is no use in asking more."""
-    pictures = _unlike_pictures(min(_PROBED_SIDE, config.model.image_size))
+def _probe(path: Path, trunk: nn.Sequential, rest: nn.Sequential, settings: ModelConfig) -> int:
+    """The trunk's number of channels, from a forward pass of three images.
+
+    Raises ConfigError where these are too small for the network, ModelFileError where its scores are not finite or do
+    not depend on the image.
+    """
+    images = _probe_images(min(_PROBED_SIDE, settings.image_size))
     try:
         with torch.no_grad():
-            activations = trunk(pictures)
+            activations = trunk(images)
             scores = rest(activations)
     except RuntimeError as error:
         raise ConfigError(
-            f"model.image_size: {config.model.arch} cannot look at pictures of {pictures.shape[2]} pixels "
+            f"model.image_size: {settings.arch} cannot look at pictures of {images.shape[2]} pixels "
             f"({str(error).splitlines()[0]}); raise it."
         ) from None
     if not (activations.isfinite().all() and scores.isfinite().all()):
@@ -134,8 +138,8 @@ def _probe(path: Path, trunk: nn.Sequential, rest: nn.Sequential, config: Config
     return int(activations.shape[1])
 
 
-def _unlike_pictures(side: int) -> Tensor:
-    """Black, white and noise, normalised as any photograph: (3, 3, side, side)."""
+def _probe_images(side: int) -> Tensor:
+    """Black, white and noise, normalised as any image: (3, 3, side, side)."""
     noise = torch.rand(3, side, side, generator=torch.Generator().manual_seed(0))
     pixels = torch.stack([torch.zeros_like(noise), torch.ones_like(noise), noise])
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))

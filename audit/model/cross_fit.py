@@ -72,7 +72,7 @@ def _shard(fold: int) -> Shard:
 
 def load_fold(store: ActivationStore, fold: int) -> Network:
     """A fold's trained network, in evaluation mode. Raises AuditFolderError where there is none."""
-    network = store.backbone.network(store.config, len(store.dataset.classes), store.runtime)
+    network = store.backbone.network(store.config.model.head, len(store.dataset.classes), store.runtime)
     tensors, _ = load_tensors(fold_path(store.folder, fold))
     network.load_trained_state(tensors)
     return network.eval().requires_grad_(False)
@@ -86,11 +86,11 @@ def split_fold(dataset: Dataset, fold: int, share: float, seed: int) -> Split:
     """
     rng = np.random.default_rng((seed, fold))
     outside = (dataset.folds != fold) & (dataset.folds != ADDED), dataset.folds == ADDED
-    parts = [divide(dataset, np.flatnonzero(images), share, rng) for images in outside]
+    parts = [split_images(dataset, np.flatnonzero(images), share, rng) for images in outside]
     return Split(np.concatenate([part.fit for part in parts]), np.concatenate([part.validation for part in parts]))
 
 
-def divide(dataset: Dataset, images: Images, share: float, rng: np.random.Generator) -> Split:
+def split_images(dataset: Dataset, images: Images, share: float, rng: np.random.Generator) -> Split:
     """Divide some images, class by class and group by group, as ``split_fold`` does."""
     chosen: set[int] = set()
     for label in range(len(dataset.classes)):
@@ -104,10 +104,10 @@ def fit_fold(
     store: ActivationStore,
     fold: int,
     recipe: Recipe,
-    kept: ShardStore | None,
+    unfinished: ShardStore | None,
     advance: Callable[[int], None],
 ) -> Fitting:
-    """Train a new network without the images of a fold; resumable from ``kept``, whose shard is left behind.
+    """Train a new network without the images of a fold; resumable from ``unfinished``, whose shard is left behind.
 
     The network, the order of images and their flips depend on the recipe's seed, the fold and the epoch alone. Raises
     DatasetError when the recipe leaves too few images.
@@ -125,7 +125,7 @@ def fit_fold(
         config=config,
         runtime=store.runtime,
         seed=recipe.seed * 1000 + fold,
-        checkpoint=None if kept is None else Checkpoint(kept, _shard(fold)),
+        checkpoint=None if unfinished is None else Checkpoint(unfinished, _shard(fold)),
         weights=recipe.weights,
     )
     fitting.run(advance)
@@ -151,7 +151,7 @@ def _train_fold(store: ActivationStore, fold: int, advance: Callable[[int], None
 
 
 def _given_network(store: ActivationStore) -> Network:
-    network = store.backbone.network(store.config, len(store.dataset.classes), store.runtime)
+    network = store.backbone.network(store.config.model.head, len(store.dataset.classes), store.runtime)
     if isinstance(network.head, GivenHead):
         network.head.answer_for(store.dataset.classes)
     return network
@@ -159,7 +159,7 @@ def _given_network(store: ActivationStore) -> Network:
 
 def _fresh_network(store: ActivationStore, pooled: NDArray[np.float32], seed: int) -> Network:
     torch.manual_seed(seed)  # a fresh fc8 is drawn at random
-    network = store.backbone.network(store.config, len(store.dataset.classes), store.runtime)
+    network = store.backbone.network(store.config.model.head, len(store.dataset.classes), store.runtime)
     if isinstance(network.head, GapHead):
         network.head.standardise(store.runtime.to_device(pooled))
     return network
@@ -171,14 +171,14 @@ def _inputs(store: ActivationStore, pooled: NDArray[np.float32]) -> Inputs:
 
 
 def training_key(store: ActivationStore, fold: int, recipe: Recipe) -> str:
-    """Digest of all that a fold's training depends on."""
+    """Digest of all that a fold's training depends on. Raises AuditFolderError when the trunk's pass is not done."""
     config, dataset = store.config, store.dataset
     features = read_json(store.folder.cache / "features.json")["key"]
-    given = [column.tolist() for column in (dataset.labels, dataset.groups, dataset.folds)]
+    labelling = [column.tolist() for column in (dataset.labels, dataset.groups, dataset.folds)]
     weights = None if recipe.weights is None else recipe.weights.tolist()
     settings = by_content(config.model), by_content(config.training), recipe.seed, weights
     made = version_of("training"), dataset.classes, fold, store.runtime.precision
-    return value_digest(features, given, *settings, *made)
+    return value_digest(features, labelling, *settings, *made)
 
 
 def _table(rows: list[dict[str, object]]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Where the network runs and in which precision: the same code for a laptop's CPU and for a GPU."""
+"""Device and precision of the network: the same code for a laptop's CPU and for a GPU."""
 
 import ctypes
 from collections.abc import Callable, Iterator
@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from audit.config import Config
+from audit.config import ComputeConfig
 from audit.errors import ConfigError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -35,6 +35,12 @@ class Runtime:
         """Run convolutions inside the block in the chosen precision."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             yield
+
+    def infer(self, layers: nn.Module, inputs: Tensor) -> Tensor:
+        """Output of some layers, float32, without gradients; convolutions in the chosen precision."""
+        with torch.no_grad(), self.autocast():
+            outputs: Tensor = layers(inputs)
+        return outputs.float()
 
     def to_device(self, array: NDArray[np.generic]) -> Tensor:
         """Copy an array to the device; from pinned memory and without waiting where the device is a GPU."""
@@ -65,26 +71,26 @@ def in_halves(work: Callable[[NDArray[Any]], Tensor], batch: NDArray[Any]) -> Te
     return torch.cat([in_halves(work, batch[:middle]), in_halves(work, batch[middle:])])
 
 
-def choose_runtime(config: Config) -> Runtime:
+def choose_runtime(settings: ComputeConfig) -> Runtime:
     """Pick the device and precision that the settings ask for, or the best this machine has under ``auto``.
 
     Raises ConfigError when CUDA is asked for and not available.
     """
-    wanted = config.compute.device
-    if wanted == "cuda" and not torch.cuda.is_available():
+    device_name = settings.device
+    if device_name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("compute.device: cuda was asked for, but torch finds no GPU; use auto or cpu.")
-    use_gpu = wanted == "cuda" or (wanted == "auto" and torch.cuda.is_available())
+    use_gpu = device_name == "cuda" or (device_name == "auto" and torch.cuda.is_available())
     if not use_gpu:
         keep_freed_memory()
     device = torch.device("cuda" if use_gpu else "cpu")
-    if config.compute.precision == "auto":
+    if settings.precision == "auto":
         return Runtime(device, "bfloat16" if fast_bfloat16(device) else "float32")
-    return Runtime(device, config.compute.precision)
+    return Runtime(device, settings.precision)
 
 
 @cache
 def keep_freed_memory() -> None:
-    """Let this process keep what it frees, up to 1 GiB at once, for its next activations.
+    """Keep freed memory in this process, up to 1 GiB at once, for its next activations.
 
     By default the GNU C library gives buffers of 32 MiB and more back to the kernel, which hands them out again page by
     page, zeroed: a third of the time of VGG-16's forward pass on a CPU. Other C libraries are left as they are.

@@ -3,12 +3,13 @@
 import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torchvision.models import vgg16
 
-from audit.config import Config
+from audit.config import Config, ModelConfig
 from audit.errors import ConfigError
 from audit.model.checkpoint import GivenHead, GivenModel, load_given
 from audit.model.device import Runtime
@@ -18,6 +19,8 @@ from audit.model.pretrained import VggWeights, load_vgg16_weights
 _VGG16_TAIL = {"head": 30, "conv5": 24, "all": 0}
 _VGG16_TARGET_END = 30
 _TINY_CHANNELS = (16, 32, 48)
+
+HeadName = Literal["gap", "fc"]
 
 
 class GapHead(nn.Module):
@@ -43,7 +46,7 @@ class GapHead(nn.Module):
         self.std.copy_(pooled.std(0).clamp(min=1e-3))
 
     def forward(self, activations: Tensor) -> Tensor:
-        """Logits (N, classes) from activations (N, C, h, w): averaged over places, standardised, linear layer."""
+        """Logits (N, classes) from activations (N, C, h, w): averaged over positions, standardised, linear layer."""
         scores: Tensor = self.linear((activations.float().mean((2, 3)) - self.mean) / self.std)
         return scores
 
@@ -117,18 +120,18 @@ class Backbone:
         """The same layers on the runtime's device."""
         return replace(self, trunk=self.trunk.to(runtime.device), tail=self.tail.to(runtime.device))
 
-    def network(self, config: Config, classes: int, runtime: Runtime) -> Network:
+    def network(self, head: HeadName, classes: int, runtime: Runtime) -> Network:
         """A network whose tail is a copy of the pretrained one and whose head is new or given, on the runtime's device.
 
-        Raises ConfigError for ``model.head: fc`` when the weights hold no fully connected layers.
+        ``head`` is ``model.head``. Raises ConfigError for ``fc`` when the weights hold no fully connected layers.
         """
         tail = copy.deepcopy(self.tail).requires_grad_(True)
-        return Network(self.trunk, tail, self._head(config, classes)).to(runtime.device)
+        return Network(self.trunk, tail, self._head(head, classes)).to(runtime.device)
 
-    def _head(self, config: Config, classes: int) -> nn.Module:
+    def _head(self, head: HeadName, classes: int) -> nn.Module:
         if self.given is not None:
             return GivenHead(self.given, classes)
-        if config.model.head == "gap":
+        if head == "gap":
             return GapHead(self.channels, classes)
         if self.classifier is None:
             raise ConfigError(
@@ -144,7 +147,7 @@ def load_backbone(config: Config) -> Backbone:
     Raises MissingModelFile or ModelFileError for a file of weights, ConfigError for an arch that needs a checkpoint.
     """
     if config.model.checkpoint is not None:
-        return _given(config, config.model.checkpoint)
+        return _given(config.model, config.model.checkpoint)
     if config.model.arch == "tiny":
         return _tiny(config)
     if config.model.arch != "vgg16":
@@ -152,21 +155,20 @@ def load_backbone(config: Config) -> Backbone:
             f"model.arch: {config.model.arch} is only audited as its owner trained it: give its weights as "
             "model.checkpoint, or let bias-audit train a vgg16."
         )
-    weights = load_vgg16_weights(config)
-    return _vgg16(config, weights)
+    return _vgg16(load_vgg16_weights(config), _VGG16_TAIL[config.model.fine_tune])
 
 
-def _vgg16(config: Config, weights: VggWeights) -> Backbone:
+def _vgg16(weights: VggWeights, first_trained: int) -> Backbone:
     layers = vgg16(weights=None, init_weights=False).features[:_VGG16_TARGET_END]
     state = {key.removeprefix("features."): value.float() for key, value in weights.features.items()}
     layers.load_state_dict(state)
     origin = Origin(weights.origin, weights.sha256)
-    return Backbone(*_split(layers, _VGG16_TAIL[config.model.fine_tune]), 512, weights.classifier, origin)
+    return Backbone(*_split(layers, first_trained), 512, weights.classifier, origin)
 
 
-def _given(config: Config, path: Path) -> Backbone:
-    given = load_given(config, path)
-    origin = Origin(f"a {config.model.arch} that was trained elsewhere, from the file {path.name}", given.sha256)
+def _given(settings: ModelConfig, path: Path) -> Backbone:
+    given = load_given(settings, path)
+    origin = Origin(f"a {settings.arch} that was trained elsewhere, from the file {path.name}", given.sha256)
     return Backbone(given.trunk, nn.Sequential(), given.channels, None, origin, given)
 
 

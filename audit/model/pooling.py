@@ -1,4 +1,4 @@
-"""Masked generalised-mean pooling: the activations in a place of the image as one vector, (N, C, h, w) -> (N, K, C)."""
+"""Masked generalised-mean pooling: the activations in a part of the image as one vector, (N, C, h, w) -> (N, K, C)."""
 
 import torch
 from torch import Tensor
@@ -18,19 +18,22 @@ def masked_mean(activations: Tensor, weights: Tensor) -> Tensor:
 def masked_generalised_mean(activations: Tensor, weights: Tensor) -> Tensor:
     """Masked generalised mean with exponent 3: as ``masked_mean``, but the cube root of the mean cube.
 
-    Generalised-mean pooling with p = 3 (Radenovic, Tolias & Chum 2018, section 3.2). Whether a channel finds its thing
-    anywhere in the place counts for more than how much of the place is filled with nothing, and a place's size does not
-    matter, as it would to a maximum.
+    Generalised-mean pooling with p = 3 (Radenovic, Tolias & Chum 2018, section 3.2). A channel that is strong anywhere
+    in the part counts for more than how much of the part leaves it at 0, and a part's size does not matter, as it
+    would to a maximum.
     """
     cubes = masked_mean(activations**_POWER, weights)
     return cubes.sign() * cubes.abs() ** (1 / _POWER)
 
 
 def pool_views(activations: Tensor, inside: Tensor, control: Tensor) -> dict[str, Tensor]:
-    """``inside``, ``rest`` and ``control``: generalised means in K places, outside of each, and in the control of each.
+    """``inside``, ``rest`` and ``control``: generalised means in K masks, outside of each, and in the control of each.
 
     From activations (N, C, h, w), float16 (N, K, C) each. ``inside`` and ``control`` (N, K, h, w), 0..1, are how much
     of each cell belongs to them.
     """
     weights = {"inside": inside, "rest": 1 - inside, "control": control}
-    return {name: torch.from_numpy(to_half(masked_generalised_mean(activations, one))) for name, one in weights.items()}
+    return {
+        name: torch.from_numpy(to_half(masked_generalised_mean(activations, weight)))
+        for name, weight in weights.items()
+    }

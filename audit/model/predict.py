@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -40,11 +39,10 @@ def scores_and_maps(
 ) -> tuple[Tensor, Tensor]:
     """Scores (n, classes) for a trunk's output, and the signed Grad-CAM maps (n, k, h, w) of some of them.
 
-    ``classes`` are k classes of each image, int64 (n, k), or chooses them by the scores.
+    ``classes`` are k classes of each image, int64 (n, k), or chooses them by the scores. Raises ConfigError where the
+    scores do not depend on the layer.
     """
-    with torch.no_grad(), runtime.autocast():
-        activations = network.tail(trunk).float()
-    watched = activations.detach().requires_grad_()
+    watched = runtime.infer(network.tail, trunk).detach().requires_grad_()
     scores = network.head(watched)
     chosen = classes(scores) if callable(classes) else classes
     return scores.detach(), grad_cam(watched, scores.gather(1, chosen))

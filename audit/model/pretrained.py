@@ -1,4 +1,4 @@
-"""VGG-16's pretrained weights, from the best place where this machine has them; nothing is ever downloaded here."""
+"""VGG-16's pretrained weights, from the first file of them on this machine; nothing is ever downloaded here."""
 
 import pickle
 from collections.abc import Mapping
@@ -120,7 +120,7 @@ def _checked(path: Path, key: str, state: Mapping[str, Tensor], shape: torch.Siz
 
 def _classifier(state: Mapping[str, Tensor], expected: Mapping[str, torch.Size]) -> dict[str, Tensor] | None:
     """The fully connected layers; fc8 (``6``) may have any number of classes or be missing, since it is made anew."""
-    found = {key.removeprefix(_CLASSIFIER): value for key, value in state.items() if key.startswith(_CLASSIFIER)}
+    layers = {key.removeprefix(_CLASSIFIER): value for key, value in state.items() if key.startswith(_CLASSIFIER)}
     needed = [f"{layer}.{part}" for layer in (0, 3) for part in ("weight", "bias")]
-    fits = all(key in found and found[key].shape == expected[_CLASSIFIER + key] for key in needed)
-    return found if fits else None
+    fits = all(key in layers and layers[key].shape == expected[_CLASSIFIER + key] for key in needed)
+    return layers if fits else None

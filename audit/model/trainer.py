@@ -28,7 +28,7 @@ Tensors = dict[str, Tensor]
 
 
 class Inputs(Protocol):
-    """Gives what the tail takes, for any images."""
+    """Source of the tail's inputs, for any images."""
 
     def batches(
         self, images: Images, size: int, flipped: NDArray[np.bool_] | None = None
@@ -80,20 +80,23 @@ class Epoch:
 class Checkpoint:
     """Where an unfinished fitting is kept after every epoch."""
 
-    kept: ShardStore
+    store: ShardStore
     shard: Shard
 
     def save(self, network: Tensors, best: Tensors, optimizer: Tensors, history: Sequence[Epoch]) -> None:
         """Keep the state of the network, the best one so far, the optimizer's, and the epochs until now."""
         parts = {"network.": network, "best.": best, "optimizer.": optimizer}
         tensors = {prefix + name: value for prefix, part in parts.items() for name, value in part.items()}
-        self.kept.write(self.shard, tensors, history=[asdict(epoch) for epoch in history])
+        self.store.write(self.shard, tensors, history=[asdict(epoch) for epoch in history])
 
     def load(self) -> tuple[Tensors, Tensors, Tensors, list[Epoch]] | None:
-        """What ``save`` kept; None where there is nothing of this fitting."""
-        if not self.kept.holds(self.shard):
+        """What ``save`` kept; None where there is nothing of this fitting.
+
+        Raises AuditFolderError when the file is damaged.
+        """
+        if not self.store.holds(self.shard):
             return None
-        tensors, header = load_tensors(self.kept.path(self.shard))
+        tensors, header = load_tensors(self.store.path(self.shard))
         network, best, optimizer = (only_prefix(prefix, tensors) for prefix in ("network.", "best.", "optimizer."))
         return network, best, optimizer, [Epoch(**epoch) for epoch in header["history"]]
 
@@ -104,7 +107,7 @@ class Fitting:
 
     ``weights`` (n,), above 0 for the images of the split, say how often each image counts (None: once). An epoch shows
     an image as often as its weight says (``draw``) rather than multiplying its loss: a network that fits every image
-    ends up the same whatever the losses were multiplied by (Byrd & Lipton 2019), and of repeated pictures half come
+    ends up the same whatever the losses were multiplied by (Byrd & Lipton 2019), and of repeated images half come
     mirrored. The validation loss is multiplied, since nothing is learned there. The classes are balanced by their
     weighted counts, so that weights which even them out already are left alone.
     """
@@ -222,9 +225,9 @@ class Fitting:
             self.checkpoint.save(self.network.trained_state(), self.best, optimizer, self.history)
 
     def _resume(self) -> None:
-        if self.checkpoint is None or (kept := self.checkpoint.load()) is None:
+        if self.checkpoint is None or (state := self.checkpoint.load()) is None:
             return
-        network, self.best, optimizer, self.history = kept
+        network, self.best, optimizer, self.history = state
         self.network.load_trained_state(network)
         restore_optimizer(self.optimizer, optimizer)
 

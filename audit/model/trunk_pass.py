@@ -1,4 +1,4 @@
-"""The one pass of every photograph through the pretrained network, before anything is trained."""
+"""The one pass of every image through the pretrained network, before anything is trained."""
 
 from functools import partial
 from pathlib import Path
@@ -32,12 +32,12 @@ def fill(store: ActivationStore, lender: AuditFolder | None = None) -> list[Path
     orientations = _orientations(store)
     trunks = {flipped: store.shards(flipped) for flipped in orientations}
     pooled = store.divided(POOLED)
-    wanted = [*pooled, *(shard for shards in trunks.values() for shard in shards)]
+    shards_to_keep = [*pooled, *(shard for shards in trunks.values() for shard in shards)]
     for older in store.folder.cache.glob("*.npy"):  # What a release before the shards left in an unfinished audit.
         older.unlink()
-    store.cache.discard_others(wanted, "trunk-upright-*", "trunk-flipped-*", "pooled-*")
+    store.cache.discard_others(shards_to_keep, "trunk-upright-*", "trunk-flipped-*", "pooled-*")
     if lender is not None and lender != store.folder:
-        store.cache.borrow(lender.cache, wanted)
+        store.cache.borrow(lender.cache, shards_to_keep)
     with track("features", len(store.dataset.images) * max(1, len(orientations))) as advance:
         for number, shard in enumerate(pooled):
             upright = trunks[False][number] if orientations else None
@@ -66,10 +66,10 @@ def _orientations(store: ActivationStore) -> tuple[bool, ...]:
     settings, learns = store.config, store.backbone.given is None and store.config.model.fine_tune == "conv5"
     if len(store.backbone.trunk) == 0:
         return ()
-    wanted = (False, True) if settings.training.flips and learns else (False,)
-    size = _bytes_per_image(store) * len(store.dataset.images) * len(wanted)
+    orientations = (False, True) if settings.training.flips and learns else (False,)
+    size = _bytes_per_image(store) * len(store.dataset.images) * len(orientations)
     if size <= settings.compute.cache_gb * 1e9:
-        return wanted
+        return orientations
     note(
         f"The cache would take {size / 1e9:.1f} GB, over compute.cache_gb; activations are computed again when needed."
     )
@@ -83,8 +83,8 @@ def _bytes_per_image(store: ActivationStore) -> int:
 
 def _fill_upright(store: ActivationStore, pooled: Shard, trunk: Shard | None) -> None:
     """One pass for both shards of the same images; of the trunk nothing is kept where it is None."""
-    wanted = [shard for shard in (pooled, trunk) if shard is not None]
-    if not store.cache.missing(wanted):
+    shards = [shard for shard in (pooled, trunk) if shard is not None]
+    if not store.cache.missing(shards):
         return
     activations, means = [], []
     for _, pixels in read_batches(store.dataset, pooled.rows, store.config, store.config.compute.batch_size):
@@ -104,11 +104,10 @@ def _mirrored(store: ActivationStore, shard: Shard) -> Arrays:
 
 
 def _pool(store: ActivationStore, trunk: torch.Tensor) -> NDArray[np.float32]:
-    with torch.no_grad(), store.runtime.autocast():
-        means: NDArray[np.float32] = store.backbone.tail(trunk).float().mean((2, 3)).cpu().numpy()
+    means: NDArray[np.float32] = store.runtime.infer(store.backbone.tail, trunk).mean((2, 3)).cpu().numpy()
     return means
 
 
 def cache_key(store: ActivationStore) -> str:
-    """Digest of all that the cached activations depend on, photographs included."""
+    """Digest of all that the cached activations depend on, images included."""
     return value_digest(store.cache.key, store.dataset.images["sha256"].tolist())

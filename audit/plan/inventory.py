@@ -1,12 +1,12 @@
-"""What a plan is made from: the findings to mend, and the photographs that there are."""
+"""What a plan is made from: the findings to mend, and the images that there are."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.data.dataset import Dataset
-from audit.plan.plan_json import How
+from audit.data.dataset import Dataset, one_per_group
+from audit.plan.plan_json import Removal
 from audit.plan.reweighting import states
 
 EXAMPLES = 3
@@ -16,8 +16,8 @@ EXAMPLES = 3
 class Flagged:
     """A finding that the plan is to mend.
 
-    ``present`` and ``known`` (n,) are the cue's state in every image; ``how`` the cue can be masked, None where that
-    would take away what the classes are told apart by.
+    ``present`` and ``known`` (n,) are the cue's state in every image; ``removal`` is how the cue can be masked, None
+    where that would take away what the classes are told apart by.
     """
 
     finding: str
@@ -25,7 +25,7 @@ class Flagged:
     words: str
     present: NDArray[np.bool_]
     known: NDArray[np.bool_]
-    how: How | None = None
+    removal: Removal | None = None
 
     @property
     def state(self) -> NDArray[np.int64]:
@@ -35,14 +35,14 @@ class Flagged:
 
 @dataclass(frozen=True, eq=False)
 class Inventory:
-    """The photographs that there are. ``trust`` (n,), 0..1, is how sure the model is of each one's own label.
+    """The images that there are. ``trust`` (n,), 0..1, is how sure the model is of each one's own label.
 
-    ``least`` is how many photographs of a class make it worth an audit.
+    ``min_per_class`` is how many images of a class make it worth an audit.
     """
 
     dataset: Dataset
     trust: NDArray[np.float64]
-    least: int
+    min_per_class: int
 
     @property
     def originals(self) -> NDArray[np.int64]:
@@ -54,12 +54,11 @@ class Inventory:
         """The path of an image as the dataset has it."""
         return str(self.dataset.images["path"].iloc[image])
 
-    def examples(self, label: int, alike: NDArray[np.bool_]) -> tuple[str, ...]:
-        """Three different photographs of those that are ``alike`` (n,), of the class if there are any.
+    def examples(self, label: int, similar: NDArray[np.bool_]) -> tuple[str, ...]:
+        """Three different images of those that are ``alike`` (n,), of the class if there are any.
 
         Those come first of which the model is surest, since they show what their class looks like.
         """
-        images = np.flatnonzero(alike)
+        images = np.flatnonzero(similar)
         images = images[np.lexsort((-self.trust[images], self.dataset.labels[images] != label))]
-        different = np.sort(np.unique(self.dataset.groups[images], return_index=True)[1])
-        return tuple(map(self.path, images[different[:EXAMPLES]]))
+        return tuple(map(self.path, one_per_group(images, self.dataset.groups)[:EXAMPLES]))

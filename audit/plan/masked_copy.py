@@ -1,6 +1,5 @@
-"""The plan's strategy ``mask``: a copy of an audit's photographs with one cue taken out, one subfolder per class."""
+"""The plan's strategy ``mask``: a copy of an audit's images with one cue taken out, one subfolder per class."""
 
-import difflib
 import re
 from dataclasses import dataclass, field
 from itertools import chain, count
@@ -21,51 +20,52 @@ from audit.detectors.photo import Networks, Photo, Pixels
 from audit.detectors.registry import choose_detectors
 from audit.detectors.workers import read_shrunk
 from audit.errors import ConfigError, OutputError, RejectedImage, StageError
-from audit.plan.remove_cue import retouch, way_to_mask
+from audit.plan.remove_cue import allowed_removal, retouch
 from audit.progress import track
 from audit.store.audit_folder import AuditFolder
 from audit.store.model_files import require
+from audit.text import nearest
 
 _QUALITY = 95
 
 
 def write_retouched(folder: AuditFolder, name: str, out: Path, irrelevant: bool = False) -> tuple[int, int]:
-    """Write the audit's photographs below ``out`` without the cue called ``name``; return how many, how many changed.
+    """Write the audit's images below ``out`` without the cue called ``name``; return how many, how many changed.
 
     All are saved alike, as JPEG without metadata: were only the changed ones, their encoding would be a new cue. A cue
     that is no mark must be among the settings' ``irrelevant_cues``, or be declared ``irrelevant`` here.
 
     ``out`` appears when it is whole. Raises AuditFolderError when the audit is unfinished, OutputError when ``out``
-    cannot be used, ConfigError for a cue that cannot be masked, ChangedImage for a photograph that is no longer the one
+    cannot be used, ConfigError for a cue that cannot be masked, ChangedImage for an image that is no longer the one
     that was audited, and StageError naming one that can no longer be decoded.
     """
     folder.require_finished()
     config, dataset, cues = load_config(folder.config), load_dataset(folder), load_cues(folder)
     cue = _cue_called(name, cues)
-    how = way_to_mask(cue, [*config.irrelevant_cues, *([name] if irrelevant else [])])
-    if how is None:
+    removal = allowed_removal(cue, [*config.irrelevant_cues, *([name] if irrelevant else [])])
+    if removal is None:
         raise ConfigError(_why_not(cue))
     require_new_folder(out, Inputs.of_audit(folder).with_folder(dataset.root))
     finder, present = _Finder.of(config, dataset, cues, cue), cues.present(cue)
     with new_folder(out) as aside, track("masking", total=len(present)) as advance:
-        places = _Places(aside)
+        paths = _Paths(aside)
         for image, (path, label) in enumerate(zip(dataset.images["path"], dataset.images["label"], strict=True)):
-            pixels = _read(dataset.file_of(image), config)
+            pixels = _read(dataset.file_of(image), config.dataset.max_megapixels)
             if present[image]:
-                pixels = retouch(pixels, finder.mask(image, pixels.shape[:2]), how)
-            _save(pixels, places.of(str(path), str(label)))
+                pixels = retouch(pixels, finder.mask(image, pixels.shape[:2]), removal)
+            _save(pixels, paths.of(str(path), str(label)))
             advance(1)
     return len(present), int(present.sum())
 
 
 @dataclass(frozen=True)
 class _Finder:
-    """Where a cue is in a photograph: the detector is asked again, since what the audit keeps is coarse.
+    """Masks of a cue in full resolution: the detector is asked again, since what the audit keeps is coarse.
 
     Clusters have no ``detector``; their masks are those of the audit.
     """
 
-    config: Config
+    max_megapixels: float
     dataset: Dataset
     cues: CueTable
     cue: Cue
@@ -76,33 +76,37 @@ class _Finder:
     def of(cls, config: Config, dataset: Dataset, cues: CueTable, cue: Cue) -> "_Finder":
         """Raises MissingModelFile when the detector needs a file that is not in the cache folder."""
         detectors = () if cue.kind == "cluster" else choose_detectors(config)
-        detector = next((one for one in detectors if cue.name in {known.name for known in one.cues}), None)
+        detector = next(
+            (candidate for candidate in detectors if cue.name in {offered.name for offered in candidate.cues}), None
+        )
         for model in detector.models if detector else ():
             require(model_folder(config), model.name)
-        return cls(config, dataset, cues, cue, Networks(model_folder(config)), detector)
+        return cls(config.dataset.max_megapixels, dataset, cues, cue, Networks(model_folder(config)), detector)
 
     def mask(self, image: int, shape: tuple[int, int]) -> Mask:
-        """Boolean, of the photograph's ``shape`` (h, w); empty where the detector sees nothing."""
-        found = (
+        """Boolean, of the image's ``shape`` (h, w); empty where the detector sees nothing."""
+        small_mask = (
             self.cues.masks(self.cue, np.array([image]))[0]
             if self.detector is None
             else self._asked(self.detector, image)
         )
-        if found is None:
+        if small_mask is None:
             return np.zeros(shape, bool)
-        whole = cv2.resize(found.astype(np.float32), shape[::-1], interpolation=cv2.INTER_LINEAR)
+        whole = cv2.resize(small_mask.astype(np.float32), shape[::-1], interpolation=cv2.INTER_LINEAR)
         return np.asarray(whole > 0.5, np.bool_)
 
     def _asked(self, detector: Detector, image: int) -> Mask | None:
-        """As the audit asked: of the photograph decoded at reduced size, so that the answer is the same."""
-        found = read_shrunk(self.dataset.file_of(image), self.config.dataset.max_megapixels)
-        photo = Photo(np.asarray(found.image), self.networks, str(self.dataset.images["path"].iloc[image]), found.width)
+        """As the audit asked: of the image decoded at reduced size, so that the answer is the same."""
+        decoded = read_shrunk(self.dataset.file_of(image), self.max_megapixels)
+        photo = Photo(
+            np.asarray(decoded.image), self.networks, str(self.dataset.images["path"].iloc[image]), decoded.width
+        )
         return detector.detect(photo)[self.cue.name].mask
 
 
 @dataclass(frozen=True)
-class _Places:
-    """Where each photograph goes. Class and file names come from strangers: what cannot be a plain name is replaced."""
+class _Paths:
+    """The path of each image in the copy. Names come from strangers: what cannot be a plain name is replaced."""
 
     out: Path
     _folders: dict[str, str] = field(default_factory=dict)
@@ -121,7 +125,9 @@ class _Places:
     def _free(self, before: str, name: str) -> str:
         """The name, with a number behind it if it is taken; case does not count, as on many file systems."""
         numbered = (f"{name}-{number}" for number in count(2))
-        free = next(one for one in chain([name], numbered) if (before + one).casefold() not in self._taken)
+        free = next(
+            candidate for candidate in chain([name], numbered) if (before + candidate).casefold() not in self._taken
+        )
         self._taken.add((before + free).casefold())
         return free
 
@@ -136,10 +142,9 @@ def _plain(text: str) -> str:
 
 
 def _cue_called(name: str, cues: CueTable) -> Cue:
-    known = [cue.name for cue in cues.cues]
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-        raise ConfigError(f"--cue {name}: this audit has no such cue; the nearest is '{near[0] if near else 'none'}'.")
+    names = [cue.name for cue in cues.cues]
+    if name not in names:
+        raise ConfigError(f"--cue {name}: this audit has no such cue; the nearest is '{nearest(name, names)}'.")
     return cues.named(name)
 
 
@@ -154,18 +159,18 @@ def _why_not(cue: Cue) -> str:
     )
 
 
-def _read(file: PhotoFile, config: Config) -> Pixels:
+def _read(file: PhotoFile, max_megapixels: float) -> Pixels:
     try:
-        return np.asarray(open_photo(file, config.dataset.max_megapixels))
+        return np.asarray(open_photo(file, max_megapixels))
     except RejectedImage as error:
         raise StageError(f"{file.path}: could be read when the audit ran, but no longer can ({error}).") from None
 
 
-def _save(pixels: Pixels, place: Path) -> None:
+def _save(pixels: Pixels, path: Path) -> None:
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(place, "JPEG", quality=_QUALITY, subsampling=0)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path, "JPEG", quality=_QUALITY, subsampling=0)
     except OSError as error:
         raise OutputError(
-            f"{place.parent.name}/{place.name}: cannot be written ({error.strerror or error}); choose another --out."
+            f"{path.parent.name}/{path.name}: cannot be written ({error.strerror or error}); choose another --out."
         ) from None

@@ -5,7 +5,8 @@ from typing import Literal
 
 from audit.records import Count, Record, absent, named, newer
 
-How = Literal["crop", "inpaint", "blur"]
+Strategy = Literal["weight", "drop", "collect"]
+Removal = Literal["crop", "inpaint", "blur"]
 
 
 class PlanCell(Record):
@@ -95,7 +96,7 @@ class MaskedCue(Record):
     finding: str
     cue: str
     words: str
-    how: How
+    how: Removal
     images: Count
 
 

@@ -26,21 +26,21 @@ _NODES = 5000
 class JointTable:
     """Images counted by class and joint state of k cues.
 
-    ``states`` (S, k) are the joint states that occur, ``counts`` (classes, S) the images in each, and ``place`` (n,) is
+    ``states`` (S, k) are the joint states that occur, ``counts`` (classes, S) the images in each, and ``row`` (n,) is
     each image's row of ``states``.
     """
 
     states: NDArray[np.int64]
     counts: NDArray[np.int64]
-    place: NDArray[np.int64]
+    row: NDArray[np.int64]
 
     @classmethod
     def of(cls, labels: Ints, states: Ints, n_classes: int) -> "JointTable":
         """Count ``labels`` (n,) in 0..n_classes-1 by the rows of ``states`` (n, k)."""
-        found, place = np.unique(np.asarray(states, np.int64), axis=0, return_inverse=True)
-        place = place.reshape(-1).astype(np.int64)
-        counts = np.bincount(labels * len(found) + place, minlength=n_classes * len(found))
-        return cls(found, counts.reshape(n_classes, len(found)).astype(np.int64), place)
+        occurring, row = np.unique(np.asarray(states, np.int64), axis=0, return_inverse=True)
+        row = row.reshape(-1).astype(np.int64)
+        counts = np.bincount(labels * len(occurring) + row, minlength=n_classes * len(occurring))
+        return cls(occurring, counts.reshape(n_classes, len(occurring)).astype(np.int64), row)
 
 
 def fewest_to_add(table: JointTable) -> NDArray[np.int64]:
@@ -48,14 +48,14 @@ def fewest_to_add(table: JointTable) -> NDArray[np.int64]:
     every class.
 
     States are 0 and 1. Nothing is removed and only states that occur somewhere are asked for, so that nobody has to
-    look for a photograph that is in two looks at once. Let class c end with M_c images, the share q_cs of them in
-    state s; then M_c >= h_cs / q_cs for the h_cs images that it has, and the sum of s_j q_cs over s is the same p_j in
-    every class. That is a convex programme in q, p and M. Its least sum of M_c is found by cutting planes (Kelley 1960)
-    to within a thousandth of an image. Of equally cheap shares p_j those are taken that are nearest to the dataset's
-    own. Each class then gets the next whole number of images, so the total is less than one image per class above the
-    least, and an integer programme spreads them over the states: so that the cue furthest from its share p_j M_c is as
-    near as whole images allow, within one image or so, and, of equally near ways, into the states that are common in
-    the whole dataset and so the easiest to find.
+    look for an image that is in two looks at once. Let class c end with M_c images, the share q_cs of them in state s;
+    then M_c >= h_cs / q_cs for the h_cs images that it has, and the sum of s_j q_cs over s is the same p_j in every
+    class. That is a convex programme in q, p and M. Its least sum of M_c is found by cutting planes (Kelley 1960) to
+    within a thousandth of an image. Of equally cheap shares p_j those are taken that are nearest to the dataset's own.
+    Each class then gets the next whole number of images, so the total is less than one image per class above the least,
+    and an integer programme spreads them over the states: so that the cue furthest from its share p_j M_c is as near as
+    whole images allow, within one image or so, and, of equally near solutions, into the states that are common in the
+    whole dataset and so the easiest to find.
 
     One cue alone has a closed form (``shopping_list``). Each cue by itself becomes independent of the class, as under
     raked weights; how cues go together may still differ.
@@ -74,15 +74,15 @@ def fewest_to_add(table: JointTable) -> NDArray[np.int64]:
     return need
 
 
-def fewest_to_drop(table: JointTable, least: int) -> NDArray[np.int64] | None:
-    """How many images of each class and joint state to keep (classes, S); None if some class could not keep ``least``.
+def fewest_to_drop(table: JointTable, min_per_class: int) -> NDArray[np.int64] | None:
+    """Images to keep of each class and joint state (classes, S); None if a class falls below ``min_per_class``.
 
     An integer programme: of the tables below the counts, the largest in which all classes keep one and the same part of
     their images and each state of each cue is as common in every class, both to within half an image of each class.
     Were the classes free to shrink unequally, fewer images would often do, but at the price of a nearly empty class.
 
     >>> labels, cue = np.repeat([0, 1], 50), np.array([1] * 40 + [0] * 10 + [1] * 10 + [0] * 40)
-    >>> fewest_to_drop(JointTable.of(labels, cue[:, None], 2), least=10).sum(1).tolist()
+    >>> fewest_to_drop(JointTable.of(labels, cue[:, None], 2), min_per_class=10).sum(1).tolist()
     [21, 21]
     """
     counts = table.counts[table.counts.sum(1) > 0]
@@ -99,7 +99,7 @@ def fewest_to_drop(table: JointTable, least: int) -> NDArray[np.int64] | None:
         bounds=Bounds(0, np.concatenate([counts.ravel(), np.ones(len(groups))])),
         constraints=[
             LinearConstraint(csr_array(np.hstack([sums, parts])), -0.5, 0.5),
-            LinearConstraint(csr_array(sizes), least, np.inf),
+            LinearConstraint(csr_array(sizes), min_per_class, np.inf),
         ],
         options={"mip_rel_gap": 0.5 / total, "node_limit": _NODES},
     )
@@ -111,8 +111,8 @@ def fewest_to_drop(table: JointTable, least: int) -> NDArray[np.int64] | None:
 
 
 def _one_cue(table: JointTable) -> NDArray[np.int64]:
-    labels, places = (np.repeat(index.ravel(), table.counts.ravel()) for index in np.indices(table.counts.shape))
-    cells = shopping_list(labels, table.states[places, 0], len(table.counts))
+    labels, columns = (np.repeat(index.ravel(), table.counts.ravel()) for index in np.indices(table.counts.shape))
+    cells = shopping_list(labels, table.states[columns, 0], len(table.counts))
     return np.array([cell.need for cell in cells], np.int64).reshape(-1, 2)[:, ::-1]
 
 
@@ -139,11 +139,11 @@ def _shares(counts: NDArray[np.int64], states: Ints) -> NDArray[np.float64]:
             csr_array(equal),
             np.repeat([1.0, 0.0], [len(sums), len(common)]),
         ).x
-        least, shares = x[:classes], np.maximum(x[classes : classes + counts.size].reshape(have.shape), 1e-9)
+        sizes_bound, shares = x[:classes], np.maximum(x[classes : classes + counts.size].reshape(have.shape), 1e-9)
         sizes = have / shares
-        if (sizes.max(1) - least).sum() * counts.sum() <= _GAP:
+        if (sizes.max(1) - sizes_bound).sum() * counts.sum() <= _GAP:
             break
-        cuts.append(_tangents(have, shares, sizes > least[:, None], cues))
+        cuts.append(_tangents(have, shares, sizes > sizes_bound[:, None], cues))
     return np.asarray(shares / shares.sum(1, keepdims=True), np.float64)
 
 
@@ -161,8 +161,8 @@ def _whole(counts: NDArray[np.int64], states: Ints, shares: Floats) -> NDArray[n
     """Whole images (classes, S), none fewer than there are, each class as few as ``shares`` allow."""
     common, rarity = (shares @ states).mean(0), -np.log(counts.sum(0) / counts.sum())
     totals = np.ceil((counts / shares).max(1) - _SNAP)
-    each = zip(counts, totals, strict=True)
-    return np.stack([_whole_class(have, states, total, common * total, rarity) for have, total in each])
+    per_class = zip(counts, totals, strict=True)
+    return np.stack([_whole_class(have, states, total, common * total, rarity) for have, total in per_class])
 
 
 def _whole_class(

@@ -1,6 +1,6 @@
-"""Taking a cue out of one photograph for good: borders are cut off, marks painted over, anything else is blurred.
+"""Removal of a cue from one image: borders are cropped, marks inpainted, anything else is blurred.
 
-``masked_copy.py`` does so for all photographs of an audit. Hiding a cue only to ask the model is ``occlude.py``.
+``masked_copy.py`` does so for all images of an audit. Occluding a cue only to ask the model is ``occlude.py``.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from PIL import Image
 from audit.detectors.cue import Cue, Mask
 from audit.detectors.marks.border import find_border
 from audit.detectors.photo import LONGEST, Pixels
-from audit.plan.plan_json import How
+from audit.plan.plan_json import Removal
 
 # Frames inside frames that are cut off, the outermost first.
 _FRAMES = 4
@@ -20,10 +20,10 @@ _GROWN = 0.008
 _RADIUS = 3
 
 
-def way_to_mask(cue: Cue, irrelevant: Sequence[str]) -> How | None:
-    """How a cue can be taken out of photographs; None where it must not be, or has no place in the picture.
+def allowed_removal(cue: Cue, irrelevant: Sequence[str]) -> Removal | None:
+    """How a cue may be taken out of images; None where it must not be, or has no place in the image.
 
-    Only marks that somebody put on the picture may be masked, and what the dataset's owner declared ``irrelevant``: of
+    Only marks that somebody put on the image may be masked, and what the dataset's owner declared ``irrelevant``: of
     any other cue nobody knows whether the answer lies in it. A look is never masked alone, since a place that is masked
     wherever it has one look would give that look away.
     """
@@ -34,18 +34,21 @@ def way_to_mask(cue: Cue, irrelevant: Sequence[str]) -> How | None:
     return "inpaint" if cue.role == "mark" else "blur"
 
 
-def retouch(pixels: Pixels, mask: Mask, how: How) -> Pixels:
-    """A copy of uint8 RGB pixels (h, w, 3) without what ``mask`` (h, w) covers; borders are found again, not masked."""
-    if how == "crop":
+def retouch(pixels: Pixels, mask: Mask, removal: Removal) -> Pixels:
+    """A copy of uint8 RGB pixels (h, w, 3) without the cue under ``mask`` (h, w).
+
+    ``crop`` finds borders again and does not use the mask.
+    """
+    if removal == "crop":
         return crop_border(pixels)
-    return inpaint(pixels, mask) if how == "inpaint" else blur(pixels, mask)
+    return inpaint(pixels, mask) if removal == "inpaint" else blur(pixels, mask)
 
 
 def crop_border(pixels: Pixels) -> Pixels:
-    """What lies inside the bars and frames of a picture (h, w, 3).
+    """An image (h, w, 3) cropped to what lies inside its bars and frames.
 
-    Bars are found as the detector finds them, in a picture of 512 pixels; one line more is cut off, since the last line
-    of a bar may be half picture. The proportions change with the bars and may still tell of them.
+    Bars are found as the detector finds them, in an image of 512 pixels; one line more is cut off, since the last line
+    of a bar may be half image. The proportions change with the bars and may still tell of them.
     """
     for _ in range(_FRAMES):
         small = shrunk(pixels)
@@ -59,17 +62,17 @@ def crop_border(pixels: Pixels) -> Pixels:
 
 
 def inpaint(pixels: Pixels, mask: Mask) -> Pixels:
-    """What a mask (h, w) covers, painted over from its surroundings (Telea 2004); the rest is untouched.
+    """The pixels under a mask (h, w) painted over from its surroundings (Telea 2004); the rest is untouched.
 
     The mask is grown by 0.8 % of the long side: letters have soft edges and shadows.
     """
-    reach = 2 * max(2, round(_GROWN * max(mask.shape))) + 1
-    grown = cv2.dilate(mask.astype(np.uint8), np.ones((reach, reach), np.uint8))
+    kernel_side = 2 * max(2, round(_GROWN * max(mask.shape))) + 1
+    grown = cv2.dilate(mask.astype(np.uint8), np.ones((kernel_side, kernel_side), np.uint8))
     return np.asarray(cv2.inpaint(pixels, grown, _RADIUS, cv2.INPAINT_TELEA), np.uint8)
 
 
 def blur(pixels: Pixels, mask: Mask) -> Pixels:
-    """What a mask (h, w) covers, blurred until only broad colours are left; the rest is untouched.
+    """The pixels under a mask (h, w) blurred until only broad colours are left; the rest is untouched.
 
     The Gaussian's sigma is a quarter of the longer side of the mask's box.
     """
@@ -81,7 +84,7 @@ def blur(pixels: Pixels, mask: Mask) -> Pixels:
 
 
 def shrunk(pixels: Pixels) -> Pixels:
-    """The picture as the detectors see it, its long side at most 512 pixels."""
+    """The image as the detectors see it, its long side at most 512 pixels."""
     scale = LONGEST / max(pixels.shape[:2])
     if scale >= 1:
         return pixels

@@ -1,4 +1,4 @@
-"""Making a cue independent of the class: by sample weights (reweighing, raking), or by images to collect."""
+"""Independence of a cue and the class: by sample weights (reweighing, raking), or by images to collect."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,22 +40,6 @@ def states(present: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArray[np.i
     return np.where(known, present.astype(np.int64), 2)
 
 
-def reweigh(labels: Ints, state: Ints, clip: float = CLIP) -> NDArray[np.float64]:
-    """Weights (n,), mean 1, under which class and cue are independent (Kamiran & Calders 2012, section 4.2).
-
-    w(y, s) = P(y) P(s) / P(y, s) for ``labels`` y (n,) and cue ``state`` s (n,), integers or booleans. Weights above
-    ``clip`` (>= 1) are cut and the others raised to keep the mean. A class that lacks a state altogether, or a
-    clipped weight, leaves some dependence: then only new images help (``shopping_list``).
-
-    >>> reweigh(np.array([0, 0, 0, 1, 1]), np.array([1, 1, 0, 1, 0])).round(2).tolist()
-    [0.9, 0.9, 1.2, 1.2, 0.8]
-    """
-    codes = _codes(labels), _codes(state)
-    counts = _table(*codes, np.ones(len(labels)))
-    weights = counts.sum(axis=1)[codes[0]] * counts.sum(axis=0)[codes[1]] / (counts[codes] * len(labels))
-    return _clipped(weights, clip)
-
-
 def effective_n(weights: Floats) -> float:
     """The number of equally weighted images that carry as much information: (sum w)^2 / sum w^2 (Kish 1965)."""
     return float(weights.sum() ** 2 / (weights**2).sum())
@@ -65,9 +49,14 @@ def rake(labels: Ints, states: Ints, clip: float = CLIP, tolerance: float = 1e-4
     """Weights under which each cue by itself is independent of the class (iterative proportional fitting).
 
     ``labels`` (n,), ``states`` (n, k) integers or booleans, one column per cue. Each sweep multiplies, cue by cue, the
-    weights of every cell (class, state) by its target P(y) P(s) over its present share (Deming & Stephan 1940). Among
-    all weights that reach the targets these are the nearest to equal ones in relative entropy; where none do (a
-    class lacks a state, or cues contradict each other), ``converged`` is False and ``worst`` says by how much.
+    weights of every cell (class, state) by its target P(y) P(s) over its present share (Deming & Stephan 1940). For one
+    cue these are the weights P(y) P(s) / P(y, s) of reweighing (Kamiran & Calders 2012, section 4.2). Among all weights
+    that reach the targets these are the nearest to equal ones in relative entropy; where none do (a class lacks a
+    state, or cues contradict each other), ``converged`` is False and ``worst`` says by how much; then only new images
+    help (``shopping_list``). Weights above ``clip`` (>= 1) are cut and the others raised to keep the mean.
+
+    >>> rake(np.array([0, 0, 0, 1, 1]), np.array([1, 1, 0, 1, 0])).weights.round(2).tolist()
+    [0.9, 0.9, 1.2, 1.2, 0.8]
     """
     states = np.asarray(states).reshape(len(labels), -1)
     columns = [(_codes(labels), _codes(column)) for column in states.T]
@@ -102,24 +91,24 @@ def shopping_list(labels: Ints, state: Ints, n_classes: int) -> list[Cell]:
     [0, 8, 8, 0]
     """
     shown = np.bincount(labels[state.astype(bool)], minlength=n_classes)
-    hidden = np.bincount(labels[~state.astype(bool)], minlength=n_classes)
-    odds = best_odds(shown, hidden)
+    absent = np.bincount(labels[~state.astype(bool)], minlength=n_classes)
+    odds = best_odds(shown, absent)
     # Products such as 1.5 * 20 come out a last bit too high.
-    need_shown = shown if odds is None else np.maximum(shown, np.ceil(odds * hidden - 1e-9).astype(int))
-    need_hidden = hidden if odds is None else np.maximum(hidden, np.ceil(shown / odds - 1e-9).astype(int))
+    need_shown = shown if odds is None else np.maximum(shown, np.ceil(odds * absent - 1e-9).astype(int))
+    need_absent = absent if odds is None else np.maximum(absent, np.ceil(shown / odds - 1e-9).astype(int))
     return [
         Cell(label, present, int(have[label]), int(need[label]), int(need[label] - have[label]))
         for label in range(n_classes)
-        for present, have, need in ((True, shown, need_shown), (False, hidden, need_hidden))
+        for present, have, need in ((True, shown, need_shown), (False, absent, need_absent))
     ]
 
 
-def best_odds(shown: Ints, hidden: Ints) -> float | None:
+def best_odds(shown: Ints, absent: Ints) -> float | None:
     """The common odds (with : without the cue) that cost the fewest new images; None if no image differs in the cue.
 
-    ``shown`` and ``hidden`` (classes,) count the images with and without the cue.
+    ``shown`` and ``absent`` (classes,) count the images with and without the cue.
     """
-    a, b = shown[shown + hidden > 0].astype(float), hidden[shown + hidden > 0].astype(float)
+    a, b = shown[shown + absent > 0].astype(float), absent[shown + absent > 0].astype(float)
     if not a.sum() or not b.sum():
         return None
     order = np.argsort(np.divide(a, b, out=np.full(len(a), np.inf), where=b > 0), kind="stable")

@@ -8,19 +8,29 @@ from numpy.typing import NDArray
 
 from audit.data.batches import Images
 from audit.plan.inventory import Flagged, Inventory
-from audit.plan.plan_json import Collecting, Dropping, How, MaskedCue, Masking, Order, PlanCell, Weighting, state_words
+from audit.plan.plan_json import (
+    Collecting,
+    Dropping,
+    MaskedCue,
+    Masking,
+    Order,
+    PlanCell,
+    Removal,
+    Weighting,
+    state_words,
+)
 from audit.plan.rebalancing import JointTable, fewest_to_add, fewest_to_drop
 from audit.plan.reweighting import CLIP, effective_n, rake, shopping_list
 from audit.text import percent
 
 # More cues at once than this make a shopping list that nobody can read.
 JOINT = 4
-_MASKED: dict[How, str] = {"crop": "cut off", "inpaint": "painted over", "blur": "blurred"}
+_MASKED: dict[Removal, str] = {"crop": "cut off", "inpaint": "painted over", "blur": "blurred"}
 
 
 @dataclass(frozen=True)
 class JointCell:
-    """Photographs of one class in one state of several cues; ``states`` are the cues' words, and whether shown."""
+    """Images of one class in one state of several cues; ``states`` are the cues' words, and whether shown."""
 
     label: str
     states: tuple[tuple[str, bool], ...]
@@ -58,7 +68,7 @@ class JointCell:
 
 
 def cells(inventory: Inventory, flagged: Flagged) -> list[PlanCell]:
-    """The fewest photographs to collect so that the cue is equally common in every class, two cells per class."""
+    """The fewest images to collect so that the cue is equally common in every class, two cells per class."""
     dataset, known = inventory.dataset, flagged.known
     return [
         PlanCell(
@@ -77,77 +87,77 @@ def cells(inventory: Inventory, flagged: Flagged) -> list[PlanCell]:
 
 
 def together(flagged: Sequence[Flagged]) -> list[Flagged]:
-    """The gravest findings, at most four, that are mended at once; one that mirrors another is mended with it."""
-    kept: list[Flagged] = []
-    for one in flagged:
-        if not any(_mirrors(one, other) for other in kept):
-            kept.append(one)
-    return kept[:JOINT]
+    """The gravest findings, at most four, to be mended at once; one that mirrors another is mended with it."""
+    chosen: list[Flagged] = []
+    for candidate in flagged:
+        if not any(_mirrors(candidate, earlier) for earlier in chosen):
+            chosen.append(candidate)
+    return chosen[:JOINT]
 
 
 def collect(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[Collecting, list[JointCell]]:
-    """The fewest photographs to collect so that the gravest cues, all at once, are equally common in every class.
+    """The fewest images to collect so that the gravest cues, all at once, are equally common in every class.
 
-    Photographs in which one of the cues is unknown are left out of the count (``unknown``).
+    Images in which one of the cues is unknown are left out of the count (``unknown``).
     """
     chosen = together(flagged)
-    wanted = _joint_cells(inventory, chosen) if chosen else []
-    known = np.logical_and.reduce([one.known for one in chosen]) if chosen else np.ones(len(inventory.trust), bool)
-    new, old, possible = sum(cell.add for cell in wanted), len(known), bool(known.any())
-    cost = f"{new:,} new photographs of {sum(cell.add > 0 for cell in wanted)} kinds"
+    orders = _joint_cells(inventory, chosen) if chosen else []
+    known = np.logical_and.reduce([flag.known for flag in chosen]) if chosen else np.ones(len(inventory.trust), bool)
+    new, old, possible = sum(cell.add for cell in orders), len(known), bool(known.any())
+    cost = f"{new:,} new photographs of {sum(cell.add > 0 for cell in orders)} kinds"
     sentence = "Always possible, and the model learns from more photographs rather than from fewer."
     if not possible:
         cost, sentence = "", "Cannot be worked out: in every photograph at least one of the cues is unknown."
-    covered = _covered(flagged, chosen)
-    way = Collecting(
+    mended = _mended(flagged, chosen)
+    collecting = Collecting(
         possible=possible,
         images=new,
-        findings=covered,
-        not_covered=tuple(one.finding for one in flagged if one.finding not in covered),
+        findings=mended,
+        not_covered=tuple(flag.finding for flag in flagged if flag.finding not in mended),
         unknown=int((~known).sum()),
-        cells=tuple(cell.order() for cell in wanted),
+        cells=tuple(cell.order() for cell in orders),
         cost=cost,
         left=f"all {old:,} photographs, {old + new:,} with the new ones",
         sentence=sentence,
     )
-    return way, wanted
+    return collecting, orders
 
 
 def drop(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[Dropping, list[tuple[int, str]]]:
-    """The fewest photographs to leave out to the same end, and which ones: images with the reason for each.
+    """The fewest images to leave out so that the gravest cues are equally common in every class: images with reasons.
 
-    Of the photographs of one class in one state, copies of others go first, then those that the model is surest of:
+    Of the images of one class in one state, copies of others go first, then those that the model is surest of:
     they teach it least. Where a cue is unknown, that counts as a state of its own.
     """
     chosen = together(flagged)
     states = _states(inventory, chosen)
     table = JointTable.of(inventory.dataset.labels, states, len(inventory.dataset.classes))
-    keep = fewest_to_drop(table, inventory.least) if chosen else table.counts
+    keep = fewest_to_drop(table, inventory.min_per_class) if chosen else table.counts
     left_out = [] if keep is None else sorted(_left_out(inventory, chosen, table, keep))
-    n, left = len(left_out), len(inventory.trust) - len(left_out)
+    n, remaining = len(left_out), len(inventory.trust) - len(left_out)
     cost = f"{n:,} of {len(inventory.trust):,} photographs are not used"
-    stay = f"{left:,} photographs, the same part of every class"
+    left = f"{remaining:,} photographs, the same part of every class"
     sentence = "Needs no new photographs. Copies go first, then photographs that the model is surest of."
     if keep is None:
         why = _missing(inventory, chosen) or "the findings pull in different directions"
-        cost, stay = "", f"fewer than {inventory.least} photographs of a class"
+        cost, left = "", f"fewer than {inventory.min_per_class} photographs of a class"
         sentence = f"Not possible here: {why}, so that too few photographs would be left."
-    way = Dropping(
+    dropping = Dropping(
         possible=keep is not None,
         images=n,
-        left_images=left,
-        findings=_covered(flagged, chosen),
+        left_images=remaining,
+        findings=_mended(flagged, chosen),
         classes={} if keep is None else dict(zip(inventory.dataset.classes, keep.sum(1).tolist(), strict=True)),
         file="plan/drop.csv",
         cost=cost,
-        left=stay,
+        left=left,
         sentence=sentence,
     )
-    return way, left_out
+    return dropping, left_out
 
 
 def weight(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[Weighting, NDArray[np.float64]]:
-    """Weights (n,) under which every flagged cue is independent of the class: Kamiran and Calders', or raked ones."""
+    """Weights (n,) under which every flagged cue is independent of the class: by raking."""
     raking = rake(inventory.dataset.labels, _states(inventory, flagged))
     worth, n = effective_n(raking.weights), len(inventory.trust)
     sentence = "Needs no new photographs and leaves none out, but leans heavily on the few rare ones."
@@ -156,9 +166,9 @@ def weight(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[Weighting,
             f"the findings contradict each other, or some combinations are so rare that {CLIP:.0f} times is not enough"
         )
         sentence = f"Balances only in part: {why}."
-    way = Weighting(
+    weighting = Weighting(
         possible=raking.converged,
-        findings=tuple(one.finding for one in flagged),
+        findings=tuple(flag.finding for flag in flagged),
         effective_n=round(worth, 1),
         largest=round(float(raking.weights.max()), 3),
         smallest=round(float(raking.weights.min()), 3),
@@ -168,13 +178,13 @@ def weight(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[Weighting,
         left=f"all {n:,} photographs, rare combinations counted up to {raking.weights.max():.2g} times",
         sentence=sentence,
     )
-    return way, raking.weights
+    return weighting, raking.weights
 
 
 def mask(marks: Sequence[Flagged]) -> Masking:
-    """Which of the findings' cues can be masked, and in how many photographs."""
-    offered = [(one, one.how) for one in marks if one.how is not None]
-    if not offered:
+    """Which of the findings' cues can be masked, and in how many images."""
+    maskable = [(flag, flag.removal) for flag in marks if flag.removal is not None]
+    if not maskable:
         return Masking(
             possible=False,
             images=0,
@@ -184,39 +194,39 @@ def mask(marks: Sequence[Flagged]) -> Masking:
             sentence="Not offered: no finding is a mark on the picture, and none was declared to have nothing to do "
             "with the classes (irrelevant_cues).",
         )
-    images = int(np.logical_or.reduce([one.present for one, _ in offered]).sum())
+    images = int(np.logical_or.reduce([flag.present for flag, _ in maskable]).sum())
     return Masking(
         possible=True,
         images=images,
         cues=tuple(
-            MaskedCue(finding=one.finding, cue=one.cue, words=one.words, how=how, images=int(one.present.sum()))
-            for one, how in offered
+            MaskedCue(finding=flag.finding, cue=flag.cue, words=flag.words, how=removal, images=int(flag.present.sum()))
+            for flag, removal in maskable
         ),
         cost=f"{images:,} photographs are changed",
-        left="all photographs; " + ", ".join(f"{one.words} {_MASKED[how]}" for one, how in offered),
+        left="all photographs; " + ", ".join(f"{flag.words} {_MASKED[removal]}" for flag, removal in maskable),
         sentence="Mends only these findings. What is judged later must be changed in the same way, and traces can "
         "remain: audit the changed photographs again.",
     )
 
 
-def _mirrors(one: Flagged, other: Flagged) -> bool:
+def _mirrors(first: Flagged, second: Flagged) -> bool:
     """Whether two cues are one: equal in every image, or opposite in every image."""
-    both = one.known & other.known
-    same = one.present[both] == other.present[both]
-    return bool(np.array_equal(one.known, other.known) and (same.all() or not same.any()))
+    both_known = first.known & second.known
+    same = first.present[both_known] == second.present[both_known]
+    return bool(np.array_equal(first.known, second.known) and (same.all() or not same.any()))
 
 
-def _covered(flagged: Sequence[Flagged], chosen: Sequence[Flagged]) -> tuple[str, ...]:
-    return tuple(one.finding for one in flagged if any(_mirrors(one, other) for other in chosen))
+def _mended(flagged: Sequence[Flagged], chosen: Sequence[Flagged]) -> tuple[str, ...]:
+    return tuple(flag.finding for flag in flagged if any(_mirrors(flag, other) for other in chosen))
 
 
 def _states(inventory: Inventory, flagged: Sequence[Flagged]) -> NDArray[np.int64]:
     """One column per cue (n, k)."""
-    return np.stack([one.state for one in flagged], 1) if flagged else np.zeros((len(inventory.trust), 0), np.int64)
+    return np.stack([flag.state for flag in flagged], 1) if flagged else np.zeros((len(inventory.trust), 0), np.int64)
 
 
 def _joint_cells(inventory: Inventory, chosen: Sequence[Flagged]) -> list[JointCell]:
-    known, states = np.logical_and.reduce([one.known for one in chosen]), _states(inventory, chosen)
+    known, states = np.logical_and.reduce([flag.known for flag in chosen]), _states(inventory, chosen)
     if not known.any():
         return []
     table = JointTable.of(inventory.dataset.labels[known], states[known], len(inventory.dataset.classes))
@@ -224,31 +234,31 @@ def _joint_cells(inventory: Inventory, chosen: Sequence[Flagged]) -> list[JointC
     return [
         JointCell(
             inventory.dataset.classes[label],
-            _named(chosen, table.states[place]),
-            int(table.counts[label, place]),
-            int(need[label, place]),
-            inventory.examples(int(label), (states == table.states[place]).all(1)),
+            _named(chosen, table.states[row]),
+            int(table.counts[label, row]),
+            int(need[label, row]),
+            inventory.examples(int(label), (states == table.states[row]).all(1)),
         )
-        for label, place in np.argwhere(need > 0)
+        for label, row in np.argwhere(need > 0)
     ]
 
 
 def _named(chosen: Sequence[Flagged], state: NDArray[np.int64]) -> tuple[tuple[str, bool], ...]:
     """The words of each cue whose state is known, and whether it is shown."""
-    return tuple((one.words, value == 1) for one, value in zip(chosen, state.tolist(), strict=True) if value != 2)
+    return tuple((flag.words, value == 1) for flag, value in zip(chosen, state.tolist(), strict=True) if value != 2)
 
 
 def _left_out(
     inventory: Inventory, chosen: Sequence[Flagged], table: JointTable, keep: NDArray[np.int64]
 ) -> Iterator[tuple[int, str]]:
     originals = inventory.originals
-    for label, place in np.argwhere(keep < table.counts):
-        members: Images = np.flatnonzero((inventory.dataset.labels == label) & (table.place == place))
+    for label, row in np.argwhere(keep < table.counts):
+        members: Images = np.flatnonzero((inventory.dataset.labels == label) & (table.row == row))
         copied = originals[members] != members
         order = members[np.lexsort((-inventory.trust[members], ~copied))]
-        named = _named(chosen, table.states[place])
+        named = _named(chosen, table.states[row])
         cell = f"“{inventory.dataset.classes[label]}” {state_words(named) if named else 'with cues unknown'}"
-        for image in order[: table.counts[label, place] - keep[label, place]].tolist():
+        for image in order[: table.counts[label, row] - keep[label, row]].tolist():
             yield image, _reason(inventory, image, int(originals[image]), cell)
 
 
@@ -261,11 +271,11 @@ def _reason(inventory: Inventory, image: int, original: int, cell: str) -> str:
 
 def _missing(inventory: Inventory, flagged: Sequence[Flagged]) -> str:
     """The first class, in words, that lacks a state of a cue altogether; empty if none does."""
-    for one in flagged:
+    for flag in flagged:
         for label, name in enumerate(inventory.dataset.classes):
-            shown = one.present[one.known & (inventory.dataset.labels == label)]
+            shown = flag.present[flag.known & (inventory.dataset.labels == label)]
             if len(shown) and shown.all() != shown.any():
                 continue
             if len(shown):
-                return f"{'every' if shown.all() else 'no'} “{name}” photograph shows {one.words}"
+                return f"{'every' if shown.all() else 'no'} “{name}” photograph shows {flag.words}"
     return ""

@@ -18,14 +18,14 @@ def write_plan(
     folder: AuditFolder,
     inventory: Inventory,
     flagged: Sequence[Flagged],
-    wanted: Sequence[PlanCell],
+    single_cells: Sequence[PlanCell],
     marks: Sequence[Flagged] = (),
 ) -> list[Path]:
     """Write ``plan/`` and return its files.
 
     ``weights.csv`` has path and weight, ``drop.csv`` path, class and reason, ``shopping-list.csv`` what to collect, and
-    ``plan.json`` all of it with what each way costs. ``flagged`` are the findings to mend, gravest first, ``wanted``
-    the cells of each finding alone, ``marks`` the findings whose cue might be masked.
+    ``plan.json`` all of it with what each strategy costs. ``flagged`` are the findings to mend, gravest first,
+    ``single_cells`` the cells of each finding alone, ``marks`` the findings whose cue might be masked.
     """
     collecting, joint = collect(inventory, flagged)
     dropping, left_out = drop(inventory, flagged)
@@ -38,13 +38,13 @@ def write_plan(
             ("path", "class", "reason"),
             [(safe_paths[image], safe_cell(labels[image]), safe_cell(reason)) for image, reason in left_out],
         ),
-        "shopping-list.csv": (_SHOPPING_HEADER, _shopping_rows(joint, wanted)),
+        "shopping-list.csv": (_SHOPPING_HEADER, _shopping_rows(joint, single_cells)),
     }
     for name, (header, rows) in files.items():
         _write_csv(folder.plan / name, header, rows)
     written = [*(folder.plan / name for name in files), folder.plan / "plan.json"]
     plan = Plan(
-        cells=tuple(wanted),
+        cells=tuple(single_cells),
         weights="plan/weights.csv",
         effective_n=weighting.effective_n,
         weights_suffice=weighting.possible,
@@ -69,11 +69,11 @@ def safe_cell(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
 
 
-def _shopping_rows(joint: Sequence[JointCell], wanted: Sequence[PlanCell]) -> Iterator[tuple[object, ...]]:
+def _shopping_rows(joint: Sequence[JointCell], single_cells: Sequence[PlanCell]) -> Iterator[tuple[object, ...]]:
     """The list for all findings together, then one for each finding alone."""
     listed: list[tuple[str, JointCell | PlanCell]] = [
         *(("together", cell) for cell in joint),
-        *((cell.finding, cell) for cell in wanted),
+        *((cell.finding, cell) for cell in single_cells),
     ]
     for name, cell in listed:
         examples = [safe_path(path) for path in cell.examples] + [""] * (EXAMPLES - len(cell.examples))

@@ -12,21 +12,20 @@ from typing import Self
 
 import pandas as pd
 
-from audit.config import Config, load_config, no_such_setting
+from audit.config import Config, FineTune, load_config, no_such_setting
 from audit.errors import ConfigError
-from audit.findings.audit_json import AuditRecord, FineTune, read_audit
+from audit.findings.audit_json import AuditRecord, read_audit
 from audit.findings.conclusion import SEVERITIES
 from audit.findings.finding import Finding
 from audit.findings.verification_json import Verification, read_verification
 from audit.measures.figures import Figures
-from audit.plan.plan_json import Plan
+from audit.plan.plan_json import Plan, Strategy
 from audit.processes import from_folder, starting_folder
 from audit.progress import Silence, reporting_by_default
 from audit.run.notebook import as_html
 from audit.run.run_here import run_here
 from audit.store.audit_folder import AuditFolder
 from audit.text import printable
-from audit.verification.conditions import Strategy
 
 Place = str | os.PathLike[str]
 _FIGURES = ("value", "low", "high", "n")
@@ -38,7 +37,7 @@ class Audit:
 
     ``folder`` holds its files, ``record`` is the content of ``audit.json`` when the audit was opened.
 
-    Example, with photographs in one subfolder per class:
+    Example, with images in one subfolder per class:
 
     >>> from audit import Audit
     >>> audit = Audit.run("photos/", fine_tune="head")  # doctest: +SKIP
@@ -66,14 +65,14 @@ class Audit:
         settings: Mapping[str, object] | None = None,
         **more: object,
     ) -> Self:
-        """Audit photographs in this process, as ``bias-audit run`` does, and write the report.
+        """Audit images in this process, as ``bias-audit run`` does, and write the report.
 
         Interrupted, the same call (or command) goes on where it stopped; ``fresh`` begins anew. Nothing is downloaded:
         ``bias-audit fetch`` brings the model files. Only notes are printed, on the standard error stream; whoever wants
         the progress wraps the call in ``audit.progress.reporting_to``.
 
         Args:
-            photos: folder of photographs with one subfolder per class.
+            photos: folder of images with one subfolder per class.
             manifest: instead of it, a CSV file with the columns path and label; further columns are tested as cues.
             image_root: folder from which the manifest's paths start; its own folder if not given.
             out: folder in which the audit gets a folder of its own.
@@ -85,16 +84,16 @@ class Audit:
             more: settings that have no section, as ``seed=1``, and whole sections, as ``training={"folds": 5}``.
 
         Relative paths mean the current folder. Raises BiasAuditError, whose text says what is wrong and what to do:
-        ConfigError for settings, also unknown ones, DatasetError for the photographs, MissingModelFile, OutputError for
+        ConfigError for settings, also unknown ones, DatasetError for the images, MissingModelFile, OutputError for
         ``out``, AuditFolderError when another run works in the folder, StageError when a stage fails.
         """
         _require_main_process()
         _require_known(more)
         named = {"model.fine_tune": fine_tune, "expected_cues": expected_cues}
-        given = {**(settings or {}), **more, **{key: value for key, value in named.items() if value is not None}}
+        chosen = {**(settings or {}), **more, **{key: value for key, value in named.items() if value is not None}}
         whole = load_config(
             _given(config),
-            settings=given,
+            settings=chosen,
             photos=_given(photos),
             manifest=_given(manifest),
             image_root=_given(image_root),
@@ -145,7 +144,7 @@ class Audit:
 
         The columns are cue, words, class, severity and sentence, then for each kind of evidence its value under the
         kind's name (prevalence, attention, leakage, effect, gap), the 95 % interval in ``<kind>_low`` and
-        ``<kind>_high``, NaN where nothing could be measured, and the number of photographs in ``<kind>_n``.
+        ``<kind>_high``, NaN where nothing could be measured, and the number of images in ``<kind>_n``.
         """
         frame = pd.DataFrame(
             {
@@ -166,8 +165,8 @@ class Audit:
 
     def __repr__(self) -> str:
         numbers = Counter(finding.severity for finding in self.findings)
-        told = [f"{numbers[level]} {level.replace('_', ' ')}" for level in SEVERITIES if numbers[level]]
-        return f"<Audit {str(self.path)!r}: {', '.join(told) or 'no findings'}>"
+        counts = [f"{numbers[level]} {level.replace('_', ' ')}" for level in SEVERITIES if numbers[level]]
+        return f"<Audit {str(self.path)!r}: {', '.join(counts) or 'no findings'}>"
 
 
 class _NotesOnly(Silence):
@@ -185,12 +184,12 @@ def _evidence_columns(findings: Sequence[Finding], index: pd.Index) -> Iterator[
             yield name, pd.Series(values, index, dtype="int64" if figure == "n" else "float64")
 
 
-def _path(place: Place) -> Path:
-    return from_folder(starting_folder(), Path(place))
+def _path(path: Place) -> Path:
+    return from_folder(starting_folder(), Path(path))
 
 
-def _given(place: Place | None) -> Path | None:
-    return None if place is None else _path(place)
+def _given(path: Place | None) -> Path | None:
+    return None if path is None else _path(path)
 
 
 def _require_known(names: Mapping[str, object]) -> None:
@@ -198,8 +197,8 @@ def _require_known(names: Mapping[str, object]) -> None:
     parameters = [name for name in inspect.signature(Audit.run).parameters if name != "more"]
     for name in names:
         if name.split(".")[0] not in Config.model_fields:
-            told = no_such_setting(name, parameters)
-            raise ConfigError(f'{told} A name with a dot goes into settings={{"section.key": value}}.')
+            message = no_such_setting(name, parameters)
+            raise ConfigError(f'{message} A name with a dot goes into settings={{"section.key": value}}.')
 
 
 def _require_main_process() -> None:

@@ -13,7 +13,10 @@ from audit.store.version import __version__
 
 
 def finish(folder: AuditFolder) -> None:
-    """Declare the audit finished, and give back the disk space that only an unfinished one needs."""
+    """Declare the audit finished, and give back the disk space that only an unfinished one needs.
+
+    Raises ConfigError for settings that are no longer valid, AuditFolderError when audit.json is missing or damaged.
+    """
     from audit.model.activation_store import drop_activations
 
     write_manifest(folder, all_stages())
@@ -22,7 +25,10 @@ def finish(folder: AuditFolder) -> None:
 
 
 def write_manifest(folder: AuditFolder, stages: Iterable[Stage]) -> None:
-    """Record what was made: identity from audit.json, and each stage's wall time and SHA-256 of each of its files."""
+    """Record what was made: identity from audit.json, and each stage's wall time and SHA-256 of each of its files.
+
+    Raises AuditFolderError when audit.json is missing or damaged.
+    """
     audit = read_audit(folder)
     records = [asdict(record) for stage in stages if (record := finished_record(stage, folder))]
     manifest = {

@@ -18,20 +18,23 @@ _LEFT = ' style="text-align: left"'
 
 def as_html(record: AuditRecord, report: Path) -> str:
     """The audit as a piece of HTML. Names of classes and files come from strangers: all text is escaped."""
-    again = consequences(record)
-    findings = [finding for finding in record.findings if finding.id not in again]
+    explained = consequences(record)
+    findings = [finding for finding in record.findings if finding.id not in explained]
     return f"<div>{_verdict(record)}{_table(findings[:SHOWN])}{_rest(len(record.findings))}{_link(report)}</div>"
 
 
 def _verdict(record: AuditRecord) -> str:
-    said = conclusion(record)
+    summary = conclusion(record)
     alarm = "" if record.sanity.trusted else f"<p><strong>{_text(record.sanity.sentence)}</strong></p>"
-    return f"{alarm}<p><strong>{_text(said.headline)}.</strong> {_text(said.lead)}</p>"
+    return f"{alarm}<p><strong>{_text(summary.headline)}.</strong> {_text(summary.lead)}</p>"
 
 
 def _table(findings: list[Finding]) -> str:
     head = _row("th", "severity", "class", "cue", "what was found")
-    rows = (_row("td", SEVERITY_WORDS[each.severity], each.label, each.words, each.sentence) for each in findings)
+    rows = (
+        _row("td", SEVERITY_WORDS[finding.severity], finding.label, finding.words, finding.sentence)
+        for finding in findings
+    )
     return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>" if findings else ""
 
 
@@ -50,9 +53,9 @@ def _link(report: Path) -> str:
 
 def _address(report: Path) -> str:
     """Relative where the file lies below the notebook's folder, for browsers follow no other link from a notebook."""
-    here = working_folder()
-    if here is not None and report.is_relative_to(here):
-        return "./" + quote(os.fsencode(report.relative_to(here)))
+    folder = working_folder()
+    if folder is not None and report.is_relative_to(folder):
+        return "./" + quote(os.fsencode(report.relative_to(folder)))
     return report.as_uri()
 
 

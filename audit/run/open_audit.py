@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from audit.config import Config, dump_config
+from audit.config import Config, DatasetConfig, dump_config
 from audit.data.outputs import Inputs, require_audits_folder
 from audit.errors import ConfigError, OutputError
 from audit.processes import from_folder, starting_folder
@@ -31,13 +31,13 @@ class OpenAudit:
 def open_audit(config: Config, parent: Path, *, fresh: bool = False) -> Iterator[OpenAudit]:
     """Find or make the folder below ``parent``, write the settings into it and lock it for the length of the block.
 
-    Raises ConfigError when the settings name no photographs, OutputError when ``parent`` lies among what is read or
+    Raises ConfigError when the settings name no images, OutputError when ``parent`` lies among what is read or
     cannot be written, and AuditFolderError when the folder is in use.
     """
     config, parent = with_absolute_paths(config), parent.absolute()
     require_audits_folder(parent, Inputs.of_settings(config))
     unfinished = None if fresh else find_unfinished(config, parent)
-    folder = unfinished or _new_folder(parent, dataset_name(config))
+    folder = unfinished or _new_folder(parent, dataset_name(config.dataset))
     with folder.locked():
         if unfinished is None:
             write_text(folder.config, dump_config(config))
@@ -45,9 +45,12 @@ def open_audit(config: Config, parent: Path, *, fresh: bool = False) -> Iterator
 
 
 def find_unfinished(config: Config, parent: Path) -> AuditFolder | None:
-    """The newest audit below ``parent`` that has these very settings and no manifest."""
+    """The newest audit below ``parent`` that has these very settings and no manifest.
+
+    Raises ConfigError when the settings name no images.
+    """
     settings = dump_config(config)
-    candidates = sorted(parent.glob(f"{dataset_name(config)}-*"), key=lambda path: path.name, reverse=True)
+    candidates = sorted(parent.glob(f"{dataset_name(config.dataset)}-*"), key=lambda path: path.name, reverse=True)
     for path in candidates:
         folder = AuditFolder(path)
         if not folder.manifest.exists() and _text(folder.config) == settings:
@@ -56,24 +59,24 @@ def find_unfinished(config: Config, parent: Path) -> AuditFolder | None:
 
 
 def discard_if_empty(audit: OpenAudit) -> None:
-    """Remove a new folder in which no stage was finished: its photographs or settings were refused."""
+    """Remove a new folder in which no stage was finished: its images or settings were refused."""
     if not audit.resumed and not (audit.folder / "stages").exists():
         shutil.rmtree(audit.folder.path, ignore_errors=True)
 
 
-def dataset_name(config: Config) -> str:
-    """A short name for the photographs, fit for a folder's name. Raises ConfigError when none are given.
+def dataset_name(settings: DatasetConfig) -> str:
+    """A short name for the images, fit for a folder's name. Raises ConfigError when none are given.
 
-    >>> dataset_name(Config.model_validate({"dataset": {"photos": "/data/Doctors & nurses"}}))
+    >>> dataset_name(DatasetConfig.model_validate({"photos": "/data/Doctors & nurses"}))
     'Doctors-nurses'
     """
-    place = config.dataset.photos or config.dataset.manifest
-    if place is None:
+    source = settings.photos or settings.manifest
+    if source is None:
         raise ConfigError("No photographs: name their folder, or a table of them (--manifest, in Python manifest=).")
-    place = place.absolute()
-    name = place.name if config.dataset.photos else place.stem
-    if config.dataset.photos is None and name in ("images", "index"):
-        name = place.parent.name
+    source = source.absolute()
+    name = source.name if settings.photos else source.stem
+    if settings.photos is None and name in ("images", "index"):
+        name = source.parent.name
     return re.sub(r"[^\w.]+", "-", name).strip("-._")[:MAX_NAME] or "audit"
 
 

@@ -1,35 +1,35 @@
-"""What would stop an audit after hours of work, found before it: model files, the checkpoint, the device, the cues.
+"""Checks before an audit of what would stop it later: model files, the checkpoint, the device, the cues.
 
 PyTorch takes longer to import than the rest takes to look, so it is imported only where an answer needs it.
 """
 
 from collections.abc import Sequence
 
-from audit.config import Config, model_folder
+from audit.config import ComputeConfig, Config, model_folder
 from audit.detectors.registry import choose_detectors
 from audit.progress import track
 from audit.store.model_files import TORCHVISION_NAME, VGG16, is_intact, require
 
 
 def require_ready(config: Config, classes: Sequence[str] | None = None) -> None:
-    """Raise what a later stage would raise about the settings and this machine, whatever the photographs are.
+    """Raise what a later stage would raise about the settings and this machine, whatever the images are.
 
     With the dataset's ``classes``, a given classifier must have an output for each. Raises ConfigError,
     MissingModelFile or ModelFileError.
     """
     with track("checking the settings", unit=""):
-        _require_device(config)
+        _require_device(config.compute)
         for model in dict.fromkeys(model for detector in choose_detectors(config) for model in detector.models):
             require(model_folder(config), model.name)
         if not _is_ready_as_fetched(config):
             _require_model(config, classes)
 
 
-def _require_device(config: Config) -> None:
-    if config.compute.device == "cuda":
+def _require_device(settings: ComputeConfig) -> None:
+    if settings.device == "cuda":
         from audit.model.device import choose_runtime
 
-        choose_runtime(config)
+        choose_runtime(settings)
 
 
 def _is_ready_as_fetched(config: Config) -> bool:

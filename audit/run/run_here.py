@@ -1,4 +1,4 @@
-"""An audit in this process: what is refused is told first, then one stage after the other, the manifest last."""
+"""An audit in this process: checks, then one stage after the other, then the manifest."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from audit.store.audit_folder import AuditFolder
 
 
 def run_here(config: Config, parent: Path, *, fresh: bool = False) -> AuditFolder:
-    """Audit the photographs that ``config`` names, in a folder below ``parent``; return that folder, finished.
+    """Audit the images that ``config`` names, in a folder below ``parent``; return that folder, finished.
 
     Interrupted, the same call goes on where it stopped. Raises BiasAuditError.
     """
@@ -25,7 +25,7 @@ def run_here(config: Config, parent: Path, *, fresh: bool = False) -> AuditFolde
 
 
 def begin(audit: OpenAudit) -> None:
-    """Check the settings and read the photographs; what is refused then leaves no new folder behind.
+    """Check the settings and read the images; what is refused then leaves no new folder behind.
 
     What an earlier run left of its failure goes.
     Raises ConfigError, DatasetError, MissingModelFile or ModelFileError.
@@ -43,7 +43,7 @@ def begin(audit: OpenAudit) -> None:
 
 
 def read_photographs(folder: AuditFolder) -> None:
-    """The first stage, done here already, and again when resuming: photographs may have changed since.
+    """The first stage, done here already, and again when resuming: images may have changed since.
 
     Where they have not, its files come out equal and the later stages stay as they are.
     """
@@ -53,7 +53,10 @@ def read_photographs(folder: AuditFolder) -> None:
 
 
 def require_ready(config: Config) -> None:
-    """As ``audit.run.readiness``; PyTorch is imported here, while a server may boot."""
+    """As ``audit.run.readiness``; PyTorch is imported here, while a server may boot.
+
+    Raises ConfigError, MissingModelFile or ModelFileError.
+    """
     from audit.run import readiness
 
     readiness.require_ready(config)

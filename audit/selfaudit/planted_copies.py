@@ -11,7 +11,7 @@ from PIL import Image
 
 from audit.config import Config
 from audit.data.batches import Images
-from audit.data.dataset import SEEN_AS, Dataset, load_dataset
+from audit.data.dataset import SEEN_AS, Dataset, load_dataset, one_per_group
 from audit.data.dataset_json import DatasetSummary
 from audit.data.folds import assign_folds
 from audit.detectors import detect
@@ -84,8 +84,7 @@ def mark_photographs(store: ActivationStore, cues: list[str], forms: Sequence[Fo
 def choose_photographs(dataset: Dataset, count: int, seed: int) -> tuple[Images, tuple[int, int]]:
     """About ``count`` images of different duplicate groups, half of each of the two largest classes; and these."""
     first, second = np.sort(np.argsort(-np.bincount(dataset.labels), kind="stable")[:2])
-    images = np.random.default_rng(seed).permutation(len(dataset.images))
-    images = images[np.sort(np.unique(dataset.groups[images], return_index=True)[1])]
+    images = one_per_group(np.random.default_rng(seed).permutation(len(dataset.images)), dataset.groups)
     halves = [images[dataset.labels[images] == label][: count // 2] for label in (first, second)]
     return np.sort(np.concatenate(halves)), (int(first), int(second))
 

@@ -6,7 +6,6 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from audit.data.batches import Images
@@ -78,8 +77,7 @@ class TrialInputs:
         )
         with track("features", len(missing)) as advance:
             for batch, trunk in self.store.batches(missing, self.store.config.compute.batch_size):
-                with torch.no_grad(), self.store.runtime.autocast():
-                    activations = self.store.backbone.tail(trunk).float()
+                activations = self.store.runtime.infer(self.store.backbone.tail, trunk)
                 both = zip(to_half(activations), activations.mean((2, 3)).cpu().numpy(), strict=True)
                 self._explained.update(zip(batch.tolist(), both, strict=True))
                 advance(len(batch))

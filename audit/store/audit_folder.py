@@ -75,7 +75,7 @@ class AuditFolder:
         return self.path / name
 
     def stage_record(self, stage: str) -> Path:
-        """Where the record of a finished stage is kept."""
+        """The file of a finished stage's record."""
         return self.path / "stages" / f"{stage}.json"
 
     def relative(self, path: Path) -> str:
@@ -92,9 +92,9 @@ class AuditFolder:
 
     def _require_no_links(self) -> None:
         """What is written into an audit stays in it, also where somebody else prepared the folder."""
-        for place, folders, _ in os.walk(self.path):
+        for path, folders, _ in os.walk(self.path):
             for name in folders:
-                if (link := Path(place, name)).is_symlink():
+                if (link := Path(path, name)).is_symlink():
                     raise AuditFolderError(
                         f"{link}: a link to another folder, into which nothing is written; put the folder itself there."
                     )
@@ -103,7 +103,7 @@ class AuditFolder:
     def locked(self) -> Iterator[None]:
         """Hold the folder for this process. Raises AuditFolderError if another one has it, or if it leads elsewhere.
 
-        It shows photographs of people: what lies in it, and what the block writes anywhere, only the user may read. May
+        It shows images of people: what lies in it, and what the block writes anywhere, only the user may read. May
         be nested: whoever holds the folder already keeps it.
         """
         if self.path in _held.get():
@@ -187,10 +187,10 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
 
 
 def write_schema(file: Path, schema: JsonObject) -> Path:
-    """Lay the JSON Schema of a file, which has the file's name, beside it; return its path."""
-    place = file.with_suffix(".schema.json")
-    write_json(place, schema)
-    return place
+    """Write the JSON Schema of a file, under the file's name, beside it; return its path."""
+    path = file.with_suffix(".schema.json")
+    write_json(path, schema)
+    return path
 
 
 def read_record(path: Path, kind: type[Kept]) -> Kept:

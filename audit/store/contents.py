@@ -1,15 +1,18 @@
 """Settings by their content: a file that they name counts by its bytes, wherever it lies, and not by its path."""
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from audit.store.audit_folder import file_digest, value_digest
+from audit.store.digest_memory import digest_once
 
-# Settings whose files enter a result. Photographs are told by the dataset stage, which reads each of them anyway.
+# Settings whose files enter a result. Images are told by the dataset stage, which reads each of them anyway.
 FILES = frozenset({"manifest", "checkpoint", "weights", "boxes", "masks"})
+
+# A smaller file is read sooner than it is looked up.
+REMEMBERED_BYTES = 16_000_000
 
 
 def by_content(settings: object) -> Any:
@@ -40,11 +43,4 @@ def path_digest(path: Path) -> str:
         return value_digest([(file.relative_to(path).as_posix(), path_digest(file)) for file in files])
     if not path.is_file():
         return "missing"
-    stat = path.stat()
-    return _digest(path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
-
-
-@cache
-def _digest(path: Path, *stamp: int) -> str:
-    """Read once per process for as long as the file's ``stamp`` stays the same."""
-    return file_digest(path)
+    return digest_once(path) if path.stat().st_size >= REMEMBERED_BYTES else file_digest(path)

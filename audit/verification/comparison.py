@@ -18,16 +18,17 @@ from audit.findings.verification_json import ChangedFinding, ChangeFigures, Size
 from audit.measures.gap import CELLS, TOWARDS, cell_words
 from audit.measures.measure import distinct
 from audit.measures.paired_bootstrap import Change, Draws, compare
+from audit.plan.plan_json import Strategy
 from audit.plan.reweighting import Raking, effective_n, rake, states
-from audit.verification.conditions import Strategy, weights_under
 from audit.verification.occluded_views import filling_of
 from audit.verification.retraining import Retraining, SeedAnswers
+from audit.verification.strategy import weights_under
 
 # One value per seed and image, (S, n).
 Values = NDArray[np.float64]
 _LEAST_CELL = 5
 _PART = 512
-_PICTURED = 8
+_EXAMPLES = 8
 _EXEMPLARS, _COUNTER_EXEMPLARS = 2, 1
 
 
@@ -55,12 +56,12 @@ class Comparison:
 
     @cached_property
     def even(self) -> Raking:
-        """Weights under which no flagged cue says anything about the class, as far as weights can do that."""
+        """Raked weights under which each flagged cue is independent of the class, as far as weights can do that."""
         states = [self._state(self.retraining.cues.named(finding.cue)) for finding in to_mend(self.retraining.audit)]
         return rake(self.dataset.labels, np.stack(states, 1))
 
     def overall(self) -> dict[str, Change]:
-        """Accuracy as it is, and as it would be if no flagged cue said anything about the class."""
+        """Accuracy as it is, and under the weights of ``even``."""
         weights = self.even.weights[:, None]
         return {
             "accuracy": compare(*self._correct, np.ones_like(weights), self.draws),
@@ -78,25 +79,25 @@ class Comparison:
                 words=finding.words,
                 label=finding.label,
                 severity="high" if finding.severity == "high" else "medium",
-                **{name: figures_of(one) if one else None for name, one in changes.items()},
+                **{name: figures_of(change) if change else None for name, change in changes.items()},
                 worst=self._worst_words(finding, cue),
             )
 
     def _changes(self, finding: Finding, cue: Cue) -> dict[str, Change | None]:
-        """The figures of one finding; None for what this cue does not allow, or too few photographs."""
-        places = {"attention": self._attention(cue), "effect": self._effect(finding, cue)}
+        """The figures of one finding; None for what this cue does not allow, or too few images."""
+        of_cue = {"attention": self._attention(cue), "effect": self._effect(finding, cue)}
         cells = self._cells(finding, cue)
         if min(distinct(self.dataset.groups[column > 0]) for column in cells.T) < _LEAST_CELL:
-            return {"balanced": None, "worst_cell": None, "gap": None, **places}
+            return {"balanced": None, "worst_cell": None, "gap": None, **of_cue}
         signs = TOWARDS if _leans_towards(cells) else -TOWARDS
         known = self.retraining.cues.known(cue)
-        even = np.zeros((len(known), 1))
-        even[known, 0] = rake(self.dataset.labels[known], self._state(cue)[known]).weights
+        weights = np.zeros((len(known), 1))
+        weights[known, 0] = rake(self.dataset.labels[known], self._state(cue)[known]).weights
         return {
-            "balanced": compare(*self._correct, even, self.draws),
+            "balanced": compare(*self._correct, weights, self.draws),
             "worst_cell": compare(*self._correct, cells, self.draws, lambda means: means.min(-1)),
             "gap": compare(*self._correct, cells, self.draws, lambda means: means @ signs),
-            **places,
+            **of_cue,
         }
 
     def _state(self, cue: Cue) -> NDArray[np.int64]:
@@ -110,7 +111,7 @@ class Comparison:
         return np.stack([(inside == of) & (present == shown) & known for of, shown in CELLS], 1).astype(float)
 
     def _worst_words(self, finding: Finding, cue: Cue) -> WorstGroups:
-        """The group in which the model is right least often, before and after, with its number of photographs."""
+        """The group in which the model is right least often, before and after, with its number of images."""
         cells = self._cells(finding, cue)
         if not cells.any(0).all():
             return WorstGroups()
@@ -139,7 +140,7 @@ class Comparison:
         return compare(*self._both(shares), present[:, None].astype(float), self.draws)
 
     def _effect(self, finding: Finding, cue: Cue) -> Change | None:
-        """Probability lost when the cue is hidden, minus that lost when as much elsewhere is; None if not asked."""
+        """Probability lost when the cue is occluded, minus that lost when as much elsewhere is; None if not asked."""
         pairs, filling = self.retraining.pairs, filling_of(finding)
         rows = np.flatnonzero((pairs["cue"] == self.retraining.cues.place_of(cue)) & (pairs["filling"] == filling))
         images = pairs["image"].to_numpy()[rows]
@@ -150,14 +151,14 @@ class Comparison:
 
         def lost(answers: SeedAnswers) -> Values:
             values = np.full(answers.maps.shape[:2], np.nan)
-            values[:, images] = answers.hidden[:, rows, 1] - answers.hidden[:, rows, 0]
+            values[:, images] = answers.occluded[:, rows, 1] - answers.occluded[:, rows, 0]
             return values
 
         asked = np.isin(np.arange(len(self.dataset.images)), images)
         return compare(*self._both(lost), asked[:, None].astype(float), self.draws)
 
     def sizes(self, strategy: Strategy) -> Sizes:
-        """How many photographs the audit has, and how many of them and of new ones the strategy trains on."""
+        """How many images the audit has, and how many of them and of new ones the strategy trains on."""
         everything = self.retraining.store.dataset
         weights = weights_under(strategy, self.retraining.audit, everything)
         counted = np.ones(len(everything.images)) if weights is None else weights
@@ -170,8 +171,8 @@ class Comparison:
             effective_n=round(effective_n(counted), 1),
         )
 
-    def pictures(self) -> tuple[list[str], torch.Tensor, torch.Tensor]:
-        """Paths of a few photographs, and their maps (k, h, w) before and after.
+    def examples(self) -> tuple[list[str], torch.Tensor, torch.Tensor]:
+        """Paths of a few images, and their maps (k, h, w) before and after.
 
         They are the first examples of each finding, whatever became of them. A map is the mean over seeds, each seed's
         map with its positive part scaled to sum 1, so that no seed counts more than another.
@@ -180,9 +181,9 @@ class Comparison:
         for finding in to_mend(self.retraining.audit):
             shown = finding.exemplars[:_EXEMPLARS] + finding.counter_exemplars[:_COUNTER_EXEMPLARS]
             chosen.update(dict.fromkeys(shown))
-        paths = list(chosen)[:_PICTURED]
-        places = {str(path): image for image, path in enumerate(self.dataset.images["path"])}
-        images = [places[path] for path in paths]
+        paths = list(chosen)[:_EXAMPLES]
+        numbers = {str(path): image for image, path in enumerate(self.dataset.images["path"])}
+        images = [numbers[path] for path in paths]
         maps = [_mean_map(answers.maps[:, images]) for answers in (self.before, self.after)]
         return paths, maps[0], maps[1]
 

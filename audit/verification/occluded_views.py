@@ -28,29 +28,33 @@ _PART = 64
 
 
 def filling_of(finding: Finding) -> Filling:
-    """What the cue of a finding was hidden with where hiding it had the least effect."""
+    """The filling under which occluding the cue of a finding had the smallest effect."""
     return finding.evidence.effect.filling or FILLINGS[0]
 
 
 def choose_pairs(audit: AuditFolder, cues: CueTable, findings: Iterable[Finding]) -> pd.DataFrame:
-    """Columns cue (its place), image, filling: what the audit hid for these findings, as the effect was least."""
+    """Pairs to occlude for these findings, columns cue (its index), image, filling: as in the audit.
+
+    Raises AuditFolderError when the audit has no occlusion test.
+    """
     asked = read_table(audit.masking)
     asked = asked[asked["p_control"].notna()]
-    wanted = set()
+    pairs = set()
     for finding in findings:
         cue = cues.named(finding.cue)
         filling = filling_of(finding)
         images = asked.loc[(asked["cue"] == cues.place_of(cue)) & (asked["filling"] == filling), "image"]
-        wanted |= {(cues.place_of(cue), int(image), filling) for image in images if cues.present(cue)[image]}
-    return pd.DataFrame(sorted(wanted), columns=["cue", "image", "filling"]).astype({"image": "int64"})
+        pairs |= {(cues.place_of(cue), int(image), filling) for image in images if cues.present(cue)[image]}
+    return pd.DataFrame(sorted(pairs), columns=["cue", "image", "filling"]).astype({"image": "int64"})
 
 
 def view_activations(
     store: ActivationStore, cues: CueTable, pairs: pd.DataFrame, rows: NDArray[np.integer]
 ) -> NDArray[np.float16]:
-    """The trunk's activations of both views of some pairs, float16 (rows, 2, C, h, w): cue hidden, control hidden.
+    """The trunk's activations of both views of some pairs, float16 (rows, 2, C, h, w): cue and control occluded.
 
-    Those of all pairs are kept in the cache of the audit: every seed and every strategy asks about the same pictures.
+    Those of all pairs are kept in the cache of the audit: every seed and every strategy asks about the same images.
+    Raises AuditFolderError when the dataset stage is not done, or a shard is damaged.
     """
     if not len(rows):
         return np.zeros((0, 2, 1, 1, 1), np.float16)
@@ -59,11 +63,15 @@ def view_activations(
     shards = divide(np.arange(len(pairs)), _PART, (f"{TRUNK}-views-" + "{:05d}").format, asked)
     photographs = audited.images["sha256"].tolist()
     made_from = version_of("masking"), store.cache.key, photographs, cues.places
-    kept = ShardStore(cues.folder.cache, value_digest(*made_from))
+    shard_store = ShardStore(cues.folder.cache, value_digest(*made_from))
     colour = cache(lambda: mean_colour(audited, store.config))
     with track("hiding cues", len(pairs), "pairs") as advance:
-        kept.fill(shards, lambda shard: {TRUNK: _activations(store, cues, pairs.iloc[shard.rows], colour())}, advance)
-    mapped = {number: map_array(kept.path(shards[number]), TRUNK) for number in np.unique(rows // _PART).tolist()}
+        shard_store.fill(
+            shards, lambda shard: {TRUNK: _activations(store, cues, pairs.iloc[shard.rows], colour())}, advance
+        )
+    mapped = {
+        number: map_array(shard_store.path(shards[number]), TRUNK) for number in np.unique(rows // _PART).tolist()
+    }
     return np.stack([mapped[row // _PART][row % _PART] for row in rows.tolist()])
 
 
@@ -77,16 +85,15 @@ def _activations(
     return activations.reshape(-1, 2, *activations.shape[1:])
 
 
-def ask_hidden(store: ActivationStore, network: Network, views: NDArray[np.floating]) -> NDArray[np.float32]:
+def predict_views(store: ActivationStore, network: Network, views: NDArray[np.floating]) -> NDArray[np.float32]:
     """Class probabilities (n, 2, classes) that a network in evaluation mode gives for views (n, 2, C, h, w)."""
     answers = [np.zeros((0, 2, len(store.dataset.classes)), np.float32)]
     step = max(1, store.config.compute.batch_size // 2)
     for start in range(0, len(views), step):
         trunk = store.runtime.to_device(np.ascontiguousarray(views[start : start + step])).float().flatten(0, 1)
+        activations = store.runtime.infer(network.tail, trunk.contiguous(memory_format=torch.channels_last))
         with torch.no_grad():
-            with store.runtime.autocast():
-                activations = network.tail(trunk.contiguous(memory_format=torch.channels_last))
-            scores = network.head(activations.float()).softmax(1).cpu().numpy()
+            scores = network.head(activations).softmax(1).cpu().numpy()
         answers.append(scores.reshape(-1, 2, scores.shape[1]))
     return np.concatenate(answers)
 
@@ -94,7 +101,7 @@ def ask_hidden(store: ActivationStore, network: Network, views: NDArray[np.float
 def _views(
     store: ActivationStore, cues: CueTable, pairs: pd.DataFrame, colour: NDArray[np.float64]
 ) -> Iterator[NDArray[np.uint8]]:
-    """For every pair the picture with the cue hidden, then with its control hidden, uint8 (size, size, 3) each."""
+    """For every pair the image with the cue occluded, then with its control occluded, uint8 (size, size, 3) each."""
     config, images = store.config, pairs["image"].to_numpy()
     masks = masks_of(cues, pairs)
     controls = controls_of(masks[:, None], images, config.seed)[:, 0]

@@ -1,4 +1,4 @@
-"""Did it help? What a strategy changed for the photographs that each model was not trained on."""
+"""Verification of a strategy: what it changed for the images that each model was not trained on."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,23 +11,24 @@ from audit.data.dataset_json import RefusedFile
 from audit.data.extra_images import add_images
 from audit.findings.verification_json import Outcome, Overall, Setup, Verification, verification_schema
 from audit.measures.paired_bootstrap import Change
+from audit.plan.plan_json import Strategy
 from audit.store import tensors
 from audit.store.audit_folder import SCHEMA_VERSION, AuditFolder, file_digest, read_record, write_record, write_schema
 from audit.text import percent
 from audit.verification.comparison import Comparison, figures_of
-from audit.verification.conditions import BASELINE, Strategy, require_verifiable, weights_under
 from audit.verification.retraining import Retraining
+from audit.verification.strategy import BASELINE, require_verifiable, weights_under
 
 
-def folder_of(audit: AuditFolder, condition: str) -> Path:
-    """Where everything about a strategy, or the baseline, is kept."""
-    return audit / "verification" / condition
+def folder_of(audit: AuditFolder, strategy: str) -> Path:
+    """The folder of a strategy, or of the baseline, in the audit folder."""
+    return audit / "verification" / strategy
 
 
 def prepare(audit: AuditFolder, config: Config, strategy: Strategy, source: Path | None) -> AuditFolder:
-    """Check the request and read the new photographs.
+    """Check the request and read the new images.
 
-    Returns the folder with the images to train on: the audit's own, or with new photographs one inside it. Raises
+    Returns the folder with the images to train on: the audit's own, or with new images one inside it. Raises
     ConfigError, DatasetError or AuditFolderError for what cannot be verified.
     """
     require_verifiable(audit, strategy, source)
@@ -43,18 +44,20 @@ def prepare(audit: AuditFolder, config: Config, strategy: Strategy, source: Path
 
 def conclude(audit: AuditFolder, work: AuditFolder, config: Config, strategy: Strategy, seeds: int) -> Path:
     """Compare the trainings under a strategy with those without and write ``verification/<strategy>/``:
-    ``verification.json``, and before it its schema and ``maps.safetensors``, the maps of the photographs that it names.
+    ``verification.json``, and before it its schema and ``maps.safetensors``, the maps of the images that it names.
+
+    Raises AuditFolderError when a training or a file of the audit is missing or damaged.
     """
     retraining = Retraining.open(audit, work, config)
-    answers = [retraining.answers(condition, seeds) for condition in (BASELINE, strategy)]
+    answers = [retraining.answers(name, seeds) for name in (BASELINE, strategy)]
     comparison = Comparison(retraining, load_dataset(audit), *answers)
-    place = folder_of(audit, strategy)
-    paths, before, after = comparison.pictures()
-    tensors.save_tensors(place / "maps.safetensors", {"before": before, "after": after}, {"paths": paths})
+    results = folder_of(audit, strategy)
+    paths, before, after = comparison.examples()
+    tensors.save_tensors(results / "maps.safetensors", {"before": before, "after": after}, {"paths": paths})
     overall = comparison.overall()
     verdict, sentence = judge(overall["balanced"])
-    setup = read_record(place / "setup.json", Setup)
-    found = Verification(
+    setup = read_record(results / "setup.json", Setup)
+    verification = Verification(
         schema_version=SCHEMA_VERSION,
         findings_sha256=file_digest(audit.findings),
         strategy=strategy,
@@ -71,16 +74,16 @@ def conclude(audit: AuditFolder, work: AuditFolder, config: Config, strategy: St
         findings=tuple(comparison.findings()),
         pictures=tuple(paths),
     )
-    result = place / "verification.json"
-    write_schema(result, verification_schema())
-    write_record(result, found)
-    return result
+    path = results / "verification.json"
+    write_schema(path, verification_schema())
+    write_record(path, verification)
+    return path
 
 
 def judge(balanced: Change) -> tuple[Outcome, str]:
-    """Whether it helped (helped, harmed or unclear), and the sentence that says so.
+    """The outcome (helped, harmed or unclear), and the sentence that says so.
 
-    The figure that decides is the accuracy on photographs where no flagged cue would say anything about the class.
+    The figure that decides is the accuracy on images where no flagged cue would say anything about the class.
     """
     if not np.isfinite([balanced.difference, balanced.low, balanced.high]).all():
         return "unclear", "Too few photographs part from the shortcut to tell whether it helped."

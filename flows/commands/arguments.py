@@ -56,5 +56,5 @@ def settings_of(
     from audit.config import load_config
     from audit.run.open_audit import with_absolute_paths
 
-    given = load_config(config, overrides or (), photos=photos, manifest=manifest, image_root=image_root)
-    return with_absolute_paths(given)
+    source = load_config(config, overrides or (), photos=photos, manifest=manifest, image_root=image_root)
+    return with_absolute_paths(source)

@@ -1,4 +1,4 @@
-"""``bias-audit check``: are these photographs fit for an audit?"""
+"""``bias-audit check``: checks whether images are fit for an audit."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""``bias-audit explain``: why a model answers as it does about one photograph."""
+"""``bias-audit explain``: why a model answers as it does about one image."""
 
 from enum import StrEnum
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``bias-audit mask``: the photographs of an audit again, without a cue."""
+"""``bias-audit mask``: the images of an audit again, without a cue."""
 
 import shlex
 from pathlib import Path

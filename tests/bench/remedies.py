@@ -28,7 +28,7 @@ from audit.data.batches import Images
 from audit.data.folds import assign_folds
 from audit.measures.balanced_accuracy import balanced_accuracy
 from audit.measures.paired_bootstrap import Change, Draws, compare
-from audit.model.cross_fit import divide
+from audit.model.cross_fit import split_images
 from audit.model.network import Network
 from audit.model.predict import PredictionsWithMaps, predict_with_maps
 from audit.model.trainer import Fitting, Inputs, PooledInputs
@@ -131,10 +131,12 @@ def run_one(study: Study, condition: Condition, config: Config, seed: int) -> Tr
 def fit(study: Study, condition: Condition, config: Config, seed: int) -> Fitting:
     """Train one network on a condition's images, some of them set aside to decide when to stop."""
     store, pooled = study.store, read_pooled(study.store.folder)
-    split = divide(store.dataset, condition.images, config.training.validation_share, np.random.default_rng((seed, 3)))
+    split = split_images(
+        store.dataset, condition.images, config.training.validation_share, np.random.default_rng((seed, 3))
+    )
     split = split.counting(condition.weights)
     torch.manual_seed(seed)
-    network = store.backbone.network(config, len(store.dataset.classes), store.runtime)
+    network = store.backbone.network(config.model.head, len(store.dataset.classes), store.runtime)
     network.head.standardise(store.runtime.to_device(pooled[split.fit]))
     inputs: Inputs = PooledInputs(pooled, store.runtime) if config.model.fine_tune == "head" else store
     fitting = Fitting(

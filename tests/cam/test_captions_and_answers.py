@@ -102,9 +102,9 @@ def test_the_map_of_a_word_lies_on_the_thing_it_names(kind, captioner, held_out)
     def log_probability(output: tuple[Tensor, Tensor]) -> Tensor:
         return (output[0].log_softmax(2)[:, :, kind] * (words[:, 1:] == kind)).sum(1)
 
-    found = GradCAM(captioner)((held_out.pictures[rows], words[:, :-1]), log_probability)
-    assert found.scores.exp().mean() > 0.9, "the captioner has not learned its captions"
-    assert pointing_game(found.maps, held_out.masks[rows, kind, None], tolerance=2).accuracy >= 0.9
+    explanation = GradCAM(captioner)((held_out.pictures[rows], words[:, :-1]), log_probability)
+    assert explanation.scores.exp().mean() > 0.9, "the captioner has not learned its captions"
+    assert pointing_game(explanation.maps, held_out.masks[rows, kind, None], tolerance=2).accuracy >= 0.9
 
 
 def test_the_map_of_a_whole_caption_lies_on_things(captioner, held_out):
@@ -115,8 +115,8 @@ def test_the_map_of_a_whole_caption_lies_on_things(captioner, held_out):
         chances = output[0].log_softmax(2).gather(2, words[:, 1:, None])[:, :, 0]
         return (chances * (words[:, :-1] != END)).sum(1)
 
-    found = GradCAM(captioner)((held_out.pictures, words[:, :-1]), log_probability)
-    assert pointing_game(found.maps, held_out.masks.any(1, keepdim=True), tolerance=2).accuracy >= 0.9
+    explanation = GradCAM(captioner)((held_out.pictures, words[:, :-1]), log_probability)
+    assert pointing_game(explanation.maps, held_out.masks.any(1, keepdim=True), tolerance=2).accuracy >= 0.9
 
 
 @pytest.mark.parametrize("kind", range(4), ids=KINDS)
@@ -124,13 +124,15 @@ def test_the_map_of_yes_lies_on_the_thing_that_was_asked_for(kind, answerer, hel
     """The same pictures, four questions: the map follows the question."""
     rows = held_out.shown[:, kind]
     asked = questions(kind, int(rows.sum()))
-    found = GradCAM(answerer)((asked, held_out.pictures[rows]), torch.full((len(asked),), YES))
-    assert (found.output.argmax(1) == YES).float().mean() > 0.9, "the network has not learned to answer"
-    assert pointing_game(found.maps, held_out.masks[rows, kind, None], tolerance=2).accuracy >= 0.9
+    explanation = GradCAM(answerer)((asked, held_out.pictures[rows]), torch.full((len(asked),), YES))
+    assert (explanation.output.argmax(1) == YES).float().mean() > 0.9, "the network has not learned to answer"
+    assert pointing_game(explanation.maps, held_out.masks[rows, kind, None], tolerance=2).accuracy >= 0.9
 
 
 def test_an_untrained_network_finds_things_less_often(held_out):
     torch.manual_seed(0)
     rows = held_out.shown[:, 0]
-    found = GradCAM(Answerer())((questions(0, int(rows.sum())), held_out.pictures[rows]), lambda output: output[:, YES])
-    assert pointing_game(found.maps, held_out.masks[rows, 0, None], tolerance=2).accuracy <= 0.75
+    explanation = GradCAM(Answerer())(
+        (questions(0, int(rows.sum())), held_out.pictures[rows]), lambda output: output[:, YES]
+    )
+    assert pointing_game(explanation.maps, held_out.masks[rows, 0, None], tolerance=2).accuracy <= 0.75

@@ -128,11 +128,11 @@ def test_several_classes_work_where_gradients_cannot_be_batched(pictures, monkey
 def test_a_function_of_the_output_is_explained(pictures):
     model, classes = small_net(inplace=False), torch.tensor([[3, 0]] * 4)
     picked = GradCAM(model, "2")(pictures, lambda output: output[:, [3, 0]])
-    given = GradCAM(model, "2")(pictures, classes)
-    assert torch.equal(picked.maps, given.maps)
-    assert torch.equal(picked.scores, given.output[:, [3, 0]])
-    one = GradCAM(model, "2")(pictures, lambda output: output[:, 3] - output[:, 0])
-    torch.testing.assert_close(one.maps[:, 0], given.maps[:, 0] - given.maps[:, 1], rtol=1e-4, atol=1e-6)
+    by_class = GradCAM(model, "2")(pictures, classes)
+    assert torch.equal(picked.maps, by_class.maps)
+    assert torch.equal(picked.scores, by_class.output[:, [3, 0]])
+    difference = GradCAM(model, "2")(pictures, lambda output: output[:, 3] - output[:, 0])
+    torch.testing.assert_close(difference.maps[:, 0], by_class.maps[:, 0] - by_class.maps[:, 1], rtol=1e-4, atol=1e-6)
 
 
 class Siamese(nn.Module):
@@ -148,11 +148,11 @@ class Siamese(nn.Module):
 
 def test_models_of_several_inputs_and_any_output(pictures):
     model, words = Siamese(), torch.rand(4, 4)
-    found = GradCAM(model)((pictures, words), lambda output: output["similarity"])
+    explanation = GradCAM(model)((pictures, words), lambda output: output["similarity"])
     activations = model.layers(pictures).detach().requires_grad_()
     similarity = torch.cosine_similarity(activations.mean((2, 3)), words)
-    assert torch.equal(found.maps, grad_cam(activations, similarity[:, None]))
-    assert found.maps.abs().max() > 0 and found.maps.shape == (4, 1, 12, 12)
+    assert torch.equal(explanation.maps, grad_cam(activations, similarity[:, None]))
+    assert explanation.maps.abs().max() > 0 and explanation.maps.shape == (4, 1, 12, 12)
 
 
 def test_counterfactual_maps_are_those_of_the_negated_score():

@@ -50,14 +50,14 @@ def test_equals_its_closed_form_on_one_hidden_layer():
     picture = torch.randn(1, 3, 2, 2)
     active = (model[1](picture.flatten(1)) > 0)[0]
     by_hand = model[1].weight.T @ (model[3].weight[1].clamp(min=0) * active)
-    found = guided_backprop(model, picture, torch.tensor([1]))
-    torch.testing.assert_close(found.flatten(), by_hand.detach())
+    gradient = guided_backprop(model, picture, torch.tensor([1]))
+    torch.testing.assert_close(gradient.flatten(), by_hand.detach())
 
 
 def test_a_batch_equals_its_images_one_by_one(small_net, pictures):
-    both = guided_grad_cam(GradCAM(small_net, "2"), pictures, CLASSES)
+    batch = guided_grad_cam(GradCAM(small_net, "2"), pictures, CLASSES)
     single = [guided_grad_cam(GradCAM(small_net, "2"), pictures[i : i + 1], CLASSES[i : i + 1]) for i in range(2)]
-    torch.testing.assert_close(both, torch.cat(single), rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(batch, torch.cat(single), rtol=1e-5, atol=1e-7)
 
 
 def test_an_inplace_relu_changes_nothing(small_net, pictures):
@@ -72,8 +72,8 @@ def test_the_first_of_several_inputs_is_explained():
         def forward(self, pictures, factor, shift):
             return (pictures.sum((1, 2, 3)) * factor + shift)[:, None]
 
-    found = guided_backprop(Scaled(), (torch.ones(2, 3, 2, 2), torch.tensor([2.0, 5.0]), 1), torch.tensor([0, 0]))
-    assert found[0].eq(2).all() and found[1].eq(5).all()
+    gradients = guided_backprop(Scaled(), (torch.ones(2, 3, 2, 2), torch.tensor([2.0, 5.0]), 1), torch.tensor([0, 0]))
+    assert gradients[0].eq(2).all() and gradients[1].eq(5).all()
 
 
 def test_a_relu_that_no_gradient_reaches_is_no_obstacle():
@@ -85,10 +85,10 @@ def test_a_relu_that_no_gradient_reaches_is_no_obstacle():
         def forward(self, pictures, words):
             return pictures.mean((2, 3)) * self.relu(words)
 
-    found = guided_backprop(
+    gradients = guided_backprop(
         Beside(), (torch.ones(1, 3, 2, 2), torch.tensor([[4.0, -4.0, 4.0]])), torch.tensor([[0, 1]])
     )
-    assert found.flatten(2).sum(2).tolist() == [[4, 0]]
+    assert gradients.flatten(2).sum(2).tolist() == [[4, 0]]
 
 
 def test_leaves_everything_as_it_was_even_after_an_exception(small_net, pictures):

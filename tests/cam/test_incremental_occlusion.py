@@ -43,9 +43,9 @@ def test_what_follows_is_what_the_layers_make_of_the_whole_picture(layers, data)
         except RuntimeError:  # too small for so many layers
             reject()
         before = [entered.clone() for entered in trace]
-        left = leading.follow(trace, pictures, changed_box(originals, pictures))
-    torch.testing.assert_close(left, whole, rtol=1e-4, atol=1e-5)
-    assert left.shape == whole.shape
+        followed = leading.follow(trace, pictures, changed_box(originals, pictures))
+    torch.testing.assert_close(followed, whole, rtol=1e-4, atol=1e-5)
+    assert followed.shape == whole.shape
     assert all(map(torch.equal, trace, before))
 
 

@@ -102,9 +102,9 @@ def test_stopping_below_a_score_rewards_silence_about_what_is_absent():
 
 def test_class_discrimination_of_maps_that_are_alike_apart_and_empty():
     a, b = squares((0, 0, 2, 2, 1.0)), squares((4, 4, 8, 8, 2.0))
-    found = class_discrimination(torch.stack([a, a, a]), torch.stack([7 * a, b, -a.abs()]))
-    assert found[:2].tolist() == [0, 1]
-    assert found[2].isnan()
+    discrimination = class_discrimination(torch.stack([a, a, a]), torch.stack([7 * a, b, -a.abs()]))
+    assert discrimination[:2].tolist() == [0, 1]
+    assert discrimination[2].isnan()
 
 
 def test_maps_of_a_trained_network_find_drawn_things(maps, scenes):
@@ -135,9 +135,9 @@ def test_seeds_of_a_trained_network_lie_on_drawn_things(maps, scenes):
 
 def test_maps_of_two_shown_kinds_are_apart_and_of_one_kind_are_not(maps, scenes):
     first, second = scenes.shown.float().topk(2).indices.sort(1).values.T
-    both = scenes.shown.sum(1) >= 2
+    several = scenes.shown.sum(1) >= 2
     rows = torch.arange(len(maps))
-    apart = class_discrimination(maps[rows, first], maps[rows, second])[both]
+    apart = class_discrimination(maps[rows, first], maps[rows, second])[several]
     assert apart.nanmean() >= 0.7
     assert class_discrimination(maps[rows, first], maps[rows, first]).nan_to_num().max() == pytest.approx(0, abs=1e-12)
 
@@ -146,13 +146,13 @@ def test_the_trained_of_two_networks_is_trusted_more(model, maps, scenes):
     kinds = scenes.shown.int().argmax(1)
     rows = torch.arange(len(maps))
     torch.manual_seed(0)
-    other = tagger(scenes, epochs=0)
-    untrained = GradCAM(other)(scenes.pictures, kinds).maps[:, 0]
+    untrained_network = tagger(scenes, epochs=0)
+    untrained = GradCAM(untrained_network)(scenes.pictures, kinds).maps[:, 0]
     objects = scenes.masks[rows, kinds].numpy()
     everything = np.ones(len(maps), bool)
     trained = maps[rows, kinds].numpy()
-    found = compare_trust(trained, untrained.numpy(), objects, everything, 0)
-    assert found.low > 0 and found.difference == pytest.approx(found.first - found.second)
+    comparison = compare_trust(trained, untrained.numpy(), objects, everything, 0)
+    assert comparison.low > 0 and comparison.difference == pytest.approx(comparison.first - comparison.second)
     same = compare_trust(trained, trained, objects, everything, 0)
     assert (same.difference, same.low, same.high) == (0, 0, 0)
     assert compare_trust(trained, trained, objects, ~everything, 0).n == 0
@@ -163,16 +163,16 @@ LIMITS = Limits(epsilon=0.3, low=-1.0, high=1.0)
 
 def test_adversarial_pictures_deceive_the_network_and_its_maps_still_find_the_things(model, maps, scenes):
     """Paper, section 6.2: the score of what is shown falls below that of what is not, the map still finds what is."""
-    one = scenes.shown.sum(1) == 1
-    pictures, kinds = scenes.pictures[one], scenes.shown[one].int().argmax(1)
+    single = scenes.shown.sum(1) == 1
+    pictures, kinds = scenes.pictures[single], scenes.shown[single].int().argmax(1)
     towards = (kinds + 1) % 4
     before = pictures.clone()
     changed = pgd(model, pictures, towards, LIMITS, steps=40)
     with torch.no_grad():
         assert (model(pictures).argmax(1) == kinds).float().mean() >= 0.95
         assert (model(changed).argmax(1) == towards).float().mean() >= 0.8
-    found = GradCAM(model)(changed, kinds).maps
-    assert pointing_game(found, scenes.masks[one, kinds][:, None], tolerance=2).accuracy >= 0.7
+    cams = GradCAM(model)(changed, kinds).maps
+    assert pointing_game(cams, scenes.masks[single, kinds][:, None], tolerance=2).accuracy >= 0.7
     assert torch.equal(pictures, before)
 
 

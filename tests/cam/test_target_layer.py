@@ -35,10 +35,10 @@ def test_the_last_spatial_layer_of_torchvisions_networks(arch, layer, channels):
     model = models.get_model(arch, weights=None, **options)
     assert last_spatial_layer(model, (PICTURES,)) == layer
     with evaluating(model):
-        found: list[Tensor] = []
-        model.get_submodule(layer).register_forward_hook(lambda _m, _i, output: found.append(output))
+        outputs: list[Tensor] = []
+        model.get_submodule(layer).register_forward_hook(lambda _m, _i, output: outputs.append(output))
         model(PICTURES)
-    assert found[0].shape[1] == channels and found[0].shape[2] > 1
+    assert outputs[0].shape[1] == channels and outputs[0].shape[2] > 1
 
 
 def test_a_vision_transformer_asks_for_a_layer():
@@ -56,7 +56,7 @@ def test_a_vision_transformer_is_explained_by_its_tokens():
         return tokens[:, 1:].transpose(1, 2).unflatten(2, (4, 4))
 
     layer = model.encoder.layers.encoder_layer_1.ln_1
-    found = GradCAM(model, "encoder.layers.encoder_layer_1.ln_1", places)(PICTURES, torch.tensor([[0, 2]]))
+    explanation = GradCAM(model, "encoder.layers.encoder_layer_1.ln_1", places)(PICTURES, torch.tensor([[0, 2]]))
     tokens: list[Tensor] = []
     layer.register_forward_hook(lambda _m, _i, output: tokens.append(output))
     model.eval()
@@ -65,8 +65,8 @@ def test_a_vision_transformer_is_explained_by_its_tokens():
         (gradient,) = torch.autograd.grad(scores[0, k], tokens[0], retain_graph=True)
         alpha = gradient[0, 1:].mean(0)
         by_hand = (tokens[0][0, 1:] @ alpha).view(4, 4).detach()
-        torch.testing.assert_close(found.maps[0, column], by_hand, rtol=1e-4, atol=1e-6)
-    assert found.maps.abs().max() > 0
+        torch.testing.assert_close(explanation.maps[0, column], by_hand, rtol=1e-4, atol=1e-6)
+    assert explanation.maps.abs().max() > 0
 
 
 def test_tokens_without_a_reshape_function_are_refused():

@@ -1,10 +1,9 @@
 """The dataset stage on drawn pictures: folders, manifests, what is rejected and why, and what is written."""
 
+import itertools
 import json
 import os
 import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,7 @@ from PIL import Image
 
 from audit.config import parse_config
 from audit.data import read_files as module
-from audit.data.dataset import Dataset, build, load_dataset
+from audit.data.dataset import Dataset, build, load_dataset, one_per_group
 from audit.data.inspection import inspect
 from audit.data.listing import list_files
 from audit.errors import AuditFolderError, DatasetError
@@ -418,27 +417,34 @@ def test_progress_is_told_by_the_calling_thread(photos):
     assert listener.calls == [("reading photographs", 24), *[1] * 24]
 
 
-def test_interrupt_ends_reading_at_once(photos, monkeypatch):
-    read = []
+def test_interrupt_ends_reading_without_waiting_for_slow_files(photos, monkeypatch):
+    calls, read, interrupted, waited_for = itertools.count(1), [], threading.Event(), []
 
     def slow(path, max_megapixels):
         read.append(path)
-        if len(read) == 3:
+        number = next(calls)
+        if number == 3:
             raise KeyboardInterrupt
-        time.sleep(0.05)
+        if number > 3 and not interrupted.wait(60):
+            waited_for.append(path)
         return module.Fingerprint(reason="slow")
 
-    pools = []
+    before = set(threading.enumerate())
     monkeypatch.setattr(module, "fingerprint", slow)
-    monkeypatch.setattr(
-        module, "ThreadPoolExecutor", lambda *a, **k: pools.append(ThreadPoolExecutor(*a, **k)) or pools[0]
-    )
-    started = time.perf_counter()
     with pytest.raises(KeyboardInterrupt):
         inspect(configured(photos))
-    assert time.perf_counter() - started < 1
-    pools[0].shutdown(wait=True)
-    assert len(read) < 10
+    interrupted.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(60)
+    assert len(read) < 10 and waited_for == []
+
+
+@given(st.lists(st.integers(0, 5), max_size=12), st.randoms(use_true_random=False))
+def test_of_each_duplicate_group_the_first_image_in_the_order_given_is_kept(groups, shuffled):
+    images = [image for image in range(len(groups)) if shuffled.random() < 0.7]
+    shuffled.shuffle(images)
+    expected = [image for i, image in enumerate(images) if groups[image] not in [groups[other] for other in images[:i]]]
+    assert one_per_group(np.array(images, int), np.array(groups, int)).tolist() == expected
 
 
 def test_digest_follows_content_not_folds(photos, tmp_path):

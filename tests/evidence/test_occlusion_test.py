@@ -97,7 +97,7 @@ def test_nothing_is_asked_where_there_is_no_room_for_a_control(audit):
 
 
 def test_rows_are_the_answers_of_the_folds_own_model_to_the_hidden_picture(audit, config):
-    dataset, runtime, cues = load_dataset(audit), choose_runtime(config), load_cues(audit)
+    dataset, runtime, cues = load_dataset(audit), choose_runtime(config.compute), load_cues(audit)
     store = ActivationStore(audit, dataset, config, load_backbone(config), runtime)
     table, pooled, colour = read_table(audit.masking), read_masked(audit), mean_colour(dataset, config)
     asked = np.flatnonzero(table["predicted_masked"] >= 0)

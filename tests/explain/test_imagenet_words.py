@@ -39,8 +39,8 @@ def test_same_padding_is_tensorflows(side, kernel, stride):
         for y in range(count)
     ]
     with torch.no_grad():
-        found = layer(torch.from_numpy(plane).float()[None, None])[0, 0].numpy()
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+        ours = layer(torch.from_numpy(plane).float()[None, None])[0, 0].numpy()
+    np.testing.assert_allclose(ours, expected, atol=1e-4)
 
 
 def test_words_need_a_third_of_the_crops():

@@ -54,14 +54,14 @@ def test_a_photograph_is_explained_by_the_model_that_did_not_train_on_it(audit):
 
 def test_the_heat_is_that_of_the_map(audit):
     config = tiny_config(audit.path.parent / "drawn" / "images.csv")
-    dataset, runtime = load_dataset(audit), choose_runtime(config)
+    dataset, runtime = load_dataset(audit), choose_runtime(config.compute)
     store = ActivationStore(audit, dataset, config, load_backbone(config), runtime)
     path, square = dataset.file_of(3).path, dataset.classes.index("square")
     network = load_fold(store, int(dataset.folds[3]))
-    found = GradCAM(network)(runtime.normalise(read_pixels(dataset, 3, config)[None]), torch.tensor([square]))
+    explanation = GradCAM(network)(runtime.normalise(read_pixels(dataset, 3, config)[None]), torch.tensor([square]))
     with Image.open(path) as photo:
-        expected = np.asarray(lay_heat(photo.convert("RGB"), found.maps[0, 0].numpy()), int)
-        against = np.asarray(lay_heat(photo.convert("RGB"), -found.maps[0, 0].numpy()), int)
+        expected = np.asarray(lay_heat(photo.convert("RGB"), explanation.maps[0, 0].numpy()), int)
+        against = np.asarray(lay_heat(photo.convert("RGB"), -explanation.maps[0, 0].numpy()), int)
     drawn = np.asarray(explain_picture(audit, path, "gradcam", "square").image, int)
     assert np.abs(drawn - expected).max() <= 2
     drawn = np.asarray(explain_picture(audit, path, "counterfactual", "square").image, int)

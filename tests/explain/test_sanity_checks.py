@@ -116,7 +116,7 @@ def test_maps_of_other_photographs_do_not_pass_for_faithful(audit, copied, manif
 
 def test_occlusion_agrees_with_a_calculation_by_hand(audit, manifest):
     config, dataset = tiny_config(manifest), load_dataset(audit)
-    runtime = choose_runtime(config)
+    runtime = choose_runtime(config.compute)
     store = ActivationStore(audit, dataset, config, load_backbone(config), runtime)
     (sample, _) = sanity_checks._samples(store, read_table(audit.predictions), 0, 2)
     own, others = sanity_checks._faith(sample)[0]
@@ -134,8 +134,8 @@ def test_occlusion_agrees_with_a_calculation_by_hand(audit, manifest):
 
     def agreement(images):
         return [
-            spearmanr(one.reshape(4, 4, 4, 4).mean((1, 3)).ravel(), drops.ravel()).statistic
-            for one in read_maps(audit, images).astype(np.float64)
+            spearmanr(image_map.reshape(4, 4, 4, 4).mean((1, 3)).ravel(), drops.ravel()).statistic
+            for image_map in read_maps(audit, images).astype(np.float64)
         ]
 
     assert own == pytest.approx(agreement(np.array([image]))[0], abs=1e-6)
@@ -145,7 +145,7 @@ def test_occlusion_agrees_with_a_calculation_by_hand(audit, manifest):
 
 def test_the_cascade_leaves_the_network_alone_and_is_the_same_for_a_seed(audit, manifest):
     config = tiny_config(manifest)
-    store = ActivationStore(audit, load_dataset(audit), config, load_backbone(config), choose_runtime(config))
+    store = ActivationStore(audit, load_dataset(audit), config, load_backbone(config), choose_runtime(config.compute))
     network = load_fold(store, 0)
     before = {key: value.clone() for key, value in network.state_dict().items()}
     first, again, other = ([*cascade(network, seed)][-1][1].state_dict() for seed in (0, 0, 1))

@@ -35,15 +35,15 @@ def verdict(rng: np.random.Generator, share: float, in_class: np.ndarray, presen
 
 @pytest.mark.parametrize("share", [LARGER, 1 - LARGER])
 def test_a_noise_attribute_is_not_flagged_at_nine_to_one(share):
-    found = []
+    severities = []
     for seed in range(SEEDS):
         rng = np.random.default_rng(seed)
         in_class = np.arange(IMAGES) < share * IMAGES
-        found.append(verdict(rng, share, in_class, present=rng.random(IMAGES) < 0.5))
-    flagged = sum(one in ("high", "medium") for one in found)
+        severities.append(verdict(rng, share, in_class, present=rng.random(IMAGES) < 0.5))
+    flagged = sum(severity in ("high", "medium") for severity in severities)
     low, high = wilson(flagged, SEEDS)
     assert high <= 0.03, f"{flagged} of {SEEDS} flagged, 95 % interval {low:.1%} to {high:.1%}"
-    assert "high" not in found
+    assert "high" not in severities
 
 
 def test_a_real_attribute_is_flagged_there():

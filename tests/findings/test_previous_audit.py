@@ -110,9 +110,11 @@ def test_an_enlarged_dataset_is_compared_with_the_former_audit(audits):
     assert former["images"] == {"then": 80, "now": 160}
     assert former["classes"] == {"disc": {"then": 40, "now": 80}, "square": {"then": 40, "now": 80}}
     assert former["accuracy"] == {"then": first["model"]["accuracy"], "now": second["model"]["accuracy"]}
-    found = {one["cue"]: (kind, one["then"]) for kind, some in former["findings"].items() for one in some}
-    severity = next(one["severity"] for one in first["findings"] if one["cue"] == "sticker")
-    assert severity in ("high", "medium") and found["sticker"] == ("gone", severity)
+    severities = {
+        finding["cue"]: (kind, finding["then"]) for kind, some in former["findings"].items() for finding in some
+    }
+    severity = next(finding["severity"] for finding in first["findings"] if finding["cue"] == "sticker")
+    assert severity in ("high", "medium") and severities["sticker"] == ("gone", severity)
 
 
 def test_clusters_and_looks_are_recognised_by_the_photographs_that_show_them(audits):

@@ -80,15 +80,15 @@ GRID = list(questions())
 
 
 def by_code(question: Question) -> tuple[str, str, str]:
-    found = judge(*question)
-    return found.data, found.model, found.severity
+    judgement = judge(*question)
+    return judgement.data, judgement.model, judgement.severity
 
 
 def figures(pattern: str, text: str) -> list[float]:
     """The figures of a sentence of the published text; per cent as shares."""
-    found = re.search(pattern.replace("#", r"(-?[\d.]+%?)"), text)
-    assert found, pattern
-    return [float(number[:-1]) / 100 if number.endswith("%") else float(number) for number in found.groups()]
+    match = re.search(pattern.replace("#", r"(-?[\d.]+%?)"), text)
+    assert match, pattern
+    return [float(number[:-1]) / 100 if number.endswith("%") else float(number) for number in match.groups()]
 
 
 class Reader:

@@ -7,11 +7,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from typer.testing import CliRunner
 
+from audit.explain.one_photo import Method
+from audit.findings.severity import FLAGGED, ORDER, Severity
+from audit.plan.plan_json import Strategy
 from flows.cli import COMMANDS, app
+from flows.commands import explain, run, verify
 
 # Settings under which nothing that `bias-audit fetch` brings is needed.
 NO_MODELS = ("--set", "model.arch=tiny", "--set", "cues=[border]")
@@ -177,6 +182,14 @@ def test_every_command_has_a_help_with_an_example_and_a_file_of_its_name(name):
     assert done.exit_code == 0
     assert done.stdout.count(f"bias-audit {name}") >= 2
     assert next(command for command in COMMANDS if command.__name__ == name).__module__ == f"flows.commands.{name}"
+
+
+def test_options_offer_what_the_audit_knows():
+    """The command line spells the choices itself, since importing them would make its help slow."""
+    assert tuple(explain.Method) == get_args(Method)
+    assert tuple(verify.Remedy) == get_args(Strategy)
+    assert tuple(run.Severity) == tuple(severity for severity in ORDER if severity in tuple(run.Severity))
+    assert set(FLAGGED) < set(run.Severity) < set(get_args(Severity))
 
 
 def test_the_help_lists_every_command_in_order():

@@ -217,9 +217,9 @@ def test_a_place_that_cannot_be_written_is_told(config, tmp_path):
     ],
 )
 def test_a_folder_is_named_after_the_dataset(dataset, name):
-    assert dataset_name(parse_config({"dataset": dataset})) == name
+    assert dataset_name(parse_config({"dataset": dataset}).dataset) == name
 
 
 def test_no_photographs_is_told():
     with pytest.raises(ConfigError, match="No photographs"):
-        dataset_name(parse_config({}))
+        dataset_name(parse_config({}).dataset)

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from audit.progress import reporting_to, track
 from flows import terminal
-from flows.terminal import Bars, Lines, clean, facts_table, findings_table, reporter, say_error
+from flows.terminal import Bars, Lines, blanked, facts_table, findings_table, reporter, say_error
 from tests.bare_records import bare_finding
 
 HOSTILE = "[bold red]cat[/] \x1b[2J\x07\r\nnext \u202eevil\ud800[link=file:///x]y[/link]"
@@ -25,7 +25,7 @@ def printed(console):
 
 @given(st.text())
 def test_clean_text_has_no_control_characters(text):
-    cleaned = clean(text)
+    cleaned = blanked(text)
     assert len(cleaned) == len(text)
     assert cleaned.isprintable() or any(letter.isspace() for letter in cleaned)
     cleaned.encode()

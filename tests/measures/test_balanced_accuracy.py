@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from audit.measures.balanced_accuracy import balanced_accuracy
-from audit.plan.reweighting import reweigh
+from audit.plan.reweighting import rake
 
 ACCURACY = np.array([[0.95, 0.55], [0.5, 0.9]])
 
@@ -29,7 +29,7 @@ def test_equals_importance_weighting_in_numpy():
     assert measured.value == pytest.approx((weights * correct).sum() / weights.sum())
     assert measured.extra["effective_n"] == pytest.approx(weights.sum() ** 2 / (weights**2).sum())
     assert measured.extra["plain"] == correct.mean()
-    np.testing.assert_allclose(weights, reweigh(labels, state, clip=np.inf))
+    np.testing.assert_allclose(weights, rake(labels, state, clip=np.inf).weights)
 
 
 def test_a_biased_sample_tells_what_a_balanced_one_shows():

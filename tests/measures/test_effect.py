@@ -41,7 +41,7 @@ def test_flips_and_accuracies():
     before, masked, control = np.zeros(n, int), np.repeat([1, 0], [8, 12]), np.repeat([0, 1], [18, 2])
     label = np.repeat([0, 1], [15, 5])
     p = np.full(n, 0.5)
-    extra = effect(*(Answers(p, said) for said in (before, masked, control)), label, np.arange(n), 0).extra
+    extra = effect(*(Answers(p, predicted) for predicted in (before, masked, control)), label, np.arange(n), 0).extra
     assert extra["flip_rate"] == 0.4 and extra["control_flip_rate"] == 0.1
     assert extra["accuracy"] == 0.75 and extra["accuracy_control"] == 0.85
     assert extra["accuracy_masked"] == pytest.approx(np.mean(masked == label))
@@ -96,8 +96,8 @@ def test_the_weaker_filling_counts_and_both_are_shown():
 
 def test_an_effect_of_one_filling_alone_is_none():
     rng = np.random.default_rng(1)
-    found = weaker({"blur": measured(rng.normal(0.4, 0.1, 20)), "mean": measured(rng.normal(0, 0.1, 20))})
-    assert found.low < 0 < found.high and found.p > 0.05
+    measure = weaker({"blur": measured(rng.normal(0.4, 0.1, 20)), "mean": measured(rng.normal(0, 0.1, 20))})
+    assert measure.low < 0 < measure.high and measure.p > 0.05
 
 
 def test_a_filling_that_was_not_measured_leaves_the_whole_unmeasured():
@@ -136,6 +136,6 @@ def test_the_interval_of_the_weaker_of_two_equal_effects_covers():
     for seed in range(300):
         rng = np.random.default_rng(seed)
         shared = rng.normal(truth, 0.1, 16)
-        found = weaker({name: measured(shared + rng.normal(0, 0.1, 16), rng=rng, permutations=1) for name in "ab"})
-        covered += found.low <= truth <= found.high
+        measure = weaker({name: measured(shared + rng.normal(0, 0.1, 16), rng=rng, permutations=1) for name in "ab"})
+        covered += measure.low <= truth <= measure.high
     assert 0.90 <= covered / 300 <= 0.99

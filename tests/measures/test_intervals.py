@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, chisquare, false_discovery_control, kstest
+from scipy.stats import binomtest, chisquare, kstest
 
 from audit.measures.intervals import (
     cluster_bootstrap_totals,
@@ -203,16 +203,23 @@ def test_only_a_p_near_the_least_that_there_can_be_is_refined():
 @pytest.mark.parametrize("level", [0.002, 0.01, 0.05, 11 / 100, 0.3])
 def test_a_refined_p_is_below_a_level_no_more_often_than_the_level_says(level):
     rng = np.random.default_rng(0)
-    found = [refined_p(rng.random(), rng.random(99), rng.random) for _ in range(4000)]
-    assert np.mean(np.array(found) <= level) <= level + 3 * (level * (1 - level) / 4000) ** 0.5
+    p_values = [refined_p(rng.random(), rng.random(99), rng.random) for _ in range(4000)]
+    assert np.mean(np.array(p_values) <= level) <= level + 3 * (level * (1 - level) / 4000) ** 0.5
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
-def test_benjamini_hochberg_is_scipys_and_monotone(raw):
-    adjusted = benjamini_hochberg(raw)
-    assert adjusted == pytest.approx(false_discovery_control(raw), abs=1e-12)
-    assert np.all(adjusted >= np.array(raw) - 1e-12) and np.all(adjusted <= 1)
-    assert np.all(np.diff(adjusted[np.argsort(raw)]) >= -1e-12)
+@given(st.lists(st.none() | st.floats(0, 1), max_size=40))
+def test_benjamini_hochberg_is_its_definition_and_monotone(raw):
+    """Adjusted: the least m q / #{p <= q} over the p-values q from one's own on, of the m that there are."""
+    adjusted, known = benjamini_hochberg(raw), [p for p in raw if p is not None]
+    expected = [min(1, *(len(known) * q / sum(p <= q for p in known) for q in known if q >= own)) for own in known]
+    tested = np.array([p is not None for p in raw], bool)
+    assert np.isnan(adjusted[~tested]).all() and adjusted[tested] == pytest.approx(expected, abs=1e-12)
+    assert np.all(np.diff(adjusted[tested][np.argsort(known)]) >= -1e-12)
+
+
+def test_what_is_no_p_value_is_refused():
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        benjamini_hochberg([0.5, 1.5])
 
 
 def test_benjamini_hochberg_ignores_what_was_not_tested():

@@ -101,19 +101,19 @@ def test_controls_are_compared_where_there_are_any():
 @pytest.mark.parametrize(("inside", "control"), [(0.0, 0.0), (1.5, 1.5), (2.0, 1.0)])
 def test_the_difference_to_the_control_covers(inside, control):
     settings = {"n": 100, "resamples": 200, "permutations": 60}
-    found = [beside(seed, inside, control, **settings).extra for seed in range(150)]
-    truth = np.mean([extra["above_control"] for extra in found]) if inside > control else 0.0
-    covered = np.mean([extra["above_control_low"] <= truth <= extra["above_control_high"] for extra in found])
+    extras = [beside(seed, inside, control, **settings).extra for seed in range(150)]
+    truth = np.mean([extra["above_control"] for extra in extras]) if inside > control else 0.0
+    covered = np.mean([extra["above_control_low"] <= truth <= extra["above_control_high"] for extra in extras])
     assert 0.89 <= covered <= 1
 
 
 def test_null_auc_is_one_half_its_interval_covers_and_p_is_uniform():
-    found = []
+    measures = []
     for seed in range(300):
         features, labels, groups, folds = drawn(seed, n=60, copies=1 + seed % 2)
         measure = leakage(features, features[:, :1], labels, groups, folds, seed, resamples=150, permutations=59)
-        found.append((measure.value, measure.low <= 0.5 <= measure.high, measure.p))
-    values, covered, p = np.array(found, float).T
+        measures.append((measure.value, measure.low <= 0.5 <= measure.high, measure.p))
+    values, covered, p = np.array(measures, float).T
     assert abs(values.mean() - 0.5) < 4 * values.std() / 300**0.5
     assert 0.90 <= covered.mean() <= 0.99
     assert np.mean(p <= 0.05) < 0.09 and kstest(p, "uniform").pvalue > 0.001
@@ -193,14 +193,14 @@ def test_training_adds_what_the_formula_says_for_normal_features(f, strength, k)
     rng, n = np.random.default_rng(0), 60
     noise = strength**2 * f / (1 - f) if strength else 4.0
     d, folds = round(noise * n * (k - 1) / k / 2), np.arange(n) % k
-    found, as_trained = [], []
+    shares, as_trained = [], []
     for _ in range(1000):
         differences = rng.normal(0, 2**0.5, (n, d)) + strength * (np.arange(d) == 0)
         probes = np.stack([differences[folds != fold].mean(axis=0) for fold in range(k)])
         z = (differences * (probes / np.linalg.norm(probes, axis=1, keepdims=True))[folds]).sum(axis=1)
-        found.append(z.mean())
+        shares.append(z.mean())
         as_trained.append(z.var(ddof=1) / n)
-    assert np.var(found) / np.mean(as_trained) == pytest.approx(1 + formula(f, k), rel=0.12)
+    assert np.var(shares) / np.mean(as_trained) == pytest.approx(1 + formula(f, k), rel=0.12)
 
 
 def test_the_interval_is_the_bootstraps_and_widened_on_the_scale_of_the_normal_deviate():
@@ -266,7 +266,7 @@ def test_what_cannot_be_measured_is_said():
 
 def strengths(inside: float, control: float) -> Counter:
     """What 30 audits say of a part that leaks, beside a control that leaks as much or not."""
-    found = Counter()
+    counts = Counter()
     for seed in range(30):
         measure = beside(seed, inside, control, n=300, resamples=200, permutations=100)
         above = (measure.extra[f"above_control{end}"] for end in ("", "_low", "_high"))
@@ -275,8 +275,8 @@ def strengths(inside: float, control: float) -> Counter:
             difference=Evidence(0.0, -0.05, 0.05, 1.0),
             above_control=Evidence(*above, None),
         )
-        found[judge(Cue("hair", "the hair", "part"), measures).data] += 1
-    return found
+        counts[judge(Cue("hair", "the hair", "part"), measures).data] += 1
+    return counts
 
 
 def test_a_planted_leak_of_the_part_is_strong_and_one_of_the_whole_scene_is_not():

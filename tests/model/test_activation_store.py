@@ -41,7 +41,7 @@ def settings(manifest, fine_tune: str = "conv5", cache_gb: float = 1.0):
 def make(path, config) -> ActivationStore:
     """A store after the features stage."""
     folder = run_audit(path, config, until="features")
-    return ActivationStore(folder, load_dataset(folder), config, load_backbone(config), choose_runtime(config))
+    return ActivationStore(folder, load_dataset(folder), config, load_backbone(config), choose_runtime(config.compute))
 
 
 def collect(store: ActivationStore, images: np.ndarray, flipped: np.ndarray | None = None) -> np.ndarray:

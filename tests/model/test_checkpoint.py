@@ -69,7 +69,7 @@ def settings(path, arch: str = "resnet18", **model: object) -> Config:
 
 
 def load(path, **model: object):
-    return load_given(settings(path, **model), path)
+    return load_given(settings(path, **model).model, path)
 
 
 @pytest.mark.parametrize("form", ["state", "dictionary", "wrapped", "halves", "safetensors"])
@@ -91,15 +91,15 @@ def test_reads_the_usual_forms_of_a_checkpoint(form, state, tmp_path):
     given = load(path, classes=None if form == "dictionary" else ["a", "b", "c"])
     assert (given.classes, given.channels, len(given.sha256)) == (("a", "b", "c"), 512, 64)
     with torch.no_grad():
-        pictures = torch.randn(1, 3, 64, 64)
-        expected = random_network("resnet18")(pictures)
-        torch.testing.assert_close(given.rest(given.trunk(pictures)), expected, rtol=1e-2, atol=1e-2)
+        images = torch.randn(1, 3, 64, 64)
+        expected = random_network("resnet18")(images)
+        torch.testing.assert_close(given.rest(given.trunk(images)), expected, rtol=1e-2, atol=1e-2)
 
 
 def test_scores_come_in_the_order_of_the_datasets_classes(state, tmp_path):
     torch.save(state, tmp_path / "own.pth")
     config = settings(tmp_path / "own.pth", classes=["nurse", "doctor", "patient"])
-    network = load_backbone(config).network(config, 2, CPU).eval()
+    network = load_backbone(config).network(config.model.head, 2, CPU).eval()
     assert isinstance(network.head, GivenHead)
     network.head.answer_for(("doctor", "nurse"))
     pictures = torch.randn(2, 3, 64, 64)
@@ -205,11 +205,11 @@ def test_its_predictions_and_maps_are_the_given_models(audited):
     table = read_table(folder.predictions)
     images = np.arange(len(table))
     pixels = _pixels(folder, images)
-    both = torch.tensor([2, 0])  # the outputs for disc and square
+    order = torch.tensor([2, 0])  # the outputs for disc and square
     with torch.no_grad():
-        expected = network(pixels)[:, both].softmax(1)
+        expected = network(pixels)[:, order].softmax(1)
     np.testing.assert_allclose(np.stack(table["probabilities"]), expected, atol=1e-4)
-    outputs = both[(table["label"] == "square").to_numpy(int)]
+    outputs = order[(table["label"] == "square").to_numpy(int)]
     maps = GradCAM(network)(pixels, outputs).maps[:, 0].numpy()
     stored = read_maps(folder, images)
     np.testing.assert_allclose(stored, maps, atol=2e-3 * np.abs(maps).max())

@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 
 def settings(**compute: object):
-    return parse_config({"compute": compute})
+    return parse_config({"compute": compute}).compute
 
 
 @pytest.fixture
@@ -83,6 +83,22 @@ def test_autocast_governs_convolutions_inside_the_block_alone(precision):
         inside = convolution(picture)
     assert inside.dtype == getattr(torch, precision)
     assert convolution(picture).dtype == torch.float32
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_infer_computes_in_the_chosen_precision_and_returns_float32_without_gradients(precision):
+    layers = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Conv2d(4, 2, 3))
+    inputs = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    output = Runtime(torch.device("cpu"), precision).infer(layers, inputs)
+    exact = layers.double()(inputs.double()).float()
+    assert output.dtype == torch.float32 and not output.requires_grad
+    assert torch.allclose(output, exact, atol=1e-5) == (precision == "float32")
+    assert torch.allclose(output, exact, atol=0.05)
+
+
+def test_infer_without_layers_gives_what_enters():
+    inputs = torch.rand(1, 3, 2, 2)
+    assert torch.equal(Runtime(torch.device("cpu"), "bfloat16").infer(torch.nn.Sequential(), inputs), inputs)
 
 
 def test_to_device_takes_views_that_are_not_contiguous():

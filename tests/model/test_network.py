@@ -101,7 +101,7 @@ def test_a_new_gap_head_has_no_opinion():
 
 def test_networks_share_the_frozen_trunk_and_copy_the_tail():
     backbone = load_backbone(settings(arch="tiny", fine_tune="conv5"))
-    first, second = (backbone.network(settings(arch="tiny"), 2, CPU) for _ in range(2))
+    first, second = (backbone.network("gap", 2, CPU) for _ in range(2))
     assert first.trunk is second.trunk
     first.tail[0].weight.data.zero_()
     assert second.tail[0].weight.abs().sum() > 0 and backbone.tail[0].weight.abs().sum() > 0
@@ -112,7 +112,7 @@ def test_networks_share_the_frozen_trunk_and_copy_the_tail():
 def test_trained_state_goes_into_a_fresh_network():
     config = settings(arch="tiny", fine_tune="conv5")
     backbone = load_backbone(config)
-    first, second = (backbone.network(config, 2, CPU).eval() for _ in range(2))
+    first, second = (backbone.network(config.model.head, 2, CPU).eval() for _ in range(2))
     for parameter in [*first.tail.parameters(), *first.head.parameters()]:
         nn.init.normal_(parameter)
     first.head.standardise(torch.rand(9, backbone.channels))
@@ -131,7 +131,7 @@ def test_no_relu_overwrites_what_was_handed_out():
 def test_an_fc_head_without_fully_connected_weights_is_refused(weights):
     config = settings(weights=str(weights), head="fc")
     with pytest.raises(ConfigError, match="--full-vgg"):
-        load_backbone(config).network(config, 2, CPU)
+        load_backbone(config).network(config.model.head, 2, CPU)
 
 
 @pytest.fixture
@@ -146,11 +146,11 @@ def small_classifier(monkeypatch) -> nn.Sequential:
 
 
 def test_fc_head_is_pool5_fc6_fc7_and_a_new_fc8(small_classifier):
-    wanted = {key: torch.randn_like(value) for key, value in small_classifier.state_dict().items()}
-    head = FcHead(wanted, 3).eval()
+    classifier = {key: torch.randn_like(value) for key, value in small_classifier.state_dict().items()}
+    head = FcHead(classifier, 3).eval()
     activations = torch.rand(2, 2, 14, 14)
     pooled = activations.double().numpy().reshape(2, 2, 7, 2, 7, 2).max((3, 5)).reshape(2, -1)
-    w = {key: value.double().numpy() for key, value in wanted.items()}
+    w = {key: value.double().numpy() for key, value in classifier.items()}
     fc6 = np.maximum(pooled @ w["0.weight"].T + w["0.bias"], 0)
     fc7 = np.maximum(fc6 @ w["3.weight"].T + w["3.bias"], 0)
     fc8 = fc7 @ head.fc8.weight.detach().double().numpy().T

@@ -28,12 +28,14 @@ def test_pooling_is_a_weighted_mean_of_powers(drawn, pool, power):
 
 
 def test_what_is_found_in_one_corner_outweighs_the_nothing_around_it_at_any_size():
-    found = torch.zeros(1, 1, 6, 6)
-    found[..., 0, 0], found[..., 3, 3] = 8.0, 8.0
+    activations = torch.zeros(1, 1, 6, 6)
+    activations[..., 0, 0], activations[..., 3, 3] = 8.0, 8.0
     whole, half = torch.ones(1, 1, 6, 6), torch.ones(1, 1, 6, 6)
     half[..., 3:] = 0
-    assert masked_generalised_mean(found, whole).item() > 5 * masked_mean(found, whole).item()
-    assert masked_generalised_mean(found, half).item() == pytest.approx(masked_generalised_mean(found, whole).item())
+    assert masked_generalised_mean(activations, whole).item() > 5 * masked_mean(activations, whole).item()
+    assert masked_generalised_mean(activations, half).item() == pytest.approx(
+        masked_generalised_mean(activations, whole).item()
+    )
 
 
 def test_views_are_the_places_what_is_outside_of_them_and_their_controls(drawn):

@@ -14,7 +14,7 @@ from audit.errors import StageError
 from audit.model.device import Runtime
 from audit.model.network import GapHead, load_backbone
 from audit.model.trainer import Checkpoint, Epoch, Fitting, PooledInputs, Split, draw
-from audit.plan.reweighting import reweigh
+from audit.plan.reweighting import rake
 from audit.store.shards import Shard, ShardStore
 
 CPU = Runtime(torch.device("cpu"), "float32")
@@ -50,7 +50,7 @@ def make(path: Path, config: Config, labels: np.ndarray, key: str = "k", split: 
     """A fitting of the tiny network; with ``fine_tune: head`` on pooled activations, else on random maps."""
     torch.manual_seed(7)
     backbone = load_backbone(config)
-    network = backbone.network(config, int(labels.max()) + 1, CPU)
+    network = backbone.network(config.model.head, int(labels.max()) + 1, CPU)
     pooled = pooled_activations(labels)
     if config.model.fine_tune == "head":
         inputs = PooledInputs(pooled, CPU)
@@ -273,7 +273,7 @@ def right_where_they_part(tmp_path: Path, weights: np.ndarray | None) -> float:
 def test_weights_unlearn_a_shortcut(tmp_path):
     labels, cue, _ = shortcut_scene(1200, 0.95, seed=1)
     before = right_where_they_part(tmp_path / "plain", None)
-    after = right_where_they_part(tmp_path / "weighted", reweigh(labels, cue))
+    after = right_where_they_part(tmp_path / "weighted", rake(labels, cue).weights)
     assert before < 0.75 and after > before + 0.1
 
 

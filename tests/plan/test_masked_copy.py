@@ -11,7 +11,7 @@ from audit.data.dataset import load_dataset
 from audit.detectors.cue import Cue
 from audit.detectors.marks.border import find_border
 from audit.errors import AuditFolderError, ConfigError, OutputError
-from audit.plan.masked_copy import _Places, _why_not, write_retouched
+from audit.plan.masked_copy import _Paths, _why_not, write_retouched
 from audit.progress import Silence, reporting_to
 from audit.store.audit_folder import AuditFolder, write_json, write_text
 from flows.cli import app
@@ -86,15 +86,15 @@ def test_nothing_is_written_over_or_among_the_photographs(audit, tmp_path):
 
 
 def test_a_copy_has_its_name_only_when_it_is_whole(audit, tmp_path):
-    seen = []
+    existed = []
 
     class Watching(Silence):
         def advanced(self, count: int) -> None:
-            seen.append((tmp_path / "out").exists())
+            existed.append((tmp_path / "out").exists())
 
     with reporting_to(Watching()):
         write_retouched(audit, "border", tmp_path / "out")
-    assert len(seen) == 24 and not any(seen)
+    assert len(existed) == 24 and not any(existed)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
@@ -115,7 +115,7 @@ def test_an_unfinished_audit_is_refused(tmp_path):
 
 
 def test_hostile_names_stay_inside_and_apart(tmp_path):
-    places = _Places(tmp_path)
+    paths = _Paths(tmp_path)
     names = [
         ("nurse/1.jpg", "nurse"),
         ("nurse/1.png", "nurse"),
@@ -126,8 +126,8 @@ def test_hostile_names_stay_inside_and_apart(tmp_path):
         ("x\x1b[2J.jpg", "=cmd"),
         ("N" * 300 + ".jpg", "Nurse"),
     ]
-    found = [places.of(path, label) for path, label in names]
-    assert len({str(place).casefold() for place in found}) == len(names)
-    assert all(place.parent.parent == tmp_path and place.suffix == ".jpg" for place in found)
-    assert all(len(place.name) < 140 and place.name.isprintable() and place.name[0].isalnum() for place in found)
-    assert len({place.parent for place in found[:3]}) == 1 and len({place.parent for place in found}) == 6
+    written = [paths.of(path, label) for path, label in names]
+    assert len({str(path).casefold() for path in written}) == len(names)
+    assert all(path.parent.parent == tmp_path and path.suffix == ".jpg" for path in written)
+    assert all(len(path.name) < 140 and path.name.isprintable() and path.name[0].isalnum() for path in written)
+    assert len({path.parent for path in written[:3]}) == 1 and len({path.parent for path in written}) == 6

@@ -8,7 +8,7 @@ from PIL import Image
 
 from audit.detectors.cue import Cue
 from audit.detectors.marks.border import find_border
-from audit.plan.remove_cue import blur, crop_border, inpaint, retouch, shrunk, way_to_mask
+from audit.plan.remove_cue import allowed_removal, blur, crop_border, inpaint, retouch, shrunk
 
 
 def scene(height: int = 180, width: int = 240, seed: int = 0) -> np.ndarray:
@@ -86,7 +86,7 @@ def test_an_empty_mask_changes_nothing_and_no_input_is_written_to(how):
 
 
 @pytest.mark.parametrize(
-    ("cue", "irrelevant", "how"),
+    ("cue", "irrelevant", "removal"),
     [
         (Cue("border", "a border", "mark"), (), "crop"),
         (Cue("text", "text", "mark"), (), "inpaint"),
@@ -99,5 +99,5 @@ def test_an_empty_mask_changes_nothing_and_no_input_is_written_to(how):
         (Cue("gender", "gender = female", "attribute", "attribute"), ("gender",), None),
     ],
 )
-def test_only_marks_and_what_is_declared_irrelevant_may_be_masked(cue, irrelevant, how):
-    assert way_to_mask(cue, irrelevant) == how
+def test_only_marks_and_what_is_declared_irrelevant_may_be_masked(cue, irrelevant, removal):
+    assert allowed_removal(cue, irrelevant) == removal

@@ -99,38 +99,38 @@ def test_unknown_is_a_state_of_its_own(skewed, tmp_path):
 def test_a_class_that_never_shows_the_cue_needs_new_photographs(tmp_path):
     labels, present = np.repeat([0, 1], 20), np.arange(40) < 10
     folder, inventory = AuditFolder(tmp_path), make_inventory(labels)
-    wanted = cells(inventory, flag(present))
-    write_plan(folder, inventory, [flag(present)], wanted)
+    plan_cells = cells(inventory, flag(present))
+    write_plan(folder, inventory, [flag(present)], plan_cells)
     assert read_json(folder.plan / "plan.json")["weights_suffice"] is False
-    assert next(cell for cell in wanted if cell.label == "nurse" and cell.present).add > 0
+    assert next(cell for cell in plan_cells if cell.label == "nurse" and cell.present).add > 0
 
 
 def test_cells_leave_unknown_images_out_and_end_evenly(skewed, tmp_path):
     labels, hair, _ = skewed
     known = np.arange(80) % 40 != 39
-    found = {(cell.label, cell.present): cell for cell in cells(make_inventory(labels), flag(hair, known))}
-    assert [found[key].have for key in (("doctor", True), ("doctor", False))] == [30, 9]
-    assert [found[key].have for key in (("nurse", True), ("nurse", False))] == [10, 29]
-    assert all(cell.need == cell.have + cell.add and cell.add >= 0 for cell in found.values())
-    odds = [found[name, True].need / found[name, False].need for name in ("doctor", "nurse")]
+    by_state = {(cell.label, cell.present): cell for cell in cells(make_inventory(labels), flag(hair, known))}
+    assert [by_state[key].have for key in (("doctor", True), ("doctor", False))] == [30, 9]
+    assert [by_state[key].have for key in (("nurse", True), ("nurse", False))] == [10, 29]
+    assert all(cell.need == cell.have + cell.add and cell.add >= 0 for cell in by_state.values())
+    odds = [by_state[name, True].need / by_state[name, False].need for name in ("doctor", "nurse")]
     assert odds[0] == pytest.approx(odds[1], rel=0.05)
 
 
 def test_the_shopping_list_says_what_the_cells_say(skewed, tmp_path):
     labels, hair, _ = skewed
     folder, inventory = AuditFolder(tmp_path), make_inventory(labels)
-    wanted = cells(inventory, flag(hair))
-    write_plan(folder, inventory, [flag(hair)], wanted)
+    plan_cells = cells(inventory, flag(hair))
+    write_plan(folder, inventory, [flag(hair)], plan_cells)
     with (folder.plan / "shopping-list.csv").open(newline="") as handle:
         header, *rows = list(csv.reader(handle))
     assert header[:6] == ["list", "class", "cue state", "have", "need", "add"] and len(header) == 9
     alone = [row for row in rows if row[0] == "F1"]
-    assert [(row[1], row[2], int(row[5])) for row in alone] == [(c.label, c.state, c.add) for c in wanted]
-    assert [tuple(filter(None, row[6:])) for row in alone] == [cell.examples for cell in wanted]
+    assert [(row[1], row[2], int(row[5])) for row in alone] == [(c.label, c.state, c.add) for c in plan_cells]
+    assert [tuple(filter(None, row[6:])) for row in alone] == [cell.examples for cell in plan_cells]
     joint = [row for row in rows if row[0] == "together"]
     assert sorted(map(tuple, (row[1:] for row in joint))) == sorted(map(tuple, (row[1:] for row in alone)))
     plan = read_json(folder.plan / "plan.json")
-    assert [cell["class"] for cell in plan["cells"]] == [cell.label for cell in wanted]
+    assert [cell["class"] for cell in plan["cells"]] == [cell.label for cell in plan_cells]
     assert all((tmp_path / name).exists() for name in plan["files"])
 
 
@@ -155,7 +155,7 @@ def test_hostile_names_stay_in_their_cells(tmp_path):
     paths = [f"{prefix}{number}.jpg" for number, prefix in enumerate((*FORMULAS, *evil))]
     labels = np.array([0, 1] * 4)
     present = np.array([1, 1, 0, 0, 1, 0, 1, 0], bool)
-    inventory = replace(make_inventory(labels, paths, classes=evil), least=1)
+    inventory = replace(make_inventory(labels, paths, classes=evil), min_per_class=1)
     folder, flagged = AuditFolder(tmp_path), Flagged("F1", "x", '=cmd|"/c calc"', present, np.ones(8, bool))
     write_plan(folder, inventory, [flagged], cells(inventory, flagged))
     for name, rows, columns in (("weights.csv", 9, 2), ("drop.csv", 3, 3), ("shopping-list.csv", 9, 9)):
@@ -174,12 +174,12 @@ def same_shares(counts: np.ndarray) -> bool:
 
 def test_dropping_leaves_the_cue_equally_common(skewed):
     labels, hair, gender = skewed
-    way, left_out = drop(make_inventory(labels), [flag(hair), flag(gender, name="gender")])
+    dropping, left_out = drop(make_inventory(labels), [flag(hair), flag(gender, name="gender")])
     kept = np.setdiff1d(np.arange(80), [image for image, _ in left_out])
-    assert way.possible and way.images == len(left_out) == 80 - way.left_images == 80 - len(kept)
+    assert dropping.possible and dropping.images == len(left_out) == 80 - dropping.left_images == 80 - len(kept)
     for present in (hair, gender):
         assert same_shares(np.array([np.bincount(present[kept][labels[kept] == c], minlength=2) for c in (0, 1)]))
-    assert way.classes == {"doctor": (labels[kept] == 0).sum(), "nurse": (labels[kept] == 1).sum()}
+    assert dropping.classes == {"doctor": (labels[kept] == 0).sum(), "nurse": (labels[kept] == 1).sum()}
 
 
 def test_copies_go_first_then_what_the_model_is_surest_of(skewed):
@@ -204,8 +204,8 @@ def test_drop_csv_names_what_to_leave_out(skewed, tmp_path):
     write_plan(folder, inventory, [flag(hair)], [])
     table = pd.read_csv(folder.plan / "drop.csv")
     assert list(table) == ["path", "class", "reason"]
-    way = read_json(folder.plan / "plan.json")["ways"]["drop"]
-    assert len(table) == way["images"] > 0 and table["path"].is_unique
+    dropping = read_json(folder.plan / "plan.json")["ways"]["drop"]
+    assert len(table) == dropping["images"] > 0 and table["path"].is_unique
     assert set(table["path"]) <= set(pd.read_csv(folder.plan / "weights.csv")["path"])
     assert (table["class"] == table["path"].str.partition("/")[0]).all()
 
@@ -228,23 +228,23 @@ def test_findings_that_contradict_each_other_are_said_to():
     first = np.arange(40) % 20 < np.where(labels == 0, 15, 5)
     second = np.where(labels == 0, first, ~first)
     flagged = [flag(first), flag(second, name="scrubs")]
-    assert all(weight(make_inventory(labels), [one])[0].possible for one in flagged)
-    way, _ = weight(make_inventory(labels), flagged)
-    assert not way.possible and "contradict each other" in way.sentence
+    assert all(weight(make_inventory(labels), [single])[0].possible for single in flagged)
+    weighting, _ = weight(make_inventory(labels), flagged)
+    assert not weighting.possible and "contradict each other" in weighting.sentence
 
 
 def test_collecting_for_several_findings_says_what_is_wanted(skewed):
     labels, hair, gender = skewed
     inventory = make_inventory(labels)
-    way, wanted = collect(inventory, [flag(hair), flag(gender, name="gender")])
-    assert way.images == sum(cell.add for cell in wanted) and way.unknown == 0
-    final = {(cell.label, *(present for _, present in cell.states)): cell.need for cell in wanted}
+    collecting, orders = collect(inventory, [flag(hair), flag(gender, name="gender")])
+    assert collecting.images == sum(cell.add for cell in orders) and collecting.unknown == 0
+    final = {(cell.label, *(present for _, present in cell.states)): cell.need for cell in orders}
     for cue in (0, 1):
         counts = np.zeros((2, 2), int)
         for (label, *states), need in final.items():
             counts[inventory.dataset.classes.index(label), int(states[cue])] += need
         assert same_shares(counts)
-    for cell in wanted:
+    for cell in orders:
         shows = [present for _, present in cell.states]
         images = [int(path[-7:-4]) for path in cell.examples]
         assert all([hair[image], gender[image]] == shows for image in images)
@@ -264,7 +264,7 @@ def test_a_mirror_image_costs_no_place_among_the_four(skewed):
     rng = np.random.default_rng(0)
     others = [flag(rng.random(80) < 0.5, name=f"look {number}") for number in range(3)]
     chosen = together([flag(hair), flag(~hair, name="short hair"), flag(gender, name="gender"), *others])
-    assert [one.cue for one in chosen] == ["hair", "gender", "look 0", "look 1"]
+    assert [flagged.cue for flagged in chosen] == ["hair", "gender", "look 0", "look 1"]
 
 
 def test_only_what_can_be_masked_is_offered(skewed):
@@ -272,9 +272,9 @@ def test_only_what_can_be_masked_is_offered(skewed):
     known = np.ones(80, bool)
     text = Flagged("F2", "text", "text", gender, known, "inpaint")
     assert not mask([flag(hair)]).possible and "irrelevant_cues" in mask([flag(hair)]).sentence
-    way = mask([flag(hair), text, Flagged("F3", "face", "the face", hair, known, "blur")])
-    assert way.possible and way.images == (hair | gender).sum()
-    assert [(cue.finding, cue.how, cue.images) for cue in way.cues] == [
+    masking = mask([flag(hair), text, Flagged("F3", "face", "the face", hair, known, "blur")])
+    assert masking.possible and masking.images == (hair | gender).sum()
+    assert [(cue.finding, cue.how, cue.images) for cue in masking.cues] == [
         ("F2", "inpaint", 40),
         ("F3", "blur", 40),
     ]

@@ -22,7 +22,7 @@ from audit.findings.consequences import consequences, flagged_consequences
 from audit.progress import reporting_to
 from audit.store.audit_folder import AuditFolder, file_digest, read_json, read_table, write_json, write_table
 from reports.charts import Scale, dot_plot, scales
-from reports.pictures import LEVELS, heat_of, take_pictures, where
+from reports.images import LEVELS, embed_images, heat_of, where
 from reports.render import build, environment, render
 from reports.spotlights import shade
 from reports.verdict import verdict
@@ -100,7 +100,7 @@ def small(tmp_path):
     return make_audit(tmp_path, Wish(n=12, files=6, findings=2, clusters=1, exemplars=2))
 
 
-@pytest.mark.parametrize("name", ["text", "charts", "pictures", "verdict", "cards", "render"])
+@pytest.mark.parametrize("name", ["text", "charts", "images", "verdict", "cards", "render"])
 def test_examples_in_docstrings(name):
     assert doctest.testmod(importlib.import_module(f"reports.{name}")).failed == 0
 
@@ -522,7 +522,7 @@ def test_heat_shows_only_what_speaks_for_the_class():
 
 
 def test_heat_colours_get_steadily_brighter(small):
-    book = take_pictures(small, small.path.parent / "photos", [], [], [], 64)
+    book = embed_images(small, small.path.parent / "photos", [], [], [], 64)
     strip = Image.open(io.BytesIO(base64.b64decode(book.legend.partition(",")[2]))).convert("RGBA")
     colours = np.asarray(strip)[0].astype(float)
     assert len(colours) == LEVELS

@@ -1,5 +1,7 @@
 """Settings count by the bytes of the files that they name."""
 
+import hashlib
+import os
 import shutil
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from audit.config import Config, parse_config
 from audit.stages import STAGES
 from audit.steps import stage_key
+from audit.store import contents, digest_memory
 from audit.store.audit_folder import AuditFolder, file_digest
 from audit.store.contents import by_content, path_digest
 
@@ -36,6 +39,29 @@ def test_a_folder_counts_by_names_and_bytes_wherever_it_lies(tmp_path):
     (tmp_path / "moved" / "a").rename(tmp_path / "moved" / "z")
     assert path_digest(tmp_path / "moved") != before
     assert path_digest(tmp_path / "nothing") == "missing"
+
+
+@pytest.mark.parametrize("remembered", [1, 10**9])
+def test_an_edited_file_counts_anew_even_with_its_old_size_and_time(remembered, tmp_path, monkeypatch):
+    monkeypatch.setattr(contents, "REMEMBERED_BYTES", remembered)
+    monkeypatch.setattr(digest_memory, "SETTLED_NS", -1)
+    file = tmp_path / "boxes.csv"
+    file.write_bytes(b"first")
+    before, times = path_digest(file), (file.stat().st_atime_ns, file.stat().st_mtime_ns)
+    assert before == path_digest(file) == hashlib.sha256(b"first").hexdigest()
+    with file.open("r+b") as handle:
+        handle.write(b"other")
+    os.utime(file, ns=times)
+    assert path_digest(file) == hashlib.sha256(b"other").hexdigest()
+
+
+@pytest.mark.parametrize(("size", "kept"), [(99, False), (100, True)])
+def test_large_files_are_remembered_and_small_ones_read(size, kept, tmp_path, monkeypatch, own_digests):
+    monkeypatch.setattr(contents, "REMEMBERED_BYTES", 100)
+    monkeypatch.setattr(digest_memory, "SETTLED_NS", -1)
+    (tmp_path / "w.pth").write_bytes(b"w" * size)
+    assert path_digest(tmp_path / "w.pth") == hashlib.sha256(b"w" * size).hexdigest()
+    assert own_digests.exists() == kept
 
 
 @pytest.mark.parametrize(

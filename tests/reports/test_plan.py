@@ -10,7 +10,7 @@ from PIL import Image
 
 from audit.findings.audit_json import read_audit
 from audit.store.audit_folder import read_json, write_json
-from reports.remedies import ORDERS, SAMPLER, orders
+from reports.plan import ORDERS, SAMPLER, orders
 from reports.render import render
 from tests.report_folder import Wish, make_audit
 
@@ -26,9 +26,9 @@ def text_of(page: str) -> str:
 
 def test_orders_are_what_is_to_be_collected(audit):
     tree = read_json(audit.record)
-    found = orders(read_audit(audit))
-    assert [(order.label, order.add) for order in found] == [("nurse", 118)] * 2
-    assert all(order.need == order.have + order.add and len(order.examples) == 3 for order in found)
+    to_collect = orders(read_audit(audit))
+    assert [(order.label, order.add) for order in to_collect] == [("nurse", 118)] * 2
+    assert all(order.need == order.have + order.add and len(order.examples) == 3 for order in to_collect)
     tree["plan"]["ways"]["collect"]["cells"] *= 40
     write_json(audit.record, tree)
     assert len(orders(read_audit(audit))) == ORDERS
@@ -69,9 +69,9 @@ def test_an_older_audit_has_neither_ways_nor_a_former_one(audit):
 def test_the_snippet_draws_photographs_by_their_weights(tmp_path, monkeypatch):
     """As it stands in the report, run where photographs and plan are: rare ones come up as often as they should."""
     for number in range(9):
-        place = tmp_path / "photos" / ("cat" if number < 6 else "=dog") / f"{number}.png"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (8, 8), (number * 25, 0, 0)).save(place)
+        index = tmp_path / "photos" / ("cat" if number < 6 else "=dog") / f"{number}.png"
+        index.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (number * 25, 0, 0)).save(index)
     (tmp_path / "plan").mkdir()
     rows = [("cat/0.png", 4.0), ("cat/1.png", 1.0), ("./photos-of-none.png", 9.0), ("./=dog/6.png", 5.0)]
     pd.DataFrame(rows, columns=["path", "weight"]).to_csv(tmp_path / "plan" / "weights.csv", index=False)
@@ -80,7 +80,7 @@ def test_the_snippet_draws_photographs_by_their_weights(tmp_path, monkeypatch):
     exec(SAMPLER, names)
     assert next(iter(names["loader"]))[0].shape == (9, 3, 224, 224)
     drawn = np.concatenate([np.array(list(names["sampler"])) for _ in range(400)])
-    share = {path: np.mean(drawn == place) for place, path in enumerate(names["paths"])}
+    share = {path: np.mean(drawn == index) for index, path in enumerate(names["paths"])}
     assert share["cat/0.png"] == pytest.approx(0.4, abs=0.04) and share["=dog/6.png"] == pytest.approx(0.5, abs=0.04)
     assert share["cat/1.png"] == pytest.approx(0.1, abs=0.03) and share["cat/2.png"] == 0
 

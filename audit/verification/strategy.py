@@ -2,7 +2,6 @@
 
 import csv
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +11,15 @@ from audit.data.dataset import Dataset
 from audit.data.extra_images import added
 from audit.errors import AuditFolderError, ConfigError
 from audit.findings.to_mend import to_mend
+from audit.plan.plan_json import Strategy
 from audit.plan.write_plan import safe_path
 from audit.store.audit_folder import AuditFolder
 
-Strategy = Literal["weight", "drop", "collect"]
-STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 BASELINE = "baseline"
 
 
 def require_verifiable(audit: AuditFolder, strategy: Strategy, source: Path | None) -> None:
-    """Raise AuditFolderError or ConfigError where there is nothing to verify, or not in this way."""
+    """Raise AuditFolderError or ConfigError where there is nothing to verify, or not by this strategy."""
     audit.require_finished()
     if load_config(audit.config).model.checkpoint is not None:
         raise ConfigError(
@@ -34,7 +32,7 @@ def require_verifiable(audit: AuditFolder, strategy: Strategy, source: Path | No
         raise ConfigError(f"{audit.path}: no finding is high or medium, so there is nothing to mend and to verify.")
 
 
-def weights_under(condition: str, plan: AuditFolder, dataset: Dataset) -> NDArray[np.float64] | None:
+def weights_under(strategy: str, plan: AuditFolder, dataset: Dataset) -> NDArray[np.float64] | None:
     """Sample weights of the images, (n,) and >= 0, under a strategy or the baseline; None where each counts once.
 
     weight: as ``plan/weights.csv`` says. drop: not at all where ``plan/drop.csv`` names it. collect: everything once,
@@ -42,17 +40,17 @@ def weights_under(condition: str, plan: AuditFolder, dataset: Dataset) -> NDArra
     other images.
     """
     old = ~added(dataset)
-    if condition == BASELINE:
+    if strategy == BASELINE:
         return None if old.all() else old.astype(np.float64)
-    if condition == "collect":
+    if strategy == "collect":
         return None
     counted = np.ones(len(old))
-    table = plan.plan / ("weights.csv" if condition == "weight" else "drop.csv")
+    table = plan.plan / ("weights.csv" if strategy == "weight" else "drop.csv")
     places = {safe_path(str(path)): image for image, path in enumerate(dataset.images["path"])}
     for row in _rows(table):
         if row.get("path") not in places:
             raise AuditFolderError(f"{table}: names a photograph that the audit has not; run the audit again.")
-        counted[places[row["path"]]] = _weight(table, row["weight"]) if condition == "weight" else 0.0
+        counted[places[row["path"]]] = _weight(table, row["weight"]) if strategy == "weight" else 0.0
     return counted * old
 
 

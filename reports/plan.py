@@ -1,9 +1,9 @@
-"""What the report shows of the plan: the photographs to collect, with pictures, and how to train with the weights."""
+"""What the report shows of the plan: the images to collect, each with examples, and how to train with the weights."""
 
 from audit.findings.audit_json import AuditRecord
 from audit.plan.plan_json import Order
 
-# Rows with pictures; further ones are in the plan's files.
+# Rows with example images; further ones are in the plan's files.
 ORDERS = 24
 
 SAMPLER = """\
@@ -26,5 +26,5 @@ loader = DataLoader(photos, batch_size=32, sampler=sampler)
 def orders(record: AuditRecord) -> list[Order]:
     """What to collect for all findings together, the largest orders of each class first; none in an older audit."""
     ways = record.plan.ways
-    wanted = [order for order in ways.collect.cells if order.add] if ways else []
-    return sorted(wanted, key=lambda order: (order.label, -order.add))[:ORDERS]
+    to_collect = [order for order in ways.collect.cells if order.add] if ways else []
+    return sorted(to_collect, key=lambda order: (order.label, -order.add))[:ORDERS]
