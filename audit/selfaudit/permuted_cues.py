@@ -84,6 +84,8 @@ class UnusedCues:
         they look. The data stay as they are, so that their half of the verdict is the audit's own. Gap and attention
         are measured anew, the effect is not, and p is corrected over all tests of the trial.
         """
+        if not self.pairs:
+            return []
         dataset, rng = self.measurer.dataset, np.random.default_rng((self._seed, seed, _PERMUTED))
         strata = dataset.labels * (dataset.folds.max() + 1) + dataset.folds
         order = permuted_order(dataset.groups, rng, strata)

@@ -148,3 +148,9 @@ def test_some_of_the_images_are_judged_by_the_data_of_all(audit, config):
     assert cases["sticker", 0].said.data == "strong"
     # Fewer than twenty photographs are left on the smaller side.
     assert cases["sticker", 0].could_be_said.model != "strong"
+
+
+def test_where_no_cue_was_seen_made_up_attributes_remain(unused):
+    none = replace(unused, pairs=(), scores={}, of_the_data=unused.of_the_data.iloc[:0])
+    assert none.permuted(0) == []
+    assert len(none.null_attributes(0)) == 2 * len(SHARES)
