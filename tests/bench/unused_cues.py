@@ -33,11 +33,11 @@ WORDS = {
 COLUMNS = (
     Column("photographs"),
     Column("content dealt out: cases"),
-    Column("said to be used strongly"),
-    Column("high"),
+    Column("said to be used strongly", ".1%"),
+    Column("high", ".1%"),
     Column("made-up attributes: cases"),
-    Column("said to be used strongly "),
-    Column("high "),
+    Column("said to be used strongly ", ".1%"),
+    Column("high ", ".1%"),
 )
 NOTES = (
     "A case is a cue and a class in one deal. Shares are of the cases in which the rules could have said as much, with "
