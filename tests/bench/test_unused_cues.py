@@ -18,3 +18,4 @@ def test_a_line_counts_the_cases_in_which_as_much_could_be_said():
     low, upper = wilson(1, 2)
     assert strong == high == {"count": 1, "of": 2, "low": pytest.approx(low), "high": pytest.approx(upper)}
     assert (never["count"], never["of"], none["of"]) == (0, 1, 1)
+    assert row("no moles", [Told(MEDIUM, MEDIUM)], [])[1:4] == (1, "could not occur", "could not occur")

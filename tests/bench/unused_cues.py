@@ -89,6 +89,8 @@ def _cells(said: SaidOfModel) -> tuple[Cell, ...]:
 
 
 def _cell(share: CountedShare) -> Cell:
+    if not share.n:
+        return "could not occur"
     return {"count": share.count, "of": share.n, "low": share.low, "high": share.high}
 
 
