@@ -17,7 +17,7 @@ Count = Annotated[int, Field(ge=1)]
 FineTune = Literal["head", "conv5", "all"]
 Head = Literal["gap", "fc"]
 OwnRole = Literal["part", "subject", "scene", "mark"]
-MarkKind = Literal["text", "sticker", "border", "tint", "blur"]
+MarkKind = Literal["text", "sticker", "border", "tint", "blur", "vignette", "object"]
 Tree = dict[str, Any]
 """Settings as they are written in YAML, before they are checked."""
 DEFAULT_CUES = "default"
@@ -145,6 +145,8 @@ class SelfAuditConfig(Section):
     null_images: Annotated[int, Field(ge=20)] = 200
     power_images: Annotated[int, Field(ge=0)] = 40
     kinds: list[MarkKind] = ["text", "sticker", "blur"]
+    forms: Annotated[int, Field(ge=1)] = 2
+    pairs: Annotated[int, Field(ge=1, le=4)] = 2
 
     @model_validator(mode="after")
     def _enough_or_none(self) -> Self:

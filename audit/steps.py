@@ -58,9 +58,9 @@ STEPS = (
     ),
     Step(
         "self-audit",
-        ("dataset", "detect", "features", "sanity", "masking"),
+        ("dataset", "detect", "features", "explain", "sanity", "cues", "masking", "evidence"),
         ("self_audit", "model", "training", "attention", "evidence", "cues", "own_cues", "expected_cues", "seed"),
-        version=4,
+        version=6,
         repeats=("training", "explain", "regions", "clusters", "cues", "evidence", "findings"),
     ),
     Step(

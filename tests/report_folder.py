@@ -243,10 +243,17 @@ def _self_audit(wish: Wish) -> dict[str, Any]:
     missed = {"share": 0.95, "elsewhere": 0.05, "found": False, "cue": None, "severity": None}
     border = [noticed, noticed | {"share": 0.8, "elsewhere": 0.2}, missed | {"share": 0.7, "elsewhere": 0.3}]
     marks = [
-        {"kind": "tint", "words": "a tint", "attempts": [missed], "weakest": None},
-        {"kind": "border", "words": "a white frame", "attempts": border, "weakest": border[1]},
+        {"kind": "tint", "form": "tint", "words": "a tint", "attempts": [missed], "weakest": None},
+        {"kind": "border", "form": "frame", "words": "a white frame", "attempts": border, "weakest": border[1]},
     ]
     alarms = {"high": few, "flagged": few, "audits_with_high": some, "audits_flagged": some}
+    alarms["data"] = {"strong": few, "weak": few, "either": few}
+    none = _share(0, 7) | {"count": 0}
+    never = {"value": 0.0, "low": 0.0, "high": 1.0, "n": 0, "count": 0}
+    of_model = {"permuted": {"cases": 80, "strong": few, "weak": few, "high": none}}
+    of_model |= {"attributes": {"cases": 40, "strong": none, "weak": none, "high": never}}
+    of_model |= {"deals": 5, "images": wish.n, "shares": [0.9, 0.5], "sentence": "The model was said to use 1 of 40."}
+    alarms["model"] = of_model
     counts = {"high": 1, "low": 3, "cleared": 36}
     sentences = ("1 of 40 verdicts came out high.", "We would have noticed a white frame.")
     return {
@@ -259,6 +266,7 @@ def _self_audit(wish: Wish) -> dict[str, Any]:
             "images": wish.n,
             "classes": list(wish.classes[:2]),
             "marks": marks,
+            "coverage": "Tried were a border in 1 of 2. Not tried: a pale sticker.",
         },
         "left_out": ["The trials train the last layer only."],
     }

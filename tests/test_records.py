@@ -37,6 +37,12 @@ DELIBERATE = {
     ("audit", "findings[].cue_kind", "values"),
     # The interval was always written and is promised now.
     ("audit", "model.balanced[]", "required"),
+    # False alarms are counted for the data and the model apart since version 2.
+    ("audit", "self_audit.null", "required"),
+    # Marks are tried in several forms of a kind, and of more kinds, since version 2.
+    ("audit", "self_audit.power", "required"),
+    ("audit", "self_audit.power.marks[]", "required"),
+    ("audit", "self_audit.power.marks[].kind", "values"),
 }
 # It was published for every measured value, but nothing is tested there and it was never written.
 GONE = {("audit", "cues[].attention{}.p_adjusted")}

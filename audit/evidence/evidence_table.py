@@ -1,7 +1,7 @@
 """The evidence stage: all five measures for every (cue, class) pair to test."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -48,23 +48,37 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
 def measure_all(measurer: "Measurer") -> list[Path]:
     """As ``build``, with a measurer that is open."""
     pairs = list(measurer.pairs())
-    rows = []
+    measured: list[tuple[str, str, Mapping[str, Measure]]] = []
     # The tests are so small that a second thread would only wait for the first.
     with track("evidence", len(pairs), "pairs of cue and class") as advance, threadpool_limits(1):
         for cue, label in pairs:
-            measures = measurer.measure(cue, label)
-            name = measurer.dataset.classes[label]
-            rows += [_row(cue.name, name, kind, measures[kind]) for kind in KINDS]
+            measured.append((cue.name, measurer.dataset.classes[label], measurer.measure(cue, label)))
             advance(1)
-    columns = ["cue", "class", "kind", "value", "low", "high", "n", "p", "reason", "extra"]
-    table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(("value", "low", "high", "p"), "float64"))
-    tested = table["kind"].isin(TESTED)
-    table["p_adjusted"] = np.nan
-    table.loc[tested, "p_adjusted"] = benjamini_hochberg(table.loc[tested, "p"].to_numpy())
+    table = corrected(as_table(measured))
     folder = measurer.cues.folder
     write_table(folder.evidence, table)
     write_table(folder.probe_scores, _score_table(measurer))
     return [folder.evidence, folder.probe_scores]
+
+
+def as_table(measured: Iterable[tuple[str, str, Mapping[str, Measure]]]) -> pd.DataFrame:
+    """What was measured of cues and classes (by their names) as the evidence table has it, but for ``p_adjusted``."""
+    rows = [_row(cue, label, kind, measure) for cue, label, measures in measured for kind, measure in measures.items()]
+    columns = ["cue", "class", "kind", "value", "low", "high", "n", "p", "reason", "extra"]
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(("value", "low", "high", "p"), "float64"))
+
+
+def corrected(table: pd.DataFrame) -> pd.DataFrame:
+    """An evidence table with ``p_adjusted`` from all of its tests (Benjamini-Hochberg); NaN where nothing is tested."""
+    tested = table["kind"].isin(TESTED)
+    adjusted = np.full(len(table), np.nan)
+    adjusted[tested] = benjamini_hochberg(table.loc[tested, "p"].to_numpy())
+    return table.assign(p_adjusted=adjusted)
+
+
+def parsed(table: pd.DataFrame) -> pd.DataFrame:
+    """An evidence table with ``extra`` as a dict."""
+    return table.assign(extra=[json.loads(text) for text in table["extra"]])
 
 
 def read_evidence(folder: AuditFolder) -> pd.DataFrame:
@@ -72,9 +86,7 @@ def read_evidence(folder: AuditFolder) -> pd.DataFrame:
 
     Raises AuditFolderError when the stage has not written it.
     """
-    table = read_table(folder.evidence)
-    table["extra"] = [json.loads(text) for text in table["extra"]]
-    return table
+    return parsed(read_table(folder.evidence))
 
 
 def read_probe_scores(folder: AuditFolder, images: int) -> dict[tuple[str, str], NDArray[np.float64]]:
@@ -138,7 +150,7 @@ class Measurer:
         )
         if cue.kind == "appearance" and shown.value is not None:
             shown = replace(shown, extra={**shown.extra, **self._beside_control(cue, label, in_class, present)})
-        apart = self._gap(cue, label, in_class, present)
+        apart = self.measure_gap(cue, label)
         if cue.kind == "file":
             nowhere, leak = unmeasured(NOWHERE, len(known)), self._leakage(cue, label, in_class, present)
             return {"prevalence": shown, "attention": nowhere, "leakage": leak, "effect": nowhere, "gap": apart}
@@ -150,14 +162,15 @@ class Measurer:
             self.probe_scores(cue, label)
         return {
             "prevalence": shown,
-            "attention": self._attention(cue, label, present & in_class),
+            "attention": self.measure_attention(cue, label),
             "leakage": leak,
             "effect": self._effect(cue, label, present & in_class),
             "gap": apart,
         }
 
-    def _gap(self, cue: Cue, label: int, in_class: NDArray[np.bool_], present: NDArray[np.bool_]) -> Measure:
+    def measure_gap(self, cue: Cue, label: int) -> Measure:
         """By presence; where nearly all images of either side show the cue, by what it looks like there."""
+        in_class, present = self.dataset.labels == label, self.cues.present(cue)
         folds, sides = self.dataset.folds, (in_class, ~in_class)
         if cue.kind == "detector" and all(present[side].mean() >= NEARLY_ALL for side in sides):
             third = likeness_thirds(self.probe_scores(cue, label), in_class, folds)
@@ -206,7 +219,9 @@ class Measurer:
             settings.min_images,
         )
 
-    def _attention(self, cue: Cue, label: int, rows: NDArray[np.bool_]) -> Measure:
+    def measure_attention(self, cue: Cue, label: int) -> Measure:
+        """In the images of the class that show a cue which has a place in the picture."""
+        rows = self.cues.present(cue) & (self.dataset.labels == label)
         share, area = (self.cues.column(cue, name)[rows].astype(np.float64) for name in ("attention", "area"))
         settings, rng = self.config.evidence, self._rng(cue, label, "attention")
         return attention(share, area, self.dataset.groups[rows], rng, settings.resamples, settings.min_images)

@@ -24,7 +24,14 @@ Colour = tuple[int, int, int]
 
 WORDS = ("PHOTOBANK", "stockhouse", "Picture Agency", "northlight.com", "IMAGE 20481", "archive 1974", "Ward 12 B")
 _LIGHT, _DARK = ((255, 255, 255), (255, 240, 80)), ((0, 0, 0), (30, 30, 90))
-_VIVID = ((230, 40, 40), (40, 70, 230), (30, 170, 70), (250, 200, 20), (200, 40, 180), (20, 190, 210))
+VIVID: tuple[Colour, ...] = (
+    (230, 40, 40),
+    (40, 70, 230),
+    (30, 170, 70),
+    (250, 200, 20),
+    (200, 40, 180),
+    (20, 190, 210),
+)
 _WARM = np.array([255, 170, 60], np.float32)
 _LEAST_LETTER = 6
 
@@ -58,11 +65,11 @@ class Tag:
 
     def __call__(self, pixels: Pixels, rng: np.random.Generator) -> Planted:
         """The mask is the rectangle around the words."""
-        words = _Words.fitted(str(rng.choice(WORDS)), self.height, pixels.shape)
+        words = Words.fitted(str(rng.choice(WORDS)), self.height, pixels.shape)
         margin = max(1, round(0.02 * min(pixels.shape[:2])))
         room = (pixels.shape[1] - words.size[0] - 2 * margin, pixels.shape[0] - words.size[1] - 2 * margin)
         x, y = (margin + max(0, free) * int(rng.integers(2)) for free in room)
-        return words.written(pixels, (x, y), _contrasting(pixels, words.mask(pixels.shape, (x, y)), rng), self.opacity)
+        return words.written(pixels, (x, y), contrasting(pixels, words.mask(pixels.shape, (x, y)), rng), self.opacity)
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ class Caption:
         dark_bar = bool(rng.integers(2))
         barred = pixels.copy()
         barred[-lines:] = (_DARK if dark_bar else _LIGHT)[0]
-        words = _Words.fitted(str(rng.choice(WORDS)), 0.6 * lines / min(pixels.shape[:2]), pixels.shape)
+        words = Words.fitted(str(rng.choice(WORDS)), 0.6 * lines / min(pixels.shape[:2]), pixels.shape)
         x = int(rng.integers(max(1, pixels.shape[1] - words.size[0])))
         y = len(pixels) - lines + max(0, (lines - words.size[1]) // 2)
         return words.written(barred, (x, y), (_LIGHT if dark_bar else _DARK)[0], 1.0)
@@ -95,8 +102,8 @@ class Watermark:
     def __call__(self, pixels: Pixels, rng: np.random.Generator) -> Planted:
         """The mask is the rectangle around the words."""
         text = str(rng.choice(WORDS))
-        aspect = _Words.of(text, 100).size[0] / 100
-        words = _Words.fitted(text, self.width * pixels.shape[1] / aspect / min(pixels.shape[:2]), pixels.shape)
+        aspect = Words.of(text, 100).size[0] / 100
+        words = Words.fitted(text, self.width * pixels.shape[1] / aspect / min(pixels.shape[:2]), pixels.shape)
         free = np.subtract((pixels.shape[1], pixels.shape[0]), words.size)
         x, y = (max(0, round(half * (0.7 + 0.6 * rng.random()))) for half in free / 2)
         place = (min(x, max(0, int(free[0]))), min(y, max(0, int(free[1]))))
@@ -105,9 +112,10 @@ class Watermark:
 
 @dataclass(frozen=True)
 class Sticker:
-    """A flat disc or square of a vivid colour anywhere in the picture. ``side`` in shares of the shorter side."""
+    """A flat disc or square of one of the ``colours`` anywhere. ``side`` in shares of the shorter side."""
 
     side: float = 0.15
+    colours: tuple[Colour, ...] = VIVID
     cue: str = "patch"
 
     def __call__(self, pixels: Pixels, rng: np.random.Generator) -> Planted:
@@ -117,7 +125,7 @@ class Sticker:
         cy, cx = (half + rng.random() * (length - 2 * half) for length in (height, width))
         y, x = np.abs(np.arange(height) + 0.5 - cy)[:, None], np.abs(np.arange(width) + 0.5 - cx)
         mask = np.hypot(x, y) < half if rng.integers(2) else np.maximum(x, y) < half
-        return _painted(pixels, mask, _VIVID[rng.integers(len(_VIVID))])
+        return painted(pixels, mask, self.colours[rng.integers(len(self.colours))])
 
 
 @dataclass(frozen=True)
@@ -132,7 +140,7 @@ class Letterbox:
         lines = max(2, round(self.height * len(pixels)))
         mask = np.zeros(pixels.shape[:2], bool)
         mask[:lines] = mask[-lines:] = True
-        return _painted(pixels, mask, (0, 0, 0))
+        return painted(pixels, mask, (0, 0, 0))
 
 
 @dataclass(frozen=True)
@@ -147,7 +155,7 @@ class Bar:
         mask = np.zeros(pixels.shape[:2], bool)
         turned = np.rot90(mask, int(rng.integers(4)))  # a view, so that the mask is filled
         turned[: max(2, round(self.width * len(turned)))] = True
-        return _painted(pixels, mask, _VIVID[rng.integers(len(_VIVID))])
+        return painted(pixels, mask, VIVID[rng.integers(len(VIVID))])
 
 
 @dataclass(frozen=True)
@@ -163,7 +171,7 @@ class Frame:
         lines = max(2, round(self.width * min(pixels.shape[:2])))
         mask = np.ones(pixels.shape[:2], bool)
         mask[lines:-lines, lines:-lines] = False
-        return _painted(pixels, mask, self.colour)
+        return painted(pixels, mask, self.colour)
 
 
 @dataclass(frozen=True)
@@ -240,7 +248,7 @@ MARKS: dict[str, Mark] = {
 
 
 @dataclass(frozen=True)
-class _Words:
+class Words:
     """Words in a font of some size: their outlined shape and, in pixels, the width and height of it."""
 
     text: str
@@ -248,14 +256,14 @@ class _Words:
     box: tuple[int, int, int, int]
 
     @classmethod
-    def of(cls, text: str, letter: int) -> "_Words":
+    def of(cls, text: str, letter: int) -> "Words":
         """In letters of so many pixels."""
         font = ImageFont.load_default(letter)
         left, top, right, bottom = ImageDraw.Draw(Image.new("L", (1, 1))).textbbox((0, 0), text, font)
         return cls(text, font, (int(left), int(top), int(np.ceil(right)), int(np.ceil(bottom))))
 
     @classmethod
-    def fitted(cls, text: str, height: float, shape: Sequence[int]) -> "_Words":
+    def fitted(cls, text: str, height: float, shape: Sequence[int]) -> "Words":
         """In letters of a share of the picture's shorter side, smaller where the words would not fit."""
         letter = max(_LEAST_LETTER, round(height * min(shape[:2])))
         width = cls.of(text, letter).size[0]
@@ -282,13 +290,14 @@ class _Words:
         return Planted(np.rint(mixed).astype(np.uint8), self.mask(pixels.shape, place))
 
 
-def _contrasting(pixels: Pixels, mask: Mask, rng: np.random.Generator) -> Colour:
+def contrasting(pixels: Pixels, mask: Mask, rng: np.random.Generator) -> Colour:
     """A light colour on dark ground, a dark one on light."""
     colours = _LIGHT if pixels[mask].mean() < 128 else _DARK
     return colours[rng.integers(len(colours))]
 
 
-def _painted(pixels: Pixels, mask: Mask, colour: Colour) -> Planted:
-    painted = pixels.copy()
-    painted[mask] = colour
-    return Planted(painted, mask)
+def painted(pixels: Pixels, mask: Mask, colour: Colour) -> Planted:
+    """The picture with all of a mask in one colour."""
+    marked = pixels.copy()
+    marked[mask] = colour
+    return Planted(marked, mask)

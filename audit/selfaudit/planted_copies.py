@@ -1,6 +1,6 @@
 """Copies of some of a dataset's own photographs, each as it is and with marks on it that make shortcuts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from audit.config import Config, MarkKind
+from audit.config import Config
 from audit.data.batches import Images
 from audit.data.dataset import SEEN_AS, Dataset, load_dataset, one_per_group
 from audit.data.dataset_json import DatasetSummary
@@ -17,18 +17,12 @@ from audit.data.folds import assign_folds
 from audit.detectors import detect
 from audit.detectors.workers import read_shrunk
 from audit.model.activation_store import ActivationStore
-from audit.selfaudit.marks import Frame, Mark, Pixels, SoftBackground, Sticker, Tag, Tint
+from audit.selfaudit.forms import FORMS, Form
+from audit.selfaudit.marks import Mark, Pixels
 from audit.selfaudit.trial import Trial
 from audit.selfaudit.trial_inputs import TrialInputs
 from audit.store.audit_folder import AuditFolder, file_digest, value_digest, write_atomically, write_record, write_table
 
-MARKS: Mapping[MarkKind, Mark] = {
-    "text": Tag(),
-    "sticker": Sticker(),
-    "border": Frame(),
-    "tint": Tint(),
-    "blur": SoftBackground(),
-}
 # How common a mark is in one class and in the other, plainest first.
 PAIRS = ((0.95, 0.05), (0.8, 0.2), (0.7, 0.3), (0.6, 0.4))
 _PLAIN = "plain"
@@ -38,8 +32,8 @@ _PLAIN = "plain"
 class Marked:
     """n photographs of two classes; ``labels`` (n,) are 0 or 1.
 
-    ``copies`` holds, for "plain" and every kind of mark, the image (n,) of each one's copy in ``inputs``; -1 for
-    those that no trial needs.
+    ``copies`` holds, for "plain" and every form of a mark (by name), the image (n,) of each one's copy in ``inputs``;
+    -1 for those that no trial needs.
     """
 
     inputs: TrialInputs
@@ -51,17 +45,17 @@ class Marked:
         """Names of the two; the mark is put on more photographs of the first."""
         return self.inputs.store.dataset.classes
 
-    def trial(self, kind: MarkKind, planted: NDArray[np.bool_]) -> Trial:
+    def trial(self, form: Form, planted: NDArray[np.bool_]) -> Trial:
         """The photographs, those that are ``planted`` (n,) with the mark."""
-        return Trial(np.where(planted, self.copies[kind], self.copies[_PLAIN]), self.labels)
+        return Trial(np.where(planted, self.copies[form.name], self.copies[_PLAIN]), self.labels)
 
     def plain(self) -> Trial:
         """The photographs as they are."""
         return Trial(self.copies[_PLAIN], self.labels)
 
 
-def mark_photographs(store: ActivationStore, cues: list[str], path: Path) -> Marked:
-    """Put the marks of the settings on some photographs of a store, and look for the ``cues`` in all copies.
+def mark_photographs(store: ActivationStore, cues: list[str], forms: Sequence[Form], path: Path) -> Marked:
+    """Put marks of these forms on some photographs of a store, and look for the ``cues`` in all copies.
 
     The copies lie below the folder ``path`` and are as large as detectors see photographs. The plain ones are written
     and read again like the others, so that nothing but the mark tells them apart.
@@ -71,12 +65,14 @@ def mark_photographs(store: ActivationStore, cues: list[str], path: Path) -> Mar
     count = max(settings.power_images, 2 * store.config.training.folds)
     chosen, classes = choose_photographs(dataset, count, store.config.seed)
     labels = (dataset.labels[chosen] == classes[1]).astype(np.int64)
-    copies = _numbered(labels, dict.fromkeys(settings.kinds), store.config.seed)
+    copies = _numbered(labels, forms, pairs_of(settings.pairs), store.config.seed)
     folder, config = AuditFolder(path), _config_of_copies(store.config, cues)
+    donor = _shrunk(dataset, donor_of(dataset, chosen, store.config.seed), config)
+    marks = {form.name: form.make(donor) for form in forms}
     for place, image in enumerate(chosen):
-        pixels = np.asarray(read_shrunk(dataset.file_of(int(image)), config.dataset.max_megapixels).image)
+        pixels = _shrunk(dataset, int(image), config)
         for version, picture in _versions(
-            pixels, {name: numbers[place] for name, numbers in copies.items()}, config.seed
+            pixels, marks, {name: numbers[place] for name, numbers in copies.items()}, config.seed
         ):
             _save(picture, path / _name(copies[version][place]))
     _write_dataset(folder, dataset, chosen, [dataset.classes[label] for label in classes], copies, config)
@@ -93,6 +89,17 @@ def choose_photographs(dataset: Dataset, count: int, seed: int) -> tuple[Images,
     return np.sort(np.concatenate(halves)), (int(first), int(second))
 
 
+def donor_of(dataset: Dataset, chosen: Images, seed: int) -> int:
+    """An image of which a piece is pasted on the ``chosen`` ones: none of them, where there is another."""
+    others = np.setdiff1d(np.arange(len(dataset.images)), chosen)
+    return int(np.random.default_rng((seed, len(chosen))).choice(others if len(others) else chosen))
+
+
+def pairs_of(count: int) -> Sequence[tuple[float, float]]:
+    """The shares that are tried, so many, plainest first."""
+    return PAIRS[:count]
+
+
 def spread(labels: NDArray[np.int64], share: float, elsewhere: float, seed: int) -> NDArray[np.bool_]:
     """Which photographs get a mark, boolean (n,): a ``share`` of class 0, and ``elsewhere`` of class 1, rounded.
 
@@ -105,21 +112,29 @@ def spread(labels: NDArray[np.int64], share: float, elsewhere: float, seed: int)
     return planted
 
 
-def _numbered(labels: NDArray[np.int64], kinds: Mapping[MarkKind, None], seed: int) -> dict[str, Images]:
+def _numbered(
+    labels: NDArray[np.int64], forms: Sequence[Form], pairs: Sequence[tuple[float, float]], seed: int
+) -> dict[str, Images]:
     """``Marked.copies``: every photograph as it is, and with each mark where any of the pairs needs that."""
-    needed = np.any([spread(labels, *pair, seed) for pair in PAIRS], axis=0)
+    needed = np.any([spread(labels, *pair, seed) for pair in pairs], axis=0)
     copies: dict[str, Images] = {_PLAIN: np.arange(len(labels))}
-    for number, kind in enumerate(kinds):
-        copies[kind] = np.where(needed, len(labels) + number * needed.sum() + np.cumsum(needed) - 1, -1)
+    for number, form in enumerate(forms):
+        copies[form.name] = np.where(needed, len(labels) + number * needed.sum() + np.cumsum(needed) - 1, -1)
     return copies
 
 
-def _versions(pixels: Pixels, numbers: Mapping[str, int], seed: int) -> Iterator[tuple[str, Pixels]]:
+def _versions(
+    pixels: Pixels, marks: Mapping[str, Mark], numbers: Mapping[str, int], seed: int
+) -> Iterator[tuple[str, Pixels]]:
     """A photograph as it is and with each mark. A mark has one seed: all photographs carry the same one."""
     yield _PLAIN, pixels
-    for place, (kind, mark) in enumerate(MARKS.items()):
-        if numbers.get(kind, -1) >= 0:
-            yield kind, mark(pixels, np.random.default_rng((seed, place))).pixels
+    for place, form in enumerate(FORMS):
+        if numbers.get(form.name, -1) >= 0:
+            yield form.name, marks[form.name](pixels, np.random.default_rng((seed, place))).pixels
+
+
+def _shrunk(dataset: Dataset, image: int, config: Config) -> Pixels:
+    return np.asarray(read_shrunk(dataset.file_of(image), config.dataset.max_megapixels).image)
 
 
 def _config_of_copies(config: Config, cues: list[str]) -> Config:

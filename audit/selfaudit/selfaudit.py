@@ -1,12 +1,13 @@
-"""The audit of the audit: false alarms under permuted labels, and power to notice planted marks."""
+"""The audit of the audit: false alarms under permuted labels and cues, and power to notice planted marks."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from audit.config import Config
 from audit.data.batches import Images
@@ -14,14 +15,14 @@ from audit.detectors.detect import not_looked_for
 from audit.detectors.registry import listed_cues
 from audit.explain.sanity_checks import maps_are_trusted
 from audit.findings.finding import Finding
-from audit.findings.self_audit_json import FalseAlarms, PowerFigures, SelfAudit
-from audit.findings.severity import FLAGGED
-from audit.measures.figures import CountedShare
-from audit.measures.intervals import wilson
+from audit.findings.self_audit_json import FalseAlarms, ModelAlarms, PowerFigures, SelfAudit
 from audit.measures.permutation import permuted_order
 from audit.model.activation_store import ActivationStore
 from audit.progress import track
-from audit.selfaudit.planted_copies import mark_photographs
+from audit.selfaudit.false_alarms import false_alarms, model_alarms
+from audit.selfaudit.forms import coverage_sentence, forms_of
+from audit.selfaudit.permuted_cues import UnusedCues
+from audit.selfaudit.planted_copies import mark_photographs, pairs_of
 from audit.selfaudit.power import measure_power, power_sentence
 from audit.selfaudit.trial import Outcome, Trial, run_trial
 from audit.selfaudit.trial_inputs import TrialInputs
@@ -50,7 +51,8 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
         write_record(folder.self_audit, NOT_RUN)
         return [folder.self_audit]
     auditor = SelfAuditor.of(folder, config)
-    with track("trials", settings.permutations + has_power * (1 + len(settings.kinds)), "trials") as advance:
+    of_power = 1 + len(forms_of(settings.kinds, settings.forms)) if has_power else 0
+    with track("trials", 2 * settings.permutations + of_power, "trials") as advance:
         null = auditor.null(advance) if settings.permutations else None
         power = auditor.power(advance) if has_power else None
     record = SelfAudit(
@@ -85,30 +87,31 @@ class SelfAuditor:
         return self.store.folder / "self-audit"
 
     def null(self, advance: Callable[[int], None]) -> FalseAlarms:
-        """Permute the labels, audit, and count the findings: all of them are false alarms."""
+        """Count what is said of the data where labels are permuted, and of the models where cues are."""
         dataset, config = self.store.dataset, self.store.config
         images = self._null_images()
         inputs = TrialInputs.of(self.store, images)
         labels, groups, folds = (values[images] for values in (dataset.labels, dataset.groups, dataset.folds))
-        severities = []
+        findings = []
         for number in range(config.self_audit.permutations):
             order = permuted_order(groups, np.random.default_rng((config.seed, number)), strata=folds)
             outcome = self._run(inputs, f"null-{number}", Trial(images, labels[order]))
-            severities.append([finding.severity for finding in outcome.findings])
+            findings.append(outcome.findings)
             advance(1)
-        return false_alarms(severities, len(images))
+        return false_alarms(findings, len(images), self._of_the_models(images, advance))
 
     def power(self, advance: Callable[[int], None]) -> PowerFigures:
         """Put marks on photographs and see which are noticed."""
         config, missing = self.store.config, not_looked_for(self.store.folder)
         cues = [cue for cue in listed_cues(config) if cue not in missing]
-        marked = mark_photographs(self.store, cues, self.scratch / "marked")
+        forms = forms_of(config.self_audit.kinds, config.self_audit.forms)
+        marked = mark_photographs(self.store, cues, forms, self.scratch / "marked")
         run = partial(self._run, marked.inputs)
         plain = run("plain", marked.plain())
         advance(1)
         powers = []
-        for kind in dict.fromkeys(config.self_audit.kinds):
-            powers.append(measure_power(marked, kind, plain, run, config.seed))
+        for form in forms:
+            powers.append(measure_power(marked, form, pairs_of(config.self_audit.pairs), plain, run, config.seed))
             advance(1)
         n, images = len(marked.labels), len(self.store.dataset.images)
         return PowerFigures(
@@ -117,7 +120,19 @@ class SelfAuditor:
             images=images,
             classes=marked.classes,
             marks=tuple(power.record() for power in powers),
+            coverage=coverage_sentence(forms),
         )
+
+    def _of_the_models(self, images: Images, advance: Callable[[int], None]) -> ModelAlarms:
+        unused = UnusedCues.of(self.store.folder, self.store.config, images)
+        deals = self.store.config.self_audit.permutations
+        permuted, attributes = [], []
+        with threadpool_limits(1):
+            for number in range(deals):
+                permuted += unused.permuted(number)
+                attributes += unused.null_attributes(number)
+                advance(1)
+        return model_alarms(permuted, attributes, deals, len(images))
 
     def _null_images(self) -> Images:
         count, most = len(self.store.dataset.images), self.store.config.self_audit.null_images
@@ -141,48 +156,13 @@ class SelfAuditor:
         return outcome
 
 
-def false_alarms(severities: Sequence[Sequence[str]], images: int) -> FalseAlarms:
-    """Sum up the verdicts of null audits, one sequence each; ``expected`` ones do not count, they are never flagged.
-
-    Intervals are Wilson's, once over all verdicts and once over audits. The verdicts of one null audit share its labels
-    and are not quite independent, so that the former are a little narrow.
-    """
-    audits = [[severity for severity in one if severity != "expected"] for one in severities]
-    verdicts = [severity for one in audits for severity in one]
-
-    def share(hits: Sequence[bool]) -> CountedShare:
-        low, high = wilson(sum(hits), len(hits))
-        return CountedShare(value=sum(hits) / max(1, len(hits)), low=low, high=high, n=len(hits), count=sum(hits))
-
-    high, flagged = ([severity in some for severity in verdicts] for some in (("high",), FLAGGED))
-    return FalseAlarms(
-        sentence=null_sentence(len(audits), images, share(high), share(flagged)),
-        audits=len(audits),
-        images=images,
-        counts={severity: verdicts.count(severity) for severity in sorted(set(verdicts))},
-        high=share(high),
-        flagged=share(flagged),
-        audits_with_high=share(["high" in one for one in audits]),
-        audits_flagged=share([any(severity in FLAGGED for severity in one) for one in audits]),
-    )
-
-
-def null_sentence(audits: int, images: int, high: CountedShare, flagged: CountedShare) -> str:
-    """The false alarms in words."""
-    times = "once" if audits == 1 else f"{audits} times"
-    both = f"{flagged.low * 100:.0f} to {flagged.high * 100:.0f} %"
-    return (
-        f"With the labels of {images} photographs dealt out at random {times}, so that there was nothing to "
-        f"find, {high.count} of {high.n} verdicts came out high and {flagged.count - high.count} medium "
-        f"(95 % interval of both: {both})."
-    )
-
-
 def left_out(config: Config, classes: int) -> list[str]:
     """What the trials do not do as the audit does, one sentence each."""
     sentences = [
-        "With labels dealt out at random, the effect of hiding is measured for what detectors find only, and in the "
-        "trials with marks not at all: there a mark has to show in the data, the attention or the accuracy."
+        "With labels dealt out at random, the effect of hiding is measured for what detectors find only, and with "
+        "content dealt out or marks put on not at all: there a use has to show in the attention or the accuracy.",
+        "Places that attention itself found were not dealt out, for nothing is concluded from the attention or the "
+        "accuracy there.",
     ]
     if config.model.fine_tune != "head" or config.model.head != "gap" or config.model.checkpoint is not None:
         sentences.append("The trials train a last layer only, on the network as it was before this audit.")

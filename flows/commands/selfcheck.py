@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from audit.store.audit_folder import AuditFolder
 
 # What `selfcheck` does beyond a run, besides more of the same.
-THOROUGH = ("self_audit.null_images=1000", "self_audit.kinds=[text, sticker, border, tint, blur]")
+THOROUGH = (
+    "self_audit.null_images=1000",
+    "self_audit.kinds=[text, sticker, border, tint, blur, vignette, object]",
+    "self_audit.forms=9",
+    "self_audit.pairs=4",
+)
 
 
 def selfcheck(

@@ -218,11 +218,22 @@ def test_looks_are_cut_to_where_the_content_is(page):
 
 def test_the_self_audit_shows_what_was_noticed_missed_and_not_tried(page):
     text = " ".join(page.text.replace("\N{NO-BREAK SPACE}", " ").split())
-    assert re.search(r"Verdicts that are high 2 % .*? 1 of 40 verdicts", text)
-    assert re.search(r"Audits with a high verdict 20 % .*? 1 of five audits", text)
+    assert re.search(r"The data are tied to it strongly 2 % .*? 1 of 40 verdicts", text)
+    assert re.search(r"A high verdict, content dealt out 0 % .*? 0 of seven verdicts", text)
+    assert "A high verdict, made-up attributes could not be said of anything here" in text
     assert "in 95 % and 5 % in 80 % and 20 % in 70 % and 30 % A tint missed not tried not tried A white frame" in text
     assert re.search(r"A white frame High a border High a border missed", text)
     assert "Marks were put on 40 photographs of the 60" in text
+
+
+def test_false_alarms_of_an_older_audit_are_shown_as_it_counted_them(small):
+    def older(record):
+        del record["self_audit"]["null"]["data"], record["self_audit"]["null"]["model"]
+
+    text = " ".join(page_of(changed(small, older)).text.replace("\N{NO-BREAK SPACE}", " ").split())
+    assert re.search(r"Verdicts that are high 2 % .*? 1 of 40 verdicts", text)
+    assert re.search(r"Audits with a high verdict 20 % .*? 1 of five audits", text)
+    assert "content dealt out" not in text
 
 
 def test_an_audit_without_a_self_audit_says_so(small):

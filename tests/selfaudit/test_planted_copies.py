@@ -1,11 +1,14 @@
 """Copies of photographs with marks: spread as wished, the same mark on all, nothing else changed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from audit.data.decode import open_photo
 from audit.model.activation_store import ActivationStore
-from audit.selfaudit.planted_copies import MARKS, PAIRS, choose_photographs, mark_photographs, spread
+from audit.selfaudit.forms import FORMS
+from audit.selfaudit.planted_copies import PAIRS, choose_photographs, donor_of, mark_photographs, spread
 from audit.store.audit_folder import AuditFolder, file_digest, read_table
 from tests.planted import SIDE, draw_dataset, run_audit, tiny_config
 
@@ -15,13 +18,13 @@ LABELS = np.repeat([0, 1], 20)
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     manifest = draw_dataset(tmp_path_factory.mktemp("planted"), per_class=24)
-    config = tiny_config(manifest, self_audit={"power_images": 40, "kinds": list(MARKS)})
+    config = tiny_config(manifest, self_audit={"power_images": 40, "pairs": 4})
     return ActivationStore.open(run_audit(tmp_path_factory.mktemp("audit"), config, until="dataset"), config)
 
 
 @pytest.fixture(scope="module")
 def marked(store, tmp_path_factory):
-    return mark_photographs(store, ["border"], tmp_path_factory.mktemp("marked"))
+    return mark_photographs(store, ["border"], FORMS, tmp_path_factory.mktemp("marked"))
 
 
 def pixels(marked, copy):
@@ -48,10 +51,10 @@ def test_half_of_each_of_the_two_largest_classes_is_chosen_without_copies(store)
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-@pytest.mark.parametrize("kind", MARKS)
-def test_every_trial_has_its_copies_and_only_the_planted_ones_differ(marked, kind, pair):
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
+def test_every_trial_has_its_copies_and_only_the_planted_ones_differ(marked, form, pair):
     planted = spread(marked.labels, *pair, seed=0)
-    trial, plain = marked.trial(kind, planted), marked.plain()
+    trial, plain = marked.trial(form, planted), marked.plain()
     assert trial.images.min() >= 0
     assert (trial.images != plain.images).tolist() == planted.tolist()
     dataset = marked.inputs.store.dataset
@@ -60,14 +63,14 @@ def test_every_trial_has_its_copies_and_only_the_planted_ones_differ(marked, kin
         assert (values[trial.images] == values[plain.images]).all()
 
 
-@pytest.mark.parametrize("kind", ["sticker", "border"])
-def test_all_carry_the_same_mark_in_the_same_place(marked, kind):
-    copies = np.flatnonzero(marked.copies[kind] >= 0)
-    changed = [pixels(marked, marked.copies[kind][i]) != pixels(marked, marked.copies["plain"][i]) for i in copies]
+@pytest.mark.parametrize("form", ["sticker", "edge-sticker", "frame", "round-frame"])
+def test_all_carry_the_same_mark_in_the_same_place(marked, form):
+    copies = np.flatnonzero(marked.copies[form] >= 0)
+    changed = [pixels(marked, marked.copies[form][i]) != pixels(marked, marked.copies["plain"][i]) for i in copies]
     where = np.mean([one.any(2) for one in changed], 0)
     # A pixel may have had the mark's colour before, by chance.
     assert set(np.round(where[where > 0.1], 1)) == {1.0}
-    colours = [pixels(marked, marked.copies[kind][i])[where > 0.9][0].tolist() for i in copies]
+    colours = [pixels(marked, marked.copies[form][i])[where > 0.9][0].tolist() for i in copies]
     assert len(copies) > 20 and all(colour == colours[0] for colour in colours)
 
 
@@ -94,8 +97,24 @@ def test_detectors_know_plain_copies_by_the_original_and_marked_ones_by_their_ow
 
 def test_the_border_detector_sees_the_frames(marked):
     found = marked.inputs.detected["present"][:, 0].astype(bool)
-    frames, plain = marked.copies["border"], marked.copies["plain"]
+    frames, plain = marked.copies["frame"], marked.copies["plain"]
     assert found[frames[frames >= 0]].all()
     assert not found[plain].any()
     table = read_table(AuditFolder(marked.inputs.store.folder.path).images)
     assert len(table) == len(found)
+
+
+def test_a_piece_of_another_photograph_is_pasted_where_there_is_another(store):
+    chosen, _ = choose_photographs(store.dataset, 40, seed=0)
+    assert donor_of(store.dataset, chosen, seed=0) not in chosen
+    everything = np.arange(len(store.dataset.images))
+    assert donor_of(store.dataset, everything, seed=0) in everything
+
+
+def test_fewer_pairs_need_fewer_copies(store, marked, tmp_path):
+    config = store.config.self_audit.model_copy(update={"pairs": 1})
+    plain = replace(store, config=store.config.model_copy(update={"self_audit": config}))
+    fewer = mark_photographs(plain, ["border"], FORMS[:1], tmp_path)
+    planted = spread(fewer.labels, *PAIRS[0], seed=0)
+    np.testing.assert_array_equal(fewer.copies[FORMS[0].name] >= 0, planted)
+    assert (marked.copies[FORMS[0].name] >= 0).sum() > planted.sum()

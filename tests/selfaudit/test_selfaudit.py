@@ -13,18 +13,18 @@ from audit.errors import ConfigError
 from audit.findings.finding import Finding
 from audit.findings.schemas import schema_text
 from audit.findings.self_audit_json import SelfAudit
-from audit.measures.intervals import wilson
 from audit.measures.permutation import permuted_order
+from audit.selfaudit.forms import forms_of
 from audit.selfaudit.planted_copies import mark_photographs, spread
 from audit.selfaudit.power import noticed
-from audit.selfaudit.selfaudit import NOT_RUN, SelfAuditor, build, false_alarms, left_out
+from audit.selfaudit.selfaudit import NOT_RUN, SelfAuditor, build, left_out
 from audit.selfaudit.trial import Trial, run_trial
 from audit.selfaudit.trial_inputs import TrialInputs
 from audit.stages import STAGES, run_stage
 from audit.store.audit_folder import AuditFolder, read_json, read_record, read_records, read_table
 from tests.planted import draw_dataset, run_audit, tiny_config
 
-SETTINGS = {"permutations": 2, "power_images": 60, "kinds": ["border"]}
+SETTINGS = {"permutations": 2, "power_images": 60, "kinds": ["border"], "forms": 1, "pairs": 4}
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +46,15 @@ def test_random_labels_give_few_findings_and_a_plain_border_is_noticed(audit):
     record = read_json(audit.self_audit)
     assert record["status"] == "done"
     assert (record["null"]["audits"], record["null"]["images"]) == (2, 80)
-    assert record["null"]["high"]["value"] <= 0.1
-    assert record["null"]["high"]["n"] >= 6
+    data, model = record["null"]["data"], record["null"]["model"]
+    assert data["strong"]["value"] <= 0.1
+    assert data["strong"]["n"] >= 6
+    # Two deals of the sticker and the coin, and of eight made-up attributes.
+    assert (model["deals"], model["images"]) == (2, 80)
+    assert (model["permuted"]["cases"], model["attributes"]["cases"]) == (4, 16)
     (border,) = record["power"]["marks"]
     assert border["weakest"]["cue"] == "a border or frame"
+    assert (border["kind"], border["form"]) == ("border", "frame")
     assert (record["power"]["n"], record["power"]["classes"]) == (60, ["disc", "square"])
     assert "On 60 of these 80 photographs" in record["sentence"]
 
@@ -63,11 +68,12 @@ def test_a_mark_is_in_the_data_at_95_to_5_and_not_at_50_to_50(audit, config, tmp
     """Only the data are asked: a model may lean on a frame that every other photograph has."""
     store = SelfAuditor.of(audit, config).store
     monkeypatch.setattr("audit.selfaudit.planted_copies.PAIRS", ((0.95, 0.05), (0.5, 0.5)))
-    marked = mark_photographs(store, ["border"], tmp_path / "marked")
+    (frame,) = forms_of(["border"], 1)
+    marked = mark_photographs(store, ["border"], [frame], tmp_path / "marked")
     plain = run_trial(marked.inputs, marked.plain(), True, tmp_path / "plain")
     for share, is_strong in ((0.95, True), (0.5, False)):
         planted = spread(marked.labels, share, 1 - share, seed=0)
-        outcome = run_trial(marked.inputs, marked.trial("border", planted), True, tmp_path / f"{share}")
+        outcome = run_trial(marked.inputs, marked.trial(frame, planted), True, tmp_path / f"{share}")
         np.testing.assert_array_equal(outcome.present["border"], planted)
         border = next(finding for finding in outcome.findings if finding.cue == "border")
         difference = border.evidence.prevalence.difference
@@ -158,7 +164,7 @@ def test_switched_off_it_says_so(manifest, tmp_path):
 
 def test_too_few_photographs_have_no_power_and_the_record_says_so(audit, manifest, tmp_path):
     """Ten of each class where fifteen are asked for."""
-    settings = {"permutations": 0, "power_images": 20, "kinds": ["border"]}
+    settings = {"permutations": 0, "power_images": 20, "kinds": ["border"], "forms": 1}
     few = tiny_config(manifest, self_audit=settings, evidence={"min_images": 15, "effect_images": 16})
     folder = AuditFolder(shutil.copytree(audit.path, tmp_path / "audit"))
     build(folder, few)
@@ -174,24 +180,6 @@ def test_null_labels_keep_the_classes_as_large_as_they_are(audit, config):
     dataset = load_dataset(audit)
     order = permuted_order(dataset.groups, 0, strata=dataset.folds)
     assert np.bincount(dataset.labels[order]).tolist() == np.bincount(dataset.labels).tolist()
-
-
-def test_false_alarms_are_counted_over_verdicts_and_over_audits():
-    counted = false_alarms([["high", "low", "expected"], ["cleared", "medium"], ["low", "low"]], images=50)
-    assert counted.counts == {"high": 1, "low": 3, "cleared": 1, "medium": 1}
-    figures = [(share.count, share.n) for share in (counted.high, counted.flagged, counted.audits_flagged)]
-    assert figures == [(1, 6), (2, 6), (2, 3)]
-    assert (counted.high.low, counted.high.high) == wilson(1, 6)
-    assert counted.audits_with_high.count == 1
-    assert false_alarms([["expected"]], images=50).high.n == 0
-
-
-def test_the_null_sentence_counts_in_words():
-    counted = false_alarms([["high", "low"], ["cleared", "medium"]], images=50)
-    assert counted.sentence == (
-        "With the labels of 50 photographs dealt out at random 2 times, so that there was nothing to find, 1 of 4 "
-        "verdicts came out high and 1 medium (95 % interval of both: 15 to 85 %)."
-    )
 
 
 def test_what_the_trials_leave_out_is_said(config, manifest):
