@@ -49,7 +49,7 @@ STEPS = (
         ("evidence.effect_images", "evidence.min_images", "evidence.resamples", "seed"),
         version=5,
     ),
-    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=15),
+    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=16),
     Step(
         "findings",
         ("dataset", "detect", "explain", "sanity", "clusters", "cues", "evidence"),

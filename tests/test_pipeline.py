@@ -92,7 +92,7 @@ def test_the_plan_makes_cue_and_class_independent(audit, manifest):
     share = weights[weights["sticker"] == "yes"].groupby("label")["weight"].sum()
     assert share["disc"] == pytest.approx(share["square"], rel=0.05)
     cells = {(c["class"], c["present"]): c for c in read_json(audit.record)["plan"]["cells"] if c["cue"] == "sticker"}
-    assert cells["disc", True]["have"] == 54
+    assert cells["disc", True]["have"] == 68
     assert cells["disc", False]["add"] > 0 and cells["square", True]["add"] > 0
 
 

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, rankdata
+from scipy.special import expit, logit
+from scipy.stats import norm, rankdata, t
 
 from audit.measures.intervals import LEVEL, cluster_bootstrap_weights, percentile_interval, wilson
 from audit.measures.measure import Bools, Floats, Ints, Measure, Random, distinct, too_few, unmeasured
@@ -43,8 +44,9 @@ def leakage(
     z = Phi^-1(A), where it does not shrink as A nears 1: 2 pi (the slope of z at 0.5, squared) times that of the
     permuted AUCs above that of the same scores with permuted labels, times ``training_share``, for the noise that a
     clear direction leaves to a probe is less. Where the classes are fully separated: Wilson's with the smaller class
-    for n, as the variance of an AUC is at most A(1 - A) / min(n+, n-) (Birnbaum & Klose 1957). Nearly separated classes
-    of few images are covered too rarely (A = 0.93, 24 and 36 images, a third of them thrice: 89 %).
+    for n, as the variance of an AUC is at most A(1 - A) / min(n+, n-) (Birnbaum & Klose 1957). Near that the few pairs
+    in the wrong order are drawn too rarely, so the lower end is no higher than that of Student's interval of logit A
+    (Qin & Hotilovac 2008) with the standard error of DeLong et al. (1988) over duplicate groups.
     Above ``max_rows`` images a random part is used, the smaller class first.
 
     ``extra``: ``rest`` (AUC of the same probe on everything else), ``rest_low``, ``rest_high``. With ``control``
@@ -242,9 +244,30 @@ def _auc_interval(
     low, high = percentile_interval(weighted_fold_auc(scores, labels, folds, weights), units=smaller)
     if low == high and value in (0.0, 1.0):
         return wilson(value * smaller, smaller)
+    low = min(low, logit_lower_end(scores, labels, groups, folds))
     z, z_low, z_high = (float(norm.ppf(auc)) for auc in (value, low, high))
     low, high = (float(norm.cdf(end)) for end in _widened(z, z_low, z_high, 2 * math.pi * training))
     return low, high
+
+
+def logit_lower_end(scores: Floats, labels: Bools, groups: Ints, folds: Ints) -> float:
+    """Lower end of Student's interval of an AUC inside folds, on the scale of the logit; 1 for an AUC not in (0.5, 1).
+
+    All arrays have shape (n,). Standard error: DeLong et al. (1988), summed over duplicate ``groups``.
+    """
+    influence, pairs, value = np.zeros(len(labels)), 0, float(fold_auc(scores[:, None], labels[:, None], folds)[0])
+    if not 0.5 < value < 1:
+        return 1.0
+    for fold in np.unique(folds):
+        ours, others = (np.flatnonzero((folds == fold) & side) for side in (labels, ~labels))
+        beyond = (np.sign(scores[ours][:, None] - scores[others][None]) + 1) / 2 - value
+        influence[ours] += beyond.sum(axis=1)
+        influence[others] += beyond.sum(axis=0)
+        pairs += beyond.size
+    of_groups = np.bincount(np.unique(groups, return_inverse=True)[1], influence)
+    error = float(np.sqrt((of_groups**2).sum())) / pairs / (value * (1 - value))
+    smaller = min(distinct(groups[labels]), distinct(groups[~labels]))
+    return float(expit(logit(value) - t.ppf((1 + LEVEL) / 2, max(1, smaller - 1)) * error))
 
 
 def _widened(value: float, low: float, high: float, training: float) -> tuple[float, float]:

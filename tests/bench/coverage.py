@@ -204,6 +204,20 @@ def _gap(sizes: tuple[int, int, int, int]) -> Callable[[Rng], Drawn]:
     return draw
 
 
+def _own_gap(sizes: tuple[int, int, int, int]) -> Callable[[Rng], Drawn]:
+    """The class's own half of it."""
+
+    def draw(rng: Rng) -> Drawn:
+        accuracy = rng.uniform(0.5, 0.98, 4)
+        in_class, present = (np.repeat([cell[k] for cell in CELLS], sizes) for k in (0, 1))
+        correct = rng.random(sum(sizes)) < np.repeat(accuracy, sizes)
+        images = np.arange(sum(sizes))
+        own = gap(correct, in_class, present, images, 0 * images, rng, towards=True, permutations=1).extra["own"]
+        return Drawn(own["value"], own["low"], own["high"], float(accuracy @ [1, -1, 0, 0]))
+
+    return draw
+
+
 def _plain(measure: Measure, truth: float | None) -> Drawn:
     return Drawn(measure.value, measure.low, measure.high, truth)
 
@@ -249,6 +263,7 @@ SCENARIOS: dict[str, Callable[[Rng], Drawn]] = {
     "effect, weaker of two unequal": _weaker_effect(15, (0.1, 0.3)),
     "gap, small cells": _gap((40, 6, 8, 40)),
     "gap, large cells": _gap((90, 30, 40, 90)),
+    "gap, the class's own": _own_gap((67, 25, 3, 100)),
 }
 
 

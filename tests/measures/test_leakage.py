@@ -2,13 +2,15 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from scipy.stats import kstest, norm
+from scipy.special import expit, logit
+from scipy.stats import kstest, norm, t
 from sklearn.metrics import roc_auc_score
 
 from audit.detectors.cue import Cue
-from audit.findings.severity import Measures, judge
+from audit.findings.caveats import Measures
+from audit.findings.severity import judge
 from audit.measures.intervals import cluster_bootstrap_weights, percentile_interval
-from audit.measures.leakage import fold_auc, leakage, training_share, weighted_fold_auc
+from audit.measures.leakage import fold_auc, leakage, logit_lower_end, training_share, weighted_fold_auc
 from audit.measures.limits import Evidence
 from audit.measures.permutation import permuted_labels
 from audit.measures.ridge_probe import Probes
@@ -214,11 +216,30 @@ def test_the_interval_is_the_bootstraps_and_widened_on_the_scale_of_the_normal_d
     before = [pairs_auc(scores[:, 0], tried[:, k], folds, ones) for k in range(1, 61)]
     training = (np.var(anew) - np.var(before)) / norm.pdf(0) ** 2 * training_share(scores, labels, folds)
     resampled = np.array([pairs_auc(scores[:, 0], labels, folds, row) for row in weights])
-    ends = percentile_interval(resampled, units=24)
+    ends = list(percentile_interval(resampled, units=24))
+    ends[0] = min(ends[0], logit_lower_end(scores[:, 0], labels, groups, folds))
     z = norm.ppf(measure.value)
     below, above = (np.sqrt((z - norm.ppf(end)) ** 2 + 1.96**2 * training) for end in ends)
     assert training > 0
     assert (measure.low, measure.high) == pytest.approx(norm.cdf([z - below, z + above]), abs=1e-5)
+
+
+def test_the_lower_end_is_no_higher_than_that_of_the_logit():
+    """DeLong's variance of an AUC by its textbook formula, from the placements of both sides, in one fold."""
+    rng = np.random.default_rng(2)
+    labels = np.arange(40) < 18
+    scores = np.where(labels, 2.2, 0.0) + rng.normal(size=40)
+    groups, folds = np.arange(40), np.zeros(40, int)
+    better = (scores[labels][:, None] > scores[~labels][None]).astype(float)
+    auc = better.mean()
+    v10, v01 = better.mean(axis=1), better.mean(axis=0)
+    # With n and not n - 1 below the sums.
+    error = np.sqrt(((v10 - auc) ** 2).sum() / 18**2 + ((v01 - auc) ** 2).sum() / 22**2)
+    expected = expit(logit(auc) - t.ppf(0.975, 17) * error / (auc * (1 - auc)))
+    assert 0.8 < auc < 1 and logit_lower_end(scores, labels, groups, folds) == pytest.approx(expected)
+    copies = (np.repeat(values, 3) for values in (scores, labels, groups, folds))
+    assert logit_lower_end(*copies) == pytest.approx(expected)
+    assert logit_lower_end(scores, ~labels, groups, folds) == 1.0
 
 
 def test_ignoring_duplicates_gives_intervals_that_are_too_narrow():

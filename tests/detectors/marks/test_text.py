@@ -21,6 +21,7 @@ from audit.demo.portrait import SKINS, Sitter, draw_portrait
 from audit.demo.rooms import KINDS
 from audit.detectors import detect
 from audit.detectors.marks import text
+from audit.detectors.marks.border import BorderDetector
 from audit.detectors.marks.text import Line, TextDetector, missing_reader, read_lines, text_mask, tidied
 from audit.detectors.photo import Photo
 from audit.detectors.registry import missing_cues
@@ -282,7 +283,7 @@ def test_without_rapidocr_the_audit_goes_on_and_says_so(audit, no_rapidocr):
     assert [cue.name for cue in found.cues] == ["border"] and found.present.shape == (20, 1)
     (said,) = notes.said
     assert said.startswith("The cue 'text' is not looked for: the package rapidocr cannot be imported (")
-    assert read_json(audit[0].detections / "detectors.json")["versions"] == {"border": 1}
+    assert read_json(audit[0].detections / "detectors.json")["versions"] == {"border": BorderDetector.version}
     sentence, *others = limits(*audit)
     assert sentence == said.replace("is not", "was not") and others == [TRAINED_HERE, *LIMITS, TEXT_UNREAD]
 
