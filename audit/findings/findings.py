@@ -85,7 +85,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     if not maps_are_trusted(folder):
         judgements = map(lowered, judgements)
     verdicts = sorted(judgements, key=lambda verdict: verdict.rank)
-    causes = _causes(folder, verdicts, dataset, cues, inside)
+    verdicts, causes = consequences_last(verdicts, _causes(folder, verdicts, dataset, cues, inside))
     trust = read_table(folder.predictions)["p_label"].to_numpy(np.float64)
     inventory = Inventory(dataset, trust, config.dataset.min_images_per_class)
     chooser = _Exemplars(load_clusters(folder), dataset, cues, trust, config.report.exemplars)
@@ -111,6 +111,21 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
 
 def _id(place: int) -> str:
     return f"F{place + 1}"
+
+
+def consequences_last(verdicts: Sequence[Verdict], causes: Mapping[int, int]) -> tuple[list[Verdict], dict[int, int]]:
+    """Verdicts in the order of their severities, each consequence after its cause and before the next cause.
+
+    ``causes``: for each verdict (by its place) that another one explains, the place of that one; returned for the new
+    places.
+    """
+
+    def key(place: int) -> tuple[int, int, bool, int]:
+        return ORDER.index(verdicts[place].severity), causes.get(place, place), place in causes, place
+
+    order = sorted(range(len(verdicts)), key=key)
+    new = {old: place for place, old in enumerate(order)}
+    return [verdicts[place] for place in order], {new[place]: new[cause] for place, cause in causes.items()}
 
 
 def _causes(

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from audit.detectors.cue import Cue
-from audit.findings.findings import Verdict, caution, lowered, verdict_of
+from audit.findings.findings import Verdict, caution, consequences_last, lowered, verdict_of
 from tests.bare_records import bare_figures
 
 NOTHING = {"value": None, "low": None, "high": None, "p": None, "p_adjusted": None, "n": 0, "reason": "", "extra": {}}
@@ -91,3 +91,12 @@ def test_where_the_face_detector_may_have_failed_in_one_class_it_is_said(name, f
     dataset = SimpleNamespace(labels=labels, classes=["a", "b"])
     told = caution(verdict(name, difference=difference), dataset, table)
     assert ("80 %" in told and "60 %" in told) if is_told else told == ""
+
+
+def test_a_consequence_stands_behind_its_cause_and_before_the_next_one():
+    names = ["skin", "face", "hat", "eyes", "text", "hair"]
+    levels = ["medium", "medium", "medium", "medium", "low", "low"]
+    verdicts = [verdict(name, level) for name, level in zip(names, levels, strict=True)]
+    ordered, causes = consequences_last(verdicts, {0: 1, 3: 1, 5: 2, 4: 2})
+    assert [one.cue.name for one in ordered] == ["face", "skin", "eyes", "hat", "text", "hair"]
+    assert causes == {1: 0, 2: 0, 4: 3, 5: 3}
