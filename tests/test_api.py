@@ -121,7 +121,7 @@ def test_what_it_tells_is_what_its_files_hold(audit):
 def test_the_frame_holds_the_values_of_audit_json(audit):
     frame = audit.to_frame()
     findings = json.loads(audit.folder.record.read_text())["findings"]
-    assert len(frame.columns) == 5 + 5 * 4
+    assert len(frame.columns) == 6 + 5 * 4
     assert frame.index.tolist() == [finding["id"] for finding in findings]
     for (_, row), finding in zip(frame.iterrows(), findings, strict=True):
         assert {

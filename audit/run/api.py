@@ -16,6 +16,7 @@ from audit.config import Config, FineTune, load_config, no_such_setting
 from audit.errors import ConfigError
 from audit.findings.audit_json import AuditRecord, read_audit
 from audit.findings.conclusion import SEVERITIES
+from audit.findings.consequences import consequences
 from audit.findings.finding import Finding
 from audit.findings.verification_json import Verification, read_verification
 from audit.measures.figures import Figures
@@ -142,16 +143,19 @@ class Audit:
     def to_frame(self) -> pd.DataFrame:
         """One row per finding, in their order, under its id.
 
-        The columns are cue, words, class, severity and sentence, then for each kind of evidence its value under the
-        kind's name (prevalence, attention, leakage, effect, gap), the 95 % interval in ``<kind>_low`` and
-        ``<kind>_high``, NaN where nothing could be measured, and the number of images in ``<kind>_n``.
+        The columns are cue, words, class, severity, explained_by (the id of its cause, or empty) and sentence, then for
+        each kind of evidence its value under the kind's name (prevalence, attention, leakage, effect, gap), the 95 %
+        interval in ``<kind>_low`` and ``<kind>_high``, NaN where nothing could be measured, and the number of images in
+        ``<kind>_n``.
         """
+        causes = consequences(self.record)
         frame = pd.DataFrame(
             {
                 "cue": [finding.cue for finding in self.findings],
                 "words": [finding.words for finding in self.findings],
                 "class": [finding.label for finding in self.findings],
                 "severity": [finding.severity for finding in self.findings],
+                "explained_by": [causes.get(finding.id, "") for finding in self.findings],
                 "sentence": [finding.sentence for finding in self.findings],
             },
             index=pd.Index([finding.id for finding in self.findings], name="finding", dtype=object),
