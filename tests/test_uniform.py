@@ -184,7 +184,7 @@ def test_marks_explaining_masking_and_verifying_with_a_class_that_is_black(tmp_p
     marks = {"permutations": 0, "power_images": 20, "kinds": ["sticker"]}
     config = fast_config(tmp_path / "photos", self_audit=marks)
     folder = finished_audit(tmp_path / "audit", config)
-    assert len(read_json(folder.self_audit)["power"]["marks"]) == 1
+    assert len(read_json(folder.self_audit)["power"]["marks"]) == 2
     for method in ("gradcam", "guided-gradcam"):
         explain_picture(folder, tmp_path / "photos" / "disc" / "000.png", method)
     assert write_retouched(folder, "background", tmp_path / "masked", irrelevant=True)[0] == 24

@@ -93,7 +93,7 @@ def make_stand(root: Path) -> Stand:
     stand = Stand(root)
     for folder in (stand.here, stand.home, stand.temporary, root / "bin", root / "watch", root / "wheels"):
         folder.mkdir(parents=True)
-    draw_dataset(stand.here / "photos", per_class=26)
+    draw_dataset(stand.here / "photos", per_class=40)
     (stand.here / "settings.yaml").write_text(SETTINGS)
     (root / "bin" / "bias-audit").write_text(SCRIPT)
     (root / "watch" / "sitecustomize.py").write_text(WATCH)

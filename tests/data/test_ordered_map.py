@@ -143,7 +143,15 @@ def test_nothing_is_begun_after_an_early_close():
     assert gate.begun in ([0], [0, 1]) and gate.waited_for == []
 
 
-def test_ctrl_c_while_a_result_is_awaited_ends_it_without_waiting_for_the_rest():
+@pytest.fixture
+def ctrl_c():
+    """SIGINT as it is at a prompt; workers of the test runner ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_while_a_result_is_awaited_ends_it_without_waiting_for_the_rest(ctrl_c):
     gate = Gate(free=0)
 
     def interrupt():

@@ -49,9 +49,10 @@ def test_random_labels_give_few_findings_and_a_plain_border_is_noticed(audit):
     data, model = record["null"]["data"], record["null"]["model"]
     assert data["strong"]["value"] <= 0.1
     assert data["strong"]["n"] >= 6
-    # Two deals of the sticker and the coin, and of eight made-up attributes.
+    # Two deals of the sticker, the coin and facts of the file, and of eight made-up attributes.
     assert (model["deals"], model["images"]) == (2, 80)
-    assert (model["permuted"]["cases"], model["attributes"]["cases"]) == (4, 16)
+    assert model["permuted"]["cases"] >= 4 and model["permuted"]["cases"] % 2 == 0
+    assert model["attributes"]["cases"] == 16
     (border,) = record["power"]["marks"]
     assert border["weakest"]["cue"] == "a border or frame"
     assert (border["kind"], border["form"]) == ("border", "frame")
