@@ -23,8 +23,8 @@ from audit.detectors.cue import GRID, Cue
 from audit.detectors.detect import Detections
 from audit.explain.clusters import unit_components
 from audit.explain.stable_kmeans import group
+from audit.measures.limits import NEARLY_ALL
 
-_EVERYBODY = 0.8
 # Bare skin is the face and what is seen of the limbs: its looks would tell those of the face once more.
 _NO_LOOKS = ("skin",)
 _MOST = 4
@@ -68,7 +68,7 @@ def find_looks(
         place = detections.place(cue.name)
         present = detections.present[:, place]
         is_whole = cue.name in parts and cue.within not in parts and cue.name not in _NO_LOOKS
-        if not is_whole or present.mean() < _EVERYBODY:
+        if not is_whole or present.mean() < NEARLY_ALL:
             continue
         grouped = sort_looks(inside(cue)[present], config.seed)
         if grouped:

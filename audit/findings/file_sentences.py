@@ -2,7 +2,7 @@
 
 from audit.cues.file_words import KINDS, NUMBERS, fact_of, remedy
 from audit.findings.sentences import CANNOT, SHORT, Answer
-from audit.findings.severity import Severity
+from audit.findings.severity import COMPLAINTS, Severity
 from audit.measures.figures import Figures
 from audit.measures.limits import Strength
 from audit.text import percent
@@ -54,7 +54,7 @@ def compare(fact: str, label: str, here: float, elsewhere: float) -> str:
 
 def advice(cue: str, severity: Severity) -> list[str]:
     """What to do about a finding about the file: even it out, for nobody need collect what can be saved again."""
-    if severity not in ("high", "medium", "low"):
+    if severity not in COMPLAINTS:
         return []
     return [remedy(cue)] if fact_of(cue)[0] in ("name", "folder") else [remedy(cue), _EVERYWHERE]
 

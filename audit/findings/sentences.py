@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from audit.findings.severity import Severity
+from audit.findings.severity import COMPLAINTS, Severity
 from audit.measures.figures import Figures, Gap
-from audit.measures.limits import Strength
+from audit.measures.limits import UNEVEN, Strength
 from audit.text import percent
 
 LOWERED = "Rated one step lower than the figures say, since the attention maps failed their own test."
@@ -57,7 +57,7 @@ class Answer:
 def data_answer(words: str, label: str, figures: Figures, strength: Strength) -> Answer:
     """Answers "is it in the data?" with the figure that weighs most."""
     shown, leak = figures.prevalence, figures.leakage
-    if shown.value is not None and shown.elsewhere is not None and abs(shown.difference or 0) >= 0.1:
+    if shown.value is not None and shown.elsewhere is not None and abs(shown.difference or 0) >= UNEVEN:
         return Answer(
             SHORT[strength],
             f"{words} is in {percent(shown.value)} of the “{label}” photographs and in {percent(shown.elsewhere)} of "
@@ -119,7 +119,7 @@ def _told_apart(words: str, label: str, gap: Gap) -> str:
 
 def recommendations(words: str, label: str, severity: Severity, adds: Sequence[str], mark: str = "") -> list[str]:
     """What to do about a finding; ``mark`` is the name of a cue that can be masked, or empty."""
-    if severity not in ("high", "medium", "low"):
+    if severity not in COMPLAINTS:
         return []
     take_off = (
         f"Take it off the photographs: “bias-audit mask” with this audit's folder, --cue “{mark}” and an --out folder "
