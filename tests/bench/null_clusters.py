@@ -103,7 +103,7 @@ class Drawn:
         """How like each photograph is to a cluster as it is without each fold, (n, FOLDS)."""
         every = np.arange(len(self.folds))
         dataset, runtime = SimpleNamespace(folds=self.folds, groups=every), Runtime(torch.device("cpu"), "float32")
-        sought = LookAlike(Cue("cluster", "", "scene", "cluster"), 0, made_of, None)
+        sought = LookAlike(Cue("cluster", "", "scene", "cluster"), made_of, None)
         finder = Finder(SimpleNamespace(dataset=dataset, runtime=runtime), [sought], self.activations.mean((0, 2, 3)))
         alike: NDArray[np.float32] = finder.search(torch.from_numpy(self.activations), every, sought)[0].numpy()
         return alike
