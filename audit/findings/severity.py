@@ -199,5 +199,5 @@ STRENGTH_RULES = (
     _data_rules(),
     _model_rules(),
     "Where the attention maps failed their own checks, high counts as medium, medium as low, and neither low nor "
-    "cleared can be told.",
+    "cleared can be told. What is said of the file stays: it needs no map.",
 )
