@@ -63,7 +63,7 @@ def find_looks(
 
     ``inside`` gives the pretrained activations pooled inside a cue, (images, C).
     """
-    found, parts = [], {cue.name for cue in detections.cues if cue.role == "part"}
+    sorted_looks, parts = [], {cue.name for cue in detections.cues if cue.role == "part"}
     for cue in detections.cues:
         place = detections.place(cue.name)
         present = detections.present[:, place]
@@ -79,8 +79,8 @@ def find_looks(
                 Cue(f"{cue.name} look {look + 1}", text, cue.role, "appearance", cue.name, look)
                 for look, text in enumerate(words)
             )
-            found.append(Looks(cue, cues, assigned, grouped[1]))
-    return found
+            sorted_looks.append(Looks(cue, cues, assigned, grouped[1]))
+    return sorted_looks
 
 
 def sort_looks(descriptors: NDArray[np.floating], seed: int) -> tuple[NDArray[np.int64], float] | None:

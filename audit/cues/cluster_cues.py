@@ -70,7 +70,7 @@ def look_alikes(
     (docs/statistics.md says what that costs).
     """
     descriptors, groups = read_descriptors(store.folder, regions), store.dataset.groups[regions["image"].to_numpy()]
-    found = []
+    sought = []
     for cluster in filter(is_own_cue, clusters):
         inside = numbers == cluster.cluster
         if not inside.any(0).all():
@@ -81,8 +81,8 @@ def look_alikes(
         places = [_usual_place(regions[column], shape) for column in inside.T] if cluster.fixed_position else None
         some = inside.any(1)
         made_of = FoldDescriptors(descriptors[some], groups[some], inside[some])
-        found.append(LookAlike(cue, made_of, None if places is None else np.stack(places)))
-    return found
+        sought.append(LookAlike(cue, made_of, None if places is None else np.stack(places)))
+    return sought
 
 
 def _usual_place(regions: pd.DataFrame, shape: tuple[int, int]) -> NDArray[np.bool_]:
