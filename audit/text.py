@@ -55,6 +55,11 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{word} {noun if number == 1 else plural or noun + 's'}"
 
 
+def continued(sentence: str) -> str:
+    """The sentence with its first letter lowered, to stand inside another one."""
+    return sentence[:1].lower() + sentence[1:]
+
+
 def capital(sentence: str) -> str:
     """The sentence with its first letter raised, the rest untouched."""
     return sentence[:1].upper() + sentence[1:]

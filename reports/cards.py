@@ -7,10 +7,10 @@ import pandas as pd
 
 from audit.explain.explain_json import Cluster
 from audit.findings.audit_json import AuditRecord, Confusion
-from audit.findings.conclusion import SEVERITIES
 from audit.findings.consequences import consequences
 from audit.findings.finding import Finding
 from audit.findings.sentences import data_answer, model_answer
+from audit.findings.severity import ORDER
 from audit.measures.figures import EvidenceFigure
 from audit.plan.plan_json import PlanCell
 from audit.store.audit_folder import AuditFolder, read_table
@@ -116,7 +116,7 @@ class Card:
 
 def cards(record: AuditRecord, axes: Mapping[str, Scale], exemplars: int) -> dict[str, list[Card]]:
     """The gravest findings, by severity; at most ``exemplars`` images of either kind on an open card."""
-    by_severity: dict[str, list[Card]] = {level: [] for level in SEVERITIES}
+    by_severity: dict[str, list[Card]] = {level: [] for level in ORDER}
     cells, causes = record.plan.cells, consequences(record)
     spreads = {cue.name: cue.distribution for cue in record.cues}
     opened = closed = 0

@@ -100,7 +100,10 @@ def _named(names: Sequence[str], words: Mapping[str, str], part: Mapping[str, st
 def _alarm(record: AuditRecord) -> str:
     if record.sanity.trusted:
         return ""
-    return f"{record.sanity.sentence} Do not rely on them: every verdict below is one step lower for it."
+    return (
+        f"{record.sanity.sentence} Do not rely on them: every verdict below, but for those about the file, is one step "
+        "lower for it."
+    )
 
 
 def _warnings(record: AuditRecord) -> list[str]:

@@ -23,8 +23,8 @@ from audit.detectors.cue import GRID, Cue
 from audit.detectors.detect import Detections
 from audit.explain.clusters import unit_components
 from audit.explain.stable_kmeans import group
+from audit.measures.limits import NEARLY_ALL
 
-_EVERYBODY = 0.8
 # Bare skin is the face and what is seen of the limbs: its looks would tell those of the face once more.
 _NO_LOOKS = ("skin",)
 _MOST = 4
@@ -63,12 +63,12 @@ def find_looks(
 
     ``inside`` gives the pretrained activations pooled inside a cue, (images, C).
     """
-    found, parts = [], {cue.name for cue in detections.cues if cue.role == "part"}
+    sorted_looks, parts = [], {cue.name for cue in detections.cues if cue.role == "part"}
     for cue in detections.cues:
         place = detections.place(cue.name)
         present = detections.present[:, place]
         is_whole = cue.name in parts and cue.within not in parts and cue.name not in _NO_LOOKS
-        if not is_whole or present.mean() < _EVERYBODY:
+        if not is_whole or present.mean() < NEARLY_ALL:
             continue
         grouped = sort_looks(inside(cue)[present], config.seed)
         if grouped:
@@ -79,8 +79,8 @@ def find_looks(
                 Cue(f"{cue.name} look {look + 1}", text, cue.role, "appearance", cue.name, look)
                 for look, text in enumerate(words)
             )
-            found.append(Looks(cue, cues, assigned, grouped[1]))
-    return found
+            sorted_looks.append(Looks(cue, cues, assigned, grouped[1]))
+    return sorted_looks
 
 
 def sort_looks(descriptors: NDArray[np.floating], seed: int) -> tuple[NDArray[np.int64], float] | None:

@@ -43,7 +43,6 @@ class LookAlike:
     """
 
     cue: Cue
-    cluster: int
     made_of: FoldDescriptors
     places: NDArray[np.bool_] | None
 
@@ -71,7 +70,7 @@ def look_alikes(
     (docs/statistics.md says what that costs).
     """
     descriptors, groups = read_descriptors(store.folder, regions), store.dataset.groups[regions["image"].to_numpy()]
-    found = []
+    sought = []
     for cluster in filter(is_own_cue, clusters):
         inside = numbers == cluster.cluster
         if not inside.any(0).all():
@@ -82,8 +81,8 @@ def look_alikes(
         places = [_usual_place(regions[column], shape) for column in inside.T] if cluster.fixed_position else None
         some = inside.any(1)
         made_of = FoldDescriptors(descriptors[some], groups[some], inside[some])
-        found.append(LookAlike(cue, cluster.cluster, made_of, None if places is None else np.stack(places)))
-    return found
+        sought.append(LookAlike(cue, made_of, None if places is None else np.stack(places)))
+    return sought
 
 
 def _usual_place(regions: pd.DataFrame, shape: tuple[int, int]) -> NDArray[np.bool_]:
@@ -117,7 +116,7 @@ def _key(store: ActivationStore, sought: Sequence[LookAlike]) -> str:
     photographs = store.dataset.images["sha256"].tolist()
     folds = store.dataset.folds.tolist()
     groups = store.dataset.groups.tolist()
-    made_of = [(one.made_of.digest(), None if one.places is None else one.places.tolist()) for one in sought]
+    made_of = [(each.made_of.digest(), None if each.places is None else each.places.tolist()) for each in sought]
     return value_digest(
         version_of("cues"), store.cache.key, photographs, folds, groups, made_of, store.config.seed, GRID
     )
@@ -140,7 +139,9 @@ class LookAlikeFinder:
     def batch(self, images: Images, trunk: Tensor) -> dict[str, Tensor]:
         """What a shard holds of some images (n,), but for their numbers, from the trunk's output for them."""
         activations = self.store.runtime.infer(self.store.backbone.tail, trunk)
-        likeness, masks = zip(*(self.search(activations, images, one) for one in self.sought), strict=True)
+        likeness, masks = zip(
+            *(self.search(activations, images, look_alike) for look_alike in self.sought), strict=True
+        )
         own = torch.from_numpy(self.store.dataset.folds[images])[:, None, None].expand(-1, len(self.sought), 1)
         weights = torch.stack(masks, 1)
         fine = (interpolate(weights, size=(GRID, GRID), mode="nearest") > 0.5).cpu().numpy()
@@ -154,16 +155,16 @@ class LookAlikeFinder:
             **pool_views(activations, weights, elsewhere),
         }
 
-    def search(self, activations: Tensor, images: Images, one: LookAlike) -> tuple[Tensor, Tensor]:
+    def search(self, activations: Tensor, images: Images, look_alike: LookAlike) -> tuple[Tensor, Tensor]:
         """Likeness (n, folds) of images to a look-alike, and float masks (n, h, w) of where it is without their folds.
 
         ``activations`` (n, C, h, w) are the pretrained ones.
         """
         dataset, runtime = self.store.dataset, self.store.runtime
         folds = dataset.folds[images]
-        targets = runtime.to_device(one.made_of.strange_to(dataset.groups[images])) - self.mean.flatten()
-        if one.places is not None:
-            places = runtime.to_device(one.places.astype(np.float32))
+        targets = runtime.to_device(look_alike.made_of.strange_to(dataset.groups[images])) - self.mean.flatten()
+        if look_alike.places is not None:
+            places = runtime.to_device(look_alike.places.astype(np.float32))
             pooled = masked_mean(activations, places.expand(len(images), -1, -1, -1)) - self.mean.flatten()
             return cosine_similarity(pooled, targets, 2), places[folds]
         smooth = normalize(avg_pool2d(activations, 3, 1, 1, count_include_pad=False) - self.mean)

@@ -105,10 +105,6 @@ class CueTable:
         values: NDArray[np.bool_] = self.rows.loc[cue.name, "present"].notna().to_numpy(bool)
         return values
 
-    def place_of(self, cue: Cue) -> str:
-        """The name of the cue that says where this one is: itself, but for a look, which is where its cue is."""
-        return cue.within if cue.kind == "appearance" else cue.name
-
     def named(self, name: str) -> Cue:
         """The cue of that name."""
         return next(cue for cue in self.cues if cue.name == name)
@@ -116,7 +112,7 @@ class CueTable:
     def masks(self, cue: Cue, images: Images) -> NDArray[np.bool_]:
         """Where a cue that has a place is, boolean (len(images), GRID, GRID)."""
         if cue.kind != "cluster":
-            return self.detections.masks(images)[:, self.detections.place(self.place_of(cue))]
+            return self.detections.masks(images)[:, self.detections.place(cue.whole)]
         packed = read_look_alikes(self.folder / "look-alikes", "masks")[images, self._position(cue)]
         return np.unpackbits(packed, axis=1).astype(bool).reshape(-1, GRID, GRID)
 

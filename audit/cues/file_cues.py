@@ -50,7 +50,7 @@ def file_cues(images: pd.DataFrame) -> list[FileCue]:
     if f"{PREFIX}grey" not in images:
         return []
     some = [*_measured(images), *_kinds(images)]
-    if sum(one.cue.role == "file" for one in some) < 2:
+    if sum(fact.cue.role == "file" for fact in some) < 2:
         return some
     every = np.ones(len(images), bool)
     cue = Cue(f"{NAME}{TOGETHER}", TOGETHER_WORDS, "file", "file")

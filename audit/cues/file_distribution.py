@@ -27,8 +27,7 @@ def distribution(cue: Cue, dataset: Dataset) -> Distribution | None:
     fact, _ = fact_of(cue.name)
     if is_together(cue):
         return None
-    binned = _numbers(dataset.images, fact) if fact in NUMBERS else _kinds(dataset.images, fact)
-    names, places = binned
+    names, places = _numbers(dataset.images, fact) if fact in NUMBERS else _kinds(dataset.images, fact)
     counts = {
         label: tuple(np.bincount(places[(dataset.labels == number) & (places >= 0)], minlength=len(names)).tolist())
         for number, label in enumerate(dataset.classes)
@@ -57,7 +56,7 @@ def _kinds(images: pd.DataFrame, fact: str) -> tuple[tuple[str, ...], NDArray[np
     column = kinds_of(images)[fact]
     values = [str(value) for value in column.value_counts().index]
     named = values if len(values) <= BINS else values[: BINS - 1]
-    place = {value: number for number, value in enumerate(named)}
-    places = np.array([-1 if value is None else place.get(value, len(named)) for value in column], np.int64)
+    number_of = {value: number for number, value in enumerate(named)}
+    places = np.array([-1 if value is None else number_of.get(value, len(named)) for value in column], np.int64)
     names = tuple(KINDS[fact].of(value) for value in named)
     return names if len(named) == len(values) else (*names, _OTHERS), places

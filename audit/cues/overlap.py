@@ -7,8 +7,9 @@ import numpy as np
 from audit.cues.cue_table import CueTable
 from audit.detectors.cue import Cue
 
+# A cue mostly consists of another one, or lies on it, if this share of its area does.
+MOSTLY = 0.5
 _PART = 512
-_MOSTLY = 0.5
 
 
 def shares_inside(cues: CueTable, of: Iterable[Cue]) -> Mapping[tuple[str, str], float]:
@@ -49,6 +50,6 @@ def covered_cues(declared: Iterable[str], cues: Iterable[Cue], inside: Mapping[t
     consisting = {
         cue.name
         for cue in cues
-        if cue.role != "mark" and any(inside.get((cue.name, name), 0.0) >= _MOSTLY for name in declared)
+        if cue.role != "mark" and any(inside.get((cue.name, name), 0.0) >= MOSTLY for name in declared)
     }
     return declared | within | consisting

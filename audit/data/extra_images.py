@@ -115,7 +115,7 @@ def _joined_groups(
     # What cannot be decoded any more, for want of memory, is told by the stage that needs it.
     numbers = [number for number, one in enumerate(known) if one.thumb is not None]
     prints = [known[number] for number in numbers] + fresh
-    groups = copy_groups(prints, [one.sha256 for one in prints], settings.duplicate_bits).astype(np.int64)
+    groups = copy_groups(prints, [photo.sha256 for photo in prints], settings.duplicate_bits).astype(np.int64)
     first = {int(group): number for number, group in reversed(list(zip(numbers, groups, strict=False)))}
     of_new = groups[len(numbers) :]
     return of_new, np.array([first.get(int(group), -1) for group in of_new], np.int64)

@@ -58,9 +58,9 @@ def _units(labels: NDArray[np.integer], groups: NDArray[np.integer], digests: Se
         first[row] = min(first[row] or digest, digest)
     numbers = _numbers(first, seed)
     order = np.argsort(numbers[:, 0], kind="stable")
-    place = np.empty(len(order), np.intp)
-    place[order] = np.arange(len(order))
-    return _Units(counts[order], numbers[order, 0], numbers[order, 1], place[rows])
+    rank = np.empty(len(order), np.intp)
+    rank[order] = np.arange(len(order))
+    return _Units(counts[order], numbers[order, 0], numbers[order, 1], rank[rows])
 
 
 def _numbers(digests: Sequence[str], seed: int) -> NDArray[np.float64]:
@@ -104,10 +104,10 @@ def _even_out(units: _Units, chosen: NDArray[np.intp], folds: int) -> None:
         lacking, uneven = _changes(counts, shares, held, chosen)
         # Rounding in the last digits must not decide between equals.
         uneven = np.where(lacking == lacking.min(), uneven.round(9), np.inf)[by_preference]
-        place, fold = divmod(int(uneven.argmin()), folds)
-        if lacking.min() == 0 and uneven[place, fold] >= 0:
+        preferred, fold = divmod(int(uneven.argmin()), folds)
+        if lacking.min() == 0 and uneven[preferred, fold] >= 0:
             return
-        unit = by_preference[place]
+        unit = by_preference[preferred]
         held[chosen[unit]] -= counts[unit]
         held[fold] += counts[unit]
         chosen[unit] = fold

@@ -1,7 +1,6 @@
 """Which files a dataset names: those in the subfolders of a folder, or those in the rows of a manifest."""
 
 import csv
-import difflib
 import re
 import unicodedata
 from collections import Counter
@@ -12,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from audit.config import DatasetConfig
 from audit.data.subjects import subject_column
 from audit.errors import DatasetError
-from audit.text import at_most_ten, printable
+from audit.text import at_most_ten, nearest, printable
 
 MAX_ATTRIBUTE_VALUES = 12
 _MAX_NUMBERS = 20
@@ -161,9 +160,8 @@ def _alone(columns: Sequence[str], rows: Sequence[Mapping[str, str]], group: str
     if group is None:
         return ()
     if group not in columns:
-        near = difflib.get_close_matches(group, columns, n=1, cutoff=0.0)
-        nearest = f"; the nearest is {near[0]!r}" if near else ", and none but path and label"
-        raise DatasetError(f"dataset.group: the manifest has no column {group!r}{nearest}.")
+        others = f"; the nearest is {nearest(group, columns)!r}" if columns else ", and none but path and label"
+        raise DatasetError(f"dataset.group: the manifest has no column {group!r}{others}.")
     if empty := sum(not row.get(group) for row in rows):
         return (f"{empty} of {len(rows)} rows have nothing in {group!r}: each counts as a subject of its own.",)
     return ()

@@ -48,6 +48,11 @@ class Cue:
         """Whether it is somewhere in the picture."""
         return self.kind not in ("attribute", "file")
 
+    @property
+    def whole(self) -> str:
+        """The name of the cue that says where this one is: itself, but for a look, which is where its part is."""
+        return self.within if self.kind == "appearance" else self.name
+
 
 @dataclass(frozen=True)
 class Sighting:

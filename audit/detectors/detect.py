@@ -242,11 +242,11 @@ _EMPTY = {name: tensor[0] for name, tensor in Answer.of([ABSENT]).tensors.items(
 
 @dataclass(frozen=True)
 class _Together:
-    """Looks for what shows only when all photographs have been seen, in those of which ``found`` is known."""
+    """Looks for what shows only when all photographs have been seen, in those of which ``seen`` is known."""
 
     config: Config
     dataset: Dataset
-    found: Detections
+    seen: Detections
 
     def read(self, image: int) -> Pixels:
         """A photograph as detectors see it."""
@@ -262,9 +262,9 @@ class _Together:
         stickers = find_stickers(self.read, self.distinct, self.config.compute.workers).sightings
         if not any(sticker.present for sticker in stickers):
             return []
-        place = self.found.place(PATCH)
-        masks = self.found.masks(np.arange(len(stickers)))[:, place]
-        scores, areas = self.found.score[:, place], self.found.area[:, place]
+        place = self.seen.place(PATCH)
+        masks = self.seen.masks(np.arange(len(stickers)))[:, place]
+        scores, areas = self.seen.score[:, place], self.seen.area[:, place]
         return [_with_sticker(*seen) for seen in zip(masks, scores, areas, stickers, strict=True)]
 
     def printed_marks(self, patches: Column) -> tuple[tuple[Cue, ...], list[Column]]:
@@ -282,12 +282,12 @@ class _Together:
         """Whether most photographs that show a mark have half of it under some other mark that was found."""
         images = np.array([image for image, answer in enumerate(column) if answer.tensors["present"][0]][:_COMPARED])
         masks = _masks_of(column, images)
-        seen = self.found.masks(images)
-        others = seen[:, self.found.marks].any(1)
-        for place, cue in enumerate(self.found.cues):
+        masks_seen = self.seen.masks(images)
+        others = masks_seen[:, self.seen.marks].any(1)
+        for place, cue in enumerate(self.seen.cues):
             if cue.name == VIGNETTE:
                 # The edge of its field lies alike in all photographs of a device, and half outside the dark.
-                others = others | ndimage.binary_dilation(seen[:, place], np.ones((1, *2 * (_EDGE_CELLS,))))
+                others = others | ndimage.binary_dilation(masks_seen[:, place], np.ones((1, *2 * (_EDGE_CELLS,))))
         if patches:
             others = others | _masks_of(patches, images)
         covered = (masks & others).sum((1, 2)) / masks.sum((1, 2))

@@ -104,18 +104,18 @@ def choose_detectors(config: Config) -> tuple[Detector, ...]:
     """One of each detector that some of these cues need, in the table's order. Raises as ``choose_cues``."""
     wanted = {cue.name for cue in choose_cues(config)}
     makers = DETECTORS if set(listed_cues(config)) <= {*_built_in(), OVERLAY} else (*DETECTORS, *plugins())
-    found = tuple(make() for make in makers if wanted & {cue.name for cue in make.cues})
-    return (*found, *map(OwnCueDetector, config.own_cues))
+    chosen = tuple(make() for make in makers if wanted & {cue.name for cue in make.cues})
+    return (*chosen, *map(OwnCueDetector, config.own_cues))
 
 
 def missing_cues(names: Sequence[str]) -> dict[str, str]:
     """Those of the cues that cannot be looked for on this machine, each with the reason, the end of a sentence."""
-    found: dict[str, str] = {}
+    missing: dict[str, str] = {}
     for detector, why_missing in _MISSING.items():
         sought = [cue.name for cue in detector.cues if cue.name in names]
         if sought and (reason := why_missing()):
-            found |= dict.fromkeys(sought, reason)
-    return found
+            missing |= dict.fromkeys(sought, reason)
+    return missing
 
 
 def _listed(config: Config) -> Iterator[Cue]:

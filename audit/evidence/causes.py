@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from audit.cues.overlap import MOSTLY
 from audit.detectors.cue import Cue
 from audit.measures.conditional import Signal, correlation_within_classes, remainder
 from audit.measures.measure import Ints
@@ -14,8 +15,6 @@ from audit.measures.measure import Ints
 _EXPLAINED, _HALVED = 1 / 3, 1 / 2
 # Signals go together inside the classes from here on, as value and as lower end of the interval.
 _TOGETHER, _TOGETHER_FLOOR = 0.3, 0.1
-# A place lies on another one if this share of its area does.
-ON_ANOTHER = 0.5
 _LEAST_IMAGES = 10
 
 
@@ -68,22 +67,14 @@ def _under_causes(levels: Sequence[int], explains: NDArray[np.bool_]) -> dict[in
 def _explains(
     cause: Suspect, effect: Suspect, labels: Ints, groups: Ints, folds: Ints, inside: Mapping[tuple[str, str], float]
 ) -> bool:
-    if _are_looks_of_one(cause.cue, effect.cue):
+    # Looks of one part mirror each other.
+    if cause.cue.whole == effect.cue.whole:
         return True
     left = remainder(effect.signal, cause.signal, labels == effect.label, groups, folds)
     value, low = correlation_within_classes(cause.signal, effect.signal, labels, folds)
-    overlap = max(inside.get(pair, 0.0) for pair in _both_ways(cause.cue, effect.cue))
-    related = (value >= _TOGETHER and low > _TOGETHER_FLOOR) or overlap >= ON_ANOTHER
+    pair = cause.cue.whole, effect.cue.whole
+    overlap = max(inside.get(pair, 0.0), inside.get(pair[::-1], 0.0))
+    related = (value >= _TOGETHER and low > _TOGETHER_FLOOR) or overlap >= MOSTLY
     if left.n < _LEAST_IMAGES:
         return related
     return left.share <= _EXPLAINED or (related and left.share <= _HALVED)
-
-
-def _are_looks_of_one(first: Cue, second: Cue) -> bool:
-    wholes = [cue.within if cue.kind == "appearance" else cue.name for cue in (first, second)]
-    return wholes[0] == wholes[1]
-
-
-def _both_ways(first: Cue, second: Cue) -> tuple[tuple[str, str], tuple[str, str]]:
-    names = [cue.within if cue.kind == "appearance" else cue.name for cue in (first, second)]
-    return (names[0], names[1]), (names[1], names[0])

@@ -278,7 +278,7 @@ class Measurer:
         have, least = distinct(self.dataset.groups[shown]), self.config.evidence.min_images
         if reason := too_few(have, least, "of the class show the cue"):
             return unmeasured(reason, have)
-        asked_about = self.masking["cue"] == self.cues.place_of(cue)
+        asked_about = self.masking["cue"] == cue.whole
         rows = self.masking[asked_about & shown[self.masking["image"].to_numpy()]]
         comparable = rows[rows["predicted_control"] >= 0]
         asked, left = rows["image"].nunique(), comparable["image"].nunique()

@@ -63,5 +63,5 @@ def _clearest(
 ) -> NDArray[np.float32]:
     """The features by which a probe tells the class best."""
     labels, folds = in_class[:, None], dataset.folds
-    aucs = [np.nan_to_num(fold_auc(Probes.of(one, folds).scores(labels), labels, folds)[0]) for one in seen]
+    aucs = [np.nan_to_num(fold_auc(Probes.of(features, folds).scores(labels), labels, folds)[0]) for features in seen]
     return seen[int(np.argmax(aucs))]

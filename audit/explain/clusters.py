@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from audit.cam.regions import cover, mass_on
 from audit.config import Config, model_folder
 from audit.data.batches import read_pixels
-from audit.data.dataset import Dataset, load_dataset
+from audit.data.dataset import Dataset, load_dataset, one_per_group
 from audit.detectors.describe import colour_words, place_words, size_words
 from audit.detectors.detect import Detections, load_detections
 from audit.explain.cluster_names import name_cluster, vote
@@ -116,7 +116,7 @@ def _entry(
     roles = {cue.name: cue.role for cue in detections.cues}
     fired = detections.present[members["image"]].mean(0)
     name = name_cluster(members["vote"].to_numpy(), fired, detections.cues)
-    exemplars = distinct(members["image"].to_numpy(), dataset.groups)
+    exemplars = one_per_group(members["image"].to_numpy(), dataset.groups)[:_EXEMPLARS]
     fixed = is_fixed(members) and roles.get(name.cue or "") not in ("part", "mark")
     own = not (name.cue or fixed) and lies_on_subject(members["on_object"].to_numpy())
     words = {cue.name: cue.words for cue in detections.cues}
@@ -133,7 +133,7 @@ def _entry(
         fixed_position=fixed,
         on_subject=own,
         per_class={label: int(count) for label, count in zip(dataset.classes, counts, strict=True)},
-        exemplars=tuple(exemplars),
+        exemplars=tuple(exemplars.tolist()),
         box=tuple(round(float(value), 3) for value in box),
     )
 
@@ -175,12 +175,6 @@ def _votes(
         for index in subject_columns:
             on_object[part] = np.where(area[:, index] > 0, shares[:, index], np.nan)
     return votes, on_object
-
-
-def distinct(images: NDArray[np.int64], groups: NDArray[np.int64]) -> list[int]:
-    """The first images (n,) of different duplicate groups, in their order, at most twelve."""
-    chosen = {int(groups[image]): int(image) for image in images[::-1]}
-    return sorted(chosen.values(), key=lambda image: int(np.flatnonzero(images == image)[0]))[:_EXEMPLARS]
 
 
 def _unnamed(config: Config, dataset: Dataset, members: pd.DataFrame, cluster: int, fixed: bool, own: bool) -> str:

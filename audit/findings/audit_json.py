@@ -181,7 +181,8 @@ class AuditRecord(Record):
     dataset: DatasetFacts
     model: ModelFacts
     sanity: Sanity = Field(
-        description="whether the attention maps can be trusted; where not, every severity is one step lower"
+        description="whether the attention maps can be trusted; where not, every severity is one step lower, but for "
+        "those about the file"
     )
     seconds: dict[str, float]
     peak_memory_mb: Count

@@ -46,6 +46,11 @@ class Measures:
     along_leak: bool = False
     shares: tuple[float, float] | None = None
 
+    @property
+    def leans(self) -> bool:
+        """Whether the shares that show the cue differ, at least weakly, towards the class."""
+        return strength(self.difference, DIFFERENCE, tested=True) in ("strong", "weak")
+
     @classmethod
     def of(cls, figures: Figures) -> "Measures":
         """As the figures of a finding say."""
@@ -129,7 +134,7 @@ def _looks_so_everywhere(case: Case) -> bool:
 def _does_not_lean(case: Case) -> bool:
     if case.measures.along_leak:
         return case.leak not in ("strong", "weak")
-    return strength(case.measures.difference, DIFFERENCE, tested=True) not in ("strong", "weak")
+    return not case.measures.leans
 
 
 def _leans_weakly(case: Case) -> bool:

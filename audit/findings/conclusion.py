@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from audit.findings.audit_json import AuditRecord
 from audit.findings.consequences import consequences
 from audit.findings.finding import Finding
-from audit.findings.severity import Severity
+from audit.findings.severity import ORDER, Severity
 from audit.text import capital, counted
 
-# From the gravest to the most harmless; a cue that is judged for several classes is listed under its gravest.
-SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low", "not_enough_data", "expected", "cleared")
 SEVERITY_WORDS: Mapping[Severity, str] = {
     "high": "High",
     "medium": "Medium",
@@ -42,13 +40,13 @@ def cue_severities(findings: Sequence[Finding]) -> dict[str, Severity]:
     """The gravest severity of every cue over its classes, in the order of the findings."""
     worst: dict[str, Severity] = {}
     for finding in findings:
-        gravest = worst.get(finding.cue, SEVERITIES[-1])
-        worst[finding.cue] = min(gravest, finding.severity, key=SEVERITIES.index)
+        gravest = worst.get(finding.cue, ORDER[-1])
+        worst[finding.cue] = min(gravest, finding.severity, key=ORDER.index)
     return worst
 
 
 def _conclude(worst: Mapping[str, Severity], looked_for: int) -> Conclusion:
-    numbers = {level: sum(severity == level for severity in worst.values()) for level in SEVERITIES}
+    numbers = {level: sum(severity == level for severity in worst.values()) for level in ORDER}
     kinds = counted(looked_for, "kind of content", "kinds of content")
     if high := numbers["high"]:
         more = f" Besides, {counted(numbers['medium'], 'possible shortcut')}." if numbers["medium"] else ""

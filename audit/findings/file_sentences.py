@@ -2,10 +2,10 @@
 
 from audit.cues.file_words import KINDS, NUMBERS, fact_of, remedy
 from audit.findings.sentences import CANNOT, SHORT, Answer
-from audit.findings.severity import Severity
+from audit.findings.severity import COMPLAINTS, Severity
 from audit.measures.figures import Figures
 from audit.measures.limits import Strength
-from audit.text import percent
+from audit.text import continued, percent
 
 _EVERYWHERE = (
     "Do the same with every photograph that the model is to judge, and audit them again before you train on them. "
@@ -24,7 +24,7 @@ def data_answer(
     shown, leak = figures.prevalence, figures.leakage
     if fact in KINDS:
         if shown.value is None or shown.elsewhere is None:
-            return Answer(CANNOT, _lower(shown.reason))
+            return Answer(CANNOT, continued(shown.reason))
         clause = KINDS[fact].clause_of(value)
         return Answer(
             SHORT[strength],
@@ -35,7 +35,7 @@ def data_answer(
     if fact in NUMBERS and medians:
         compared = compare(fact, label, *medians)
         return Answer(SHORT[strength], f"{compared}{'; ' + told if told else ''}.")
-    return Answer(SHORT[strength], f"{told}.") if told else Answer(CANNOT, _lower(leak.reason))
+    return Answer(SHORT[strength], f"{told}.") if told else Answer(CANNOT, continued(leak.reason))
 
 
 def compare(fact: str, label: str, here: float, elsewhere: float) -> str:
@@ -54,7 +54,7 @@ def compare(fact: str, label: str, here: float, elsewhere: float) -> str:
 
 def advice(cue: str, severity: Severity) -> list[str]:
     """What to do about a finding about the file: even it out, for nobody need collect what can be saved again."""
-    if severity not in ("high", "medium", "low"):
+    if severity not in COMPLAINTS:
         return []
     return [remedy(cue)] if fact_of(cue)[0] in ("name", "folder") else [remedy(cue), _EVERYWHERE]
 
@@ -70,7 +70,3 @@ def _told(fact: str, label: str, figures: Figures) -> str:
         f"shown {what}, a simple test picks the “{label}” photograph out of two in {percent(leak.value)} of cases "
         f"(guessing: 50 %){beside}"
     )
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]

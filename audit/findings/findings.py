@@ -24,11 +24,11 @@ from audit.explain.sanity_checks import maps_are_trusted
 from audit.findings import file_sentences, sentences
 from audit.findings.caveats import Measures
 from audit.findings.finding import Finding
-from audit.findings.severity import FLAGGED, ORDER, Severity, judge, lower
+from audit.findings.severity import COMPLAINTS, FLAGGED, ORDER, Severity, judge, lower
 from audit.measures.balanced_accuracy import beats_guessing
 from audit.measures.conditional import signal_of
 from audit.measures.figures import Figures
-from audit.measures.limits import DIFFERENCE, Strength, strength
+from audit.measures.limits import UNEVEN, Strength
 from audit.plan.inventory import Flagged, Inventory
 from audit.plan.plan_json import PlanCell
 from audit.plan.remove_cue import allowed_removal
@@ -38,9 +38,6 @@ from audit.progress import note
 from audit.records import JsonObject
 from audit.store.audit_folder import AuditFolder, read_table, write_records
 
-_COMPLAINTS: tuple[Severity, ...] = ("high", "medium", "low")
-# From this difference of the shares on, other photographs would help.
-_UNEVEN = 0.1
 _LEVELS: dict[Strength, int] = {"strong": 2, "weak": 1, "unknown": 0, "none": 0}
 
 
@@ -97,12 +94,12 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
         needed = cells(inventory, flagged) if _is_uneven(verdict) and cause is None else []
         plan_cells += needed
         to_mend += [flagged] if verdict.severity in FLAGGED and needed else []
-        region_cue = cues.named(cues.place_of(cue))
+        region_cue = cues.named(cue.whole)
         mark = _mark(flagged.finding, region_cue, config.irrelevant_cues, cues)
-        if verdict.severity in _COMPLAINTS and cause is None:
+        if verdict.severity in COMPLAINTS and cause is None:
             marks.setdefault(region_cue.name, mark)
         entry = _entry(mark, verdict, needed, chooser, declared - set(config.expected_cues))
-        if verdict.severity in _COMPLAINTS and (told := caution(verdict, dataset, cues)):
+        if verdict.severity in COMPLAINTS and (told := caution(verdict, dataset, cues)):
             entry = entry.model_copy(update={"caution": told})
         entries.append(entry if cause is None else _under(entry, _id(cause), verdicts[cause].cue.words))
     write_records(folder.findings, entries)
@@ -137,14 +134,14 @@ def _causes(
 ) -> dict[int, int]:
     """For each verdict (by its place) that accuses and that another one explains, the place of that one."""
     scores = read_probe_scores(folder, len(dataset.images))
-    accusing = [place for place, verdict in enumerate(verdicts) if verdict.severity in _COMPLAINTS]
+    accusing = [place for place, verdict in enumerate(verdicts) if verdict.severity in COMPLAINTS]
     suspects = []
     for place in accusing:
         verdict = verdicts[place]
-        leans = strength(Measures.of(verdict.figures).difference, DIFFERENCE, tested=True) in ("strong", "weak")
+        leans = Measures.of(verdict.figures).leans
         score = None if leans else scores.get((verdict.cue.name, verdict.label))
         signal = signal_of(cues.present(verdict.cue), cues.known(verdict.cue), score, dataset.folds)
-        level, label = _COMPLAINTS.index(verdict.severity), dataset.classes.index(verdict.label)
+        level, label = COMPLAINTS.index(verdict.severity), dataset.classes.index(verdict.label)
         suspects.append(Suspect(verdict.cue, label, level, signal))
     under = consequences(suspects, dataset.labels, dataset.groups, dataset.folds, inside)
     return {accusing[place]: accusing[cause] for place, cause in under.items()}
@@ -161,7 +158,7 @@ def caution(verdict: Verdict, dataset: Dataset, cues: CueTable) -> str:
     while whole.get(outermost):
         outermost = whole[outermost]
     difference = verdict.figures.prevalence.difference
-    if outermost != PERSON or PERSON not in whole or difference is None or abs(difference) < _UNEVEN:
+    if outermost != PERSON or PERSON not in whole or difference is None or abs(difference) < UNEVEN:
         return ""
     seen, inside = cues.present(cues.named(PERSON)), dataset.labels == dataset.classes.index(verdict.label)
     share, elsewhere = float(seen[inside].mean()), float(seen[~inside].mean())
@@ -240,9 +237,9 @@ def _is_uneven(verdict: Verdict) -> bool:
     # Photographs that differ as files are saved again alike; collecting others would only add a third kind.
     return (
         verdict.cue.kind != "file"
-        and verdict.severity in _COMPLAINTS
+        and verdict.severity in COMPLAINTS
         and difference is not None
-        and abs(difference) >= _UNEVEN
+        and abs(difference) >= UNEVEN
     )
 
 

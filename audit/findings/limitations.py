@@ -10,8 +10,8 @@ from audit.store.audit_folder import (
 LIMITS = (
     "A finding says that a cue and a class go together in these photographs and how far this model leans on it; it "
     "does not say why, and it is no proof of discrimination or of its absence.",
-    "Only the kinds of content listed here were looked for. A shortcut that no detector names, no attribute records "
-    "and no cluster of attention shows can go unnoticed.",
+    "Only the kinds of content listed here were looked for. A shortcut that no detector names, no attribute "
+    "records, no fact of the file gives away and no cluster of attention shows can go unnoticed.",
     "Grad-CAM maps are coarse, and what the network sees at one place reaches beyond it: the leakage of the face can "
     "hold something of the hair or the collar beside it. The background's leakage is measured on its pixels alone.",
     "Hiding part of a picture makes an unusual picture; the same is done elsewhere in it as a comparison, but the "

@@ -12,7 +12,7 @@ from audit.detectors.cue import Cue
 from audit.errors import AuditFolderError
 from audit.findings.audit_json import AuditRecord, ChangedSeverity, Changes, Former, ThenNow, read_audit
 from audit.findings.finding import Finding
-from audit.findings.severity import ORDER
+from audit.findings.severity import COMPLAINTS, ORDER
 from audit.measures.figures import Share
 from audit.records import Count
 from audit.store.audit_folder import AuditFolder, read_json, read_record, read_table
@@ -20,7 +20,6 @@ from audit.store.audit_folder import AuditFolder, read_json, read_record, read_t
 Pair = tuple[Finding | None, Finding | None]
 
 Kind = Literal["new", "graver", "milder", "gone", ""]
-_COMPLAINTS = ("high", "medium", "low")
 # Clusters and looks are numbered afresh in every audit. Two are one if their presence in the images that both
 # audits saw correlates at least so much, in at least so many images.
 _RENUMBERED = ("cluster", "appearance")
@@ -72,7 +71,7 @@ def changes(folder: AuditFolder, record: AuditRecord) -> Former | None:
 
 def kind_of_change(former: Finding | None, current: Finding | None) -> Kind:
     """The kind of change of a finding; "" if its severity is unchanged, or was never a complaint."""
-    before, after = (finding is not None and finding.severity in _COMPLAINTS for finding in (former, current))
+    before, after = (finding is not None and finding.severity in COMPLAINTS for finding in (former, current))
     if before != after:
         return "new" if after else "gone"
     if not (before and former and current) or former.severity == current.severity:

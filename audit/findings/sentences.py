@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from audit.findings.severity import Severity
+from audit.findings.severity import COMPLAINTS, Severity
 from audit.measures.figures import Figures, Gap
-from audit.measures.limits import Strength
-from audit.text import percent
+from audit.measures.limits import UNEVEN, Strength
+from audit.text import capital, continued, percent
 
 LOWERED = "Rated one step lower than the figures say, since the attention maps failed their own test."
 SHORT: Mapping[Strength, str] = {"strong": "Yes", "weak": "A little", "none": "No", "unknown": "Not certain"}
@@ -19,19 +19,19 @@ def headline(words: str, label: str, severity: Severity, lowered: bool = False, 
     ``is_covered``: the cue counts as expected since it lies in, or consists of, one that was declared so.
     """
     if is_covered and severity == "expected":
-        return f"{_capital(words)} counts as expected: it lies in what you expect to matter, or mostly consists of it."
+        return f"{capital(words)} counts as expected: it lies in what you expect to matter, or mostly consists of it."
     if lowered:
         return f"{_lowered_headline(words, label, severity)} {LOWERED}"
     if severity == "high":
         return f"“{label}” is tied to {words}, and this model has learned to use it."
     if severity == "medium":
-        return f"{_capital(words)} may serve as a shortcut to “{label}”; one of the two signs of that is strong."
+        return f"{capital(words)} may serve as a shortcut to “{label}”; one of the two signs of that is strong."
     if severity == "low":
-        return f"{_capital(words)} shows weak signs of a shortcut to “{label}”."
+        return f"{capital(words)} shows weak signs of a shortcut to “{label}”."
     if severity == "expected":
         return f"The model looks at {words} for “{label}”; that is where the answer may lie."
     if severity == "cleared":
-        return f"{_capital(words)} is no shortcut to “{label}”: neither the data nor the model lean on it."
+        return f"{capital(words)} is no shortcut to “{label}”: neither the data nor the model lean on it."
     return f"Too few photographs to tell whether {words} is a shortcut to “{label}”."
 
 
@@ -57,7 +57,7 @@ class Answer:
 def data_answer(words: str, label: str, figures: Figures, strength: Strength) -> Answer:
     """Answers "is it in the data?" with the figure that weighs most."""
     shown, leak = figures.prevalence, figures.leakage
-    if shown.value is not None and shown.elsewhere is not None and abs(shown.difference or 0) >= 0.1:
+    if shown.value is not None and shown.elsewhere is not None and abs(shown.difference or 0) >= UNEVEN:
         return Answer(
             SHORT[strength],
             f"{words} is in {percent(shown.value)} of the “{label}” photographs and in {percent(shown.elsewhere)} of "
@@ -77,7 +77,7 @@ def data_answer(words: str, label: str, figures: Figures, strength: Strength) ->
         return Answer(
             SHORT[strength], f"{words} is about as common in “{label}” as elsewhere ({percent(shown.value)})."
         )
-    return Answer(CANNOT, _lower(shown.reason))
+    return Answer(CANNOT, continued(shown.reason))
 
 
 def model_answer(words: str, label: str, figures: Figures, strength: Strength) -> Answer:
@@ -94,7 +94,7 @@ def model_answer(words: str, label: str, figures: Figures, strength: Strength) -
     if not parts and looks.value is not None:
         parts.append(f"it gives {words} {looks.value:.1f} times the attention that its size explains")
     if not parts:
-        return Answer(CANNOT, _lower(gap.reason or effect.reason))
+        return Answer(CANNOT, continued(gap.reason or effect.reason))
     return Answer(SHORT[strength], f"{'; '.join(parts)}.")
 
 
@@ -119,7 +119,7 @@ def _told_apart(words: str, label: str, gap: Gap) -> str:
 
 def recommendations(words: str, label: str, severity: Severity, adds: Sequence[str], mark: str = "") -> list[str]:
     """What to do about a finding; ``mark`` is the name of a cue that can be masked, or empty."""
-    if severity not in ("high", "medium", "low"):
+    if severity not in COMPLAINTS:
         return []
     take_off = (
         f"Take it off the photographs: “bias-audit mask” with this audit's folder, --cue “{mark}” and an --out folder "
@@ -146,7 +146,10 @@ def rests_on_faces(words: str, label: str, share: float, elsewhere: float) -> st
 
 def consequence(cause: str, words: str) -> str:
     """What to do about a finding that another one, about ``words``, explains."""
-    return f"Mend {cause} first: among photographs that are alike in {words}, little or nothing of this is left."
+    return (
+        f"Mend {cause} first: among photographs that are alike in {words}, at most half of this is left, or there are "
+        "too few of them to tell the two apart."
+    )
 
 
 def _share_of(figures: Figures) -> float:
@@ -157,11 +160,3 @@ def _share_of(figures: Figures) -> float:
 
 def _points(change: float) -> str:
     return f"{round(change * 100):+d} percentage points".replace("-", "−")
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]

@@ -32,7 +32,10 @@ from audit.measures.limits import (
 
 Severity = Literal["high", "medium", "low", "cleared", "expected", "not_enough_data"]
 
+# From the gravest to the most harmless.
 ORDER: tuple[Severity, ...] = ("high", "medium", "low", "not_enough_data", "expected", "cleared")
+# What accuses a cue.
+COMPLAINTS: tuple[Severity, ...] = ("high", "medium", "low")
 # What the plan is to mend, and a report holds open.
 FLAGGED: tuple[Severity, ...] = ("high", "medium")
 # What a verdict is worth when the maps failed their own checks: clearing a cue needs maps that can be trusted, too.
@@ -142,8 +145,7 @@ def _by_gap(case: Case) -> Strength | None:
 
 
 def _is_declared(case: Case) -> bool:
-    whole = case.cue.within if case.cue.kind == "appearance" else case.cue.name
-    return bool({case.cue.name, whole} & case.declared)
+    return bool({case.cue.name, case.cue.whole} & case.declared)
 
 
 def _is_plain_subject(case: Case) -> bool:
@@ -197,5 +199,5 @@ STRENGTH_RULES = (
     _data_rules(),
     _model_rules(),
     "Where the attention maps failed their own checks, high counts as medium, medium as low, and neither low nor "
-    "cleared can be told.",
+    "cleared can be told. What is said of the file stays: it needs no map.",
 )

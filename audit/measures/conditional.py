@@ -86,9 +86,9 @@ def correlation_within_classes(first: Signal, second: Signal, labels: Ints, fold
     centred = np.zeros((2, len(labels)))
     for cell in np.unique(cells):
         rows = cells == cell
-        for place, signal in enumerate((first, second)):
+        for number, signal in enumerate((first, second)):
             ranks = rankdata(signal.values[rows]) / rows.sum()
-            centred[place, rows] = ranks - ranks.mean()
+            centred[number, rows] = ranks - ranks.mean()
     square = (centred**2).sum(axis=1)
     freedom = len(labels) - 2 * len(np.unique(cells)) - 1
     if square.min() < 1e-9 or freedom < 1:

@@ -18,8 +18,8 @@ def number_features(values: NDArray[np.float64]) -> NDArray[np.float32]:
     rank = np.zeros(len(values))
     if (n := int(known.sum())) > 1:
         rank[known] = 2 * (rankdata(values[known]) - 0.5) / n - 1
-    place = np.clip(((rank + 1) / 2 * BINS).astype(np.int64), 0, BINS - 1)
-    bins = (place[:, None] == np.arange(BINS)) & known[:, None]
+    bin_number = np.clip(((rank + 1) / 2 * BINS).astype(np.int64), 0, BINS - 1)
+    bins = (bin_number[:, None] == np.arange(BINS)) & known[:, None]
     columns = [rank[:, None], (rank**2 * known)[:, None], bins, ~known[:, None]]
     return np.hstack([column.astype(np.float32) for column in columns])
 

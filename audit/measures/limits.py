@@ -31,8 +31,10 @@ LIFT = Limit(strong=2.0, strong_floor=1.5, weak=1.5, weak_floor=1.2, ruled_out=2
 OWN_LEAK, OWN_LEAK_FLOOR = 0.05, -0.05
 # By how much a look's difference must exceed that of looks of such a place elsewhere, as value and floor.
 OWN_LOOK, OWN_LOOK_FLOOR = 0.10, 0.0
-# A cue that this share of each side's images or more shows is no matter of presence.
+# A cue that this share of the images or more shows is no matter of presence, but of what it looks like.
 NEARLY_ALL = 0.8
+# From this difference of the shares on a cue is said to be unevenly spread.
+UNEVEN = 0.1
 # A contrast of accuracies from fewer images, or fewer mistakes, than these is weak at most.
 FEW_IMAGES, FEW_MISTAKES = 20, 5
 # Attention whose interval ends below this share of what the area explains speaks against use.

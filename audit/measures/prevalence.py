@@ -3,10 +3,9 @@
 import numpy as np
 
 from audit.measures.intervals import contrast_interval, share_interval
+from audit.measures.limits import UNEVEN
 from audit.measures.measure import Bools, Floats, Ints, Measure, Random, distinct, too_few, unmeasured
 from audit.measures.permutation import permuted_labels, refined_p
-
-_EVEN = 0.1
 
 
 def prevalence(
@@ -97,5 +96,5 @@ def leaning_classes(present: Bools, labels: Ints, classes: int) -> list[int]:
         inside = labels == label
         if inside.any() and (~inside).any() and present[inside].any():
             difference = present[inside].mean() - present[~inside].mean()
-            leaning += [label] if difference > -_EVEN else []
+            leaning += [label] if difference > -UNEVEN else []
     return leaning

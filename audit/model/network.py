@@ -3,13 +3,12 @@
 import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torchvision.models import vgg16
 
-from audit.config import Config, ModelConfig
+from audit.config import Config, Head, ModelConfig
 from audit.errors import ConfigError
 from audit.model.checkpoint import GivenHead, GivenModel, load_given
 from audit.model.device import Runtime
@@ -19,8 +18,6 @@ from audit.model.pretrained import VggWeights, load_vgg16_weights
 _VGG16_TAIL = {"head": 30, "conv5": 24, "all": 0}
 _VGG16_TARGET_END = 30
 _TINY_CHANNELS = (16, 32, 48)
-
-HeadName = Literal["gap", "fc"]
 
 
 class GapHead(nn.Module):
@@ -120,7 +117,7 @@ class Backbone:
         """The same layers on the runtime's device."""
         return replace(self, trunk=self.trunk.to(runtime.device), tail=self.tail.to(runtime.device))
 
-    def network(self, head: HeadName, classes: int, runtime: Runtime) -> Network:
+    def network(self, head: Head, classes: int, runtime: Runtime) -> Network:
         """A network whose tail is a copy of the pretrained one and whose head is new or given, on the runtime's device.
 
         ``head`` is ``model.head``. Raises ConfigError for ``fc`` when the weights hold no fully connected layers.
@@ -128,7 +125,7 @@ class Backbone:
         tail = copy.deepcopy(self.tail).requires_grad_(True)
         return Network(self.trunk, tail, self._head(head, classes)).to(runtime.device)
 
-    def _head(self, head: HeadName, classes: int) -> nn.Module:
+    def _head(self, head: Head, classes: int) -> nn.Module:
         if self.given is not None:
             return GivenHead(self.given, classes)
         if head == "gap":

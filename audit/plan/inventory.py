@@ -55,7 +55,7 @@ class Inventory:
         return str(self.dataset.images["path"].iloc[image])
 
     def examples(self, label: int, similar: NDArray[np.bool_]) -> tuple[str, ...]:
-        """Three different images of those that are ``alike`` (n,), of the class if there are any.
+        """Three different images of those that are ``similar`` (n,), of the class if there are any.
 
         Those come first of which the model is surest, since they show what their class looks like.
         """

@@ -15,9 +15,9 @@ import pandas as pd
 from audit.config import Config, FineTune, load_config, no_such_setting
 from audit.errors import ConfigError
 from audit.findings.audit_json import AuditRecord, read_audit
-from audit.findings.conclusion import SEVERITIES
 from audit.findings.consequences import consequences
 from audit.findings.finding import Finding
+from audit.findings.severity import ORDER
 from audit.findings.verification_json import Verification, read_verification
 from audit.measures.figures import Figures
 from audit.plan.plan_json import Plan, Strategy
@@ -169,7 +169,7 @@ class Audit:
 
     def __repr__(self) -> str:
         numbers = Counter(finding.severity for finding in self.findings)
-        counts = [f"{numbers[level]} {level.replace('_', ' ')}" for level in SEVERITIES if numbers[level]]
+        counts = [f"{numbers[level]} {level.replace('_', ' ')}" for level in ORDER if numbers[level]]
         return f"<Audit {str(self.path)!r}: {', '.join(counts) or 'no findings'}>"
 
 

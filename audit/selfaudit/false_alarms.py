@@ -18,8 +18,8 @@ def false_alarms(audits: Sequence[Sequence[Finding]], images: int, model: ModelA
     audits. The verdicts of one null audit share its labels and are not quite independent, so that the former are a
     little narrow.
     """
-    counting = [[finding for finding in one if finding.severity != "expected"] for one in audits]
-    verdicts = [finding for one in counting for finding in one]
+    counting = [[finding for finding in findings if finding.severity != "expected"] for findings in audits]
+    verdicts = [finding for findings in counting for finding in findings]
     severities = [finding.severity for finding in verdicts]
     data = DataAlarms(
         strong=counted_share([finding.in_data == "strong" for finding in verdicts]),
@@ -33,8 +33,12 @@ def false_alarms(audits: Sequence[Sequence[Finding]], images: int, model: ModelA
         counts={severity: severities.count(severity) for severity in sorted(set(severities))},
         high=counted_share([severity == "high" for severity in severities]),
         flagged=counted_share([severity in FLAGGED for severity in severities]),
-        audits_with_high=counted_share([any(finding.severity == "high" for finding in one) for one in counting]),
-        audits_flagged=counted_share([any(finding.severity in FLAGGED for finding in one) for one in counting]),
+        audits_with_high=counted_share(
+            [any(finding.severity == "high" for finding in findings) for findings in counting]
+        ),
+        audits_flagged=counted_share(
+            [any(finding.severity in FLAGGED for finding in findings) for findings in counting]
+        ),
         data=data,
         model=model,
     )

@@ -147,7 +147,7 @@ class UnusedCues:
         for cue in cues.values():
             rows = table.rows.loc[cue.name].iloc[self.images[order]]
             if cue.has_place:
-                rows = rows.assign(attention=attention[:, table.detections.place(table.place_of(cue))])
+                rows = rows.assign(attention=attention[:, table.detections.place(cue.whole)])
             tables.append(rows.assign(cue=cue.name, image=np.arange(len(order))))
         return replace(table, cues=tuple(cues.values()), rows=_indexed(tables))
 

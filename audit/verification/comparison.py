@@ -142,7 +142,7 @@ class Comparison:
     def _effect(self, finding: Finding, cue: Cue) -> Change | None:
         """Probability lost when the cue is occluded, minus that lost when as much elsewhere is; None if not asked."""
         pairs, filling = self.retraining.pairs, filling_of(finding)
-        rows = np.flatnonzero((pairs["cue"] == self.retraining.cues.place_of(cue)) & (pairs["filling"] == filling))
+        rows = np.flatnonzero((pairs["cue"] == cue.whole) & (pairs["filling"] == filling))
         images = pairs["image"].to_numpy()[rows]
         shown = self.retraining.cues.present(cue)[images]
         rows, images = rows[shown], images[shown]

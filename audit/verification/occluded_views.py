@@ -43,8 +43,8 @@ def choose_pairs(audit: AuditFolder, cues: CueTable, findings: Iterable[Finding]
     for finding in findings:
         cue = cues.named(finding.cue)
         filling = filling_of(finding)
-        images = asked.loc[(asked["cue"] == cues.place_of(cue)) & (asked["filling"] == filling), "image"]
-        pairs |= {(cues.place_of(cue), int(image), filling) for image in images if cues.present(cue)[image]}
+        images = asked.loc[(asked["cue"] == cue.whole) & (asked["filling"] == filling), "image"]
+        pairs |= {(cue.whole, int(image), filling) for image in images if cues.present(cue)[image]}
     return pd.DataFrame(sorted(pairs), columns=["cue", "image", "filling"]).astype({"image": "int64"})
 
 

@@ -22,7 +22,7 @@ from audit.store.contents import by_content
 from audit.store.shards import SUFFIX, Arrays, Shard, ShardStore
 from audit.store.tensors import load_arrays
 from audit.verification.occluded_views import choose_pairs, predict_views, view_activations
-from audit.verification.strategy import weights_under
+from audit.verification.strategy import folder_of, weights_under
 
 # The arrays of a shard, in the order of ``SeedAnswers``.
 _ANSWERS = ("probabilities", "maps", "hidden")
@@ -103,7 +103,7 @@ class Retraining:
         versions = [version_of(name) for name in ("training", "explain", "masking")]
         asked = self.pairs.to_dict("list"), self.cues.places
         trained = self.store.cache.key, by_content(config.training), dataset.classes, recipe.seed, fold
-        return ShardStore(_folder(self.audit, strategy), value_digest(versions, images, *trained, *asked))
+        return ShardStore(folder_of(self.audit, strategy), value_digest(versions, images, *trained, *asked))
 
     def answers(self, strategy: str, seeds: int) -> SeedAnswers:
         """The answers of ``train`` for the first ``seeds`` seeds. Raises AuditFolderError where one is missing."""
@@ -122,11 +122,7 @@ class Retraining:
 
 def answers_path(audit: AuditFolder, strategy: str, seed: int, fold: int) -> Path:
     """The file of one training's answers."""
-    return _folder(audit, strategy) / f"{_shard(seed, fold).name}{SUFFIX}"
-
-
-def _folder(audit: AuditFolder, strategy: str) -> Path:
-    return audit / "verification" / strategy
+    return folder_of(audit, strategy) / f"{_shard(seed, fold).name}{SUFFIX}"
 
 
 def _shard(seed: int, fold: int) -> Shard:

@@ -18,6 +18,11 @@ from audit.store.audit_folder import AuditFolder
 BASELINE = "baseline"
 
 
+def folder_of(audit: AuditFolder, strategy: str) -> Path:
+    """The folder of a strategy, or of the baseline, in the audit folder."""
+    return audit / "verification" / strategy
+
+
 def require_verifiable(audit: AuditFolder, strategy: Strategy, source: Path | None) -> None:
     """Raise AuditFolderError or ConfigError where there is nothing to verify, or not by this strategy."""
     audit.require_finished()

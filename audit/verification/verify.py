@@ -17,12 +17,7 @@ from audit.store.audit_folder import SCHEMA_VERSION, AuditFolder, file_digest, r
 from audit.text import percent
 from audit.verification.comparison import Comparison, figures_of
 from audit.verification.retraining import Retraining
-from audit.verification.strategy import BASELINE, require_verifiable, weights_under
-
-
-def folder_of(audit: AuditFolder, strategy: str) -> Path:
-    """The folder of a strategy, or of the baseline, in the audit folder."""
-    return audit / "verification" / strategy
+from audit.verification.strategy import BASELINE, folder_of, require_verifiable, weights_under
 
 
 def prepare(audit: AuditFolder, config: Config, strategy: Strategy, source: Path | None) -> AuditFolder:

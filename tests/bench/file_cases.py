@@ -28,8 +28,9 @@ from audit.cues.cue_table import CueTable
 from audit.cues.file_cues import file_cues
 from audit.data.dataset import build, load_dataset
 from audit.evidence.evidence_table import Measurer, measure_all, read_evidence
+from audit.findings.caveats import Measures
 from audit.findings.findings import figures_of
-from audit.findings.severity import FLAGGED, Measures, judge
+from audit.findings.severity import FLAGGED, judge
 from audit.measures.intervals import wilson
 from audit.progress import Silence, reporting_to
 from audit.store.audit_folder import AuditFolder

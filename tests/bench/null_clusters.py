@@ -8,6 +8,7 @@ ties broken at random, so that it is exactly uniform where no label was used twi
 """
 
 import argparse
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -19,7 +20,7 @@ from scipy.stats import hypergeom, kstest
 
 from audit.cam.regions import find_regions
 from audit.config import parse_config
-from audit.cues.cluster_cues import Finder, LookAlike
+from audit.cues.cluster_cues import LookAlike, LookAlikeFinder
 from audit.cues.fold_descriptors import FoldDescriptors
 from audit.cues.membership import is_member
 from audit.data.folds import assign_folds
@@ -81,7 +82,8 @@ class Drawn:
             for kind in [*shown, *rng.integers(1 if scene.lean else 0, _KINDS, _EACH - len(shown))]:
                 y, x = rng.integers(0, _SIDE - _THING + 1, 2)
                 image[:, y : y + _THING, x : x + _THING] += (kinds[kind] * rng.gamma(4, 0.25, channels))[:, None, None]
-        folds = assign_folds(in_class.astype(int), np.arange(n), FOLDS).astype(int)
+        digests = [hashlib.sha256(image.tobytes()).hexdigest() for image in pixels]
+        folds = assign_folds(in_class.astype(int), np.arange(n), digests, FOLDS).astype(int)
         pooled = pixels.mean((2, 3))
         weights = [_fitted(pooled[folds != fold], in_class[folds != fold]) for fold in range(FOLDS)]
         return cls(pixels.astype(np.float32), in_class, folds, np.array(weights))
@@ -103,8 +105,10 @@ class Drawn:
         """How like each photograph is to a cluster as it is without each fold, (n, FOLDS)."""
         every = np.arange(len(self.folds))
         dataset, runtime = SimpleNamespace(folds=self.folds, groups=every), Runtime(torch.device("cpu"), "float32")
-        sought = LookAlike(Cue("cluster", "", "scene", "cluster"), 0, made_of, None)
-        finder = Finder(SimpleNamespace(dataset=dataset, runtime=runtime), [sought], self.activations.mean((0, 2, 3)))
+        sought = LookAlike(Cue("cluster", "", "scene", "cluster"), made_of, None)
+        finder = LookAlikeFinder(
+            SimpleNamespace(dataset=dataset, runtime=runtime), [sought], self.activations.mean((0, 2, 3))
+        )
         alike: NDArray[np.float32] = finder.search(torch.from_numpy(self.activations), every, sought)[0].numpy()
         return alike
 

@@ -68,7 +68,7 @@ def make_finder(descriptors: np.ndarray, places: np.ndarray | None, folds: np.nd
     dataset = SimpleNamespace(folds=folds, groups=np.arange(len(folds)))
     store = ActivationStore(AuditFolder, dataset, parse_config({}), backbone, runtime)
     made_of = FoldDescriptors(descriptors.astype(np.float32), -1 - np.arange(len(descriptors)), np.eye(2, dtype=bool))
-    sought = LookAlike(Cue("cluster 1", "x", "scene", "cluster"), 0, made_of, places)
+    sought = LookAlike(Cue("cluster 1", "x", "scene", "cluster"), made_of, places)
     return LookAlikeFinder(store, [sought], np.zeros(2, np.float32))
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from audit.explain.clusters import distinct, is_fixed, lies_on_subject
+from audit.explain.clusters import is_fixed, lies_on_subject
 from audit.explain.stable_kmeans import group
 
 
@@ -103,12 +103,6 @@ def test_fixed_is_one_place_away_from_the_middle(x, y, spread, fixed):
 def test_a_few_stray_regions_do_not_hide_a_fixed_place():
     x = np.r_[np.full(40, 0.1), np.linspace(0, 1, 9)]
     assert is_fixed(centres(x, x))
-
-
-def test_exemplars_are_the_first_of_each_duplicate_group():
-    groups = np.array([0, 0, 1, 2, 2, 3])
-    assert distinct(np.array([4, 1, 3, 0, 5, 4]), groups) == [4, 1, 5]
-    assert len(distinct(np.arange(30), np.arange(30))) == 12
 
 
 @pytest.mark.parametrize(

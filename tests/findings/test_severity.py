@@ -7,7 +7,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from audit.detectors.cue import Cue
-from audit.findings.severity import ORDER, RULES, STRENGTH_RULES, Measures, judge
+from audit.findings.caveats import Measures
+from audit.findings.severity import ORDER, RULES, STRENGTH_RULES, judge
 from audit.measures.limits import (
     DIFFERENCE,
     EFFECT,

@@ -188,6 +188,19 @@ def test_both_fillings_are_shown(page):
     assert re.search(r"with a blur \+34 \(\+30 to \+38\) ?, with the dataset's mean colour \+2\d \(", text)
 
 
+@pytest.mark.parametrize("value", [0.02, None])
+def test_the_classs_own_contrast_is_shown_whether_or_not_the_gap_could_be_measured(small, value):
+    """A verdict may rest on it alone."""
+
+    def contrasted(record):
+        own = {"value": 0.31, "low": 0.12, "high": 0.47, "n": 23, "mistakes": 9}
+        for finding in record["findings"]:
+            finding["evidence"]["gap"] |= {"own": own} if value else {"own": own, "value": None, "reason": REASON}
+
+    text = " ".join(page_of(changed(small, contrasted)).text.replace("\N{NO-BREAK SPACE}", " ").split())
+    assert re.search(r"own photographs \+31 points \(\+12 to \+47\) ?, n = 23", text)
+
+
 def test_a_second_filling_that_was_not_tried_is_not_shown(small):
     def forget(record):
         for finding in record["findings"]:

@@ -38,8 +38,8 @@ def candidate_pairs(pictures: Sequence[LocalFeatures], mirrored: bool) -> Pairs:
 def _keys(descriptors: NDArray[np.uint8], bits: NDArray[np.intp]) -> NDArray[np.int64]:
     """The chosen bits of every descriptor as one number, int64 (m,)."""
     keys = np.zeros(len(descriptors), np.int64)
-    for place, bit in enumerate(bits.tolist()):
-        keys |= ((descriptors[:, bit // 8].astype(np.int64) >> (bit % 8)) & 1) << place
+    for position, bit in enumerate(bits.tolist()):
+        keys |= ((descriptors[:, bit // 8].astype(np.int64) >> (bit % 8)) & 1) << position
     return keys
 
 
@@ -49,8 +49,8 @@ def _sharing(asking: NDArray[np.int64], asked: NDArray[np.int64], owners: Pairs,
     start, stop = (np.searchsorted(asked[order], asking, side) for side in ("left", "right"))
     alike = np.where(stop - start <= _MOST_ALIKE, stop - start, 0)
     feature = np.repeat(np.arange(len(asking)), alike)
-    place = np.arange(len(feature)) - np.repeat(np.cumsum(alike) - alike, alike) + start[feature]
-    pairs = np.stack([owners[feature], asked_owners[order[place]]], axis=1)
+    partner = np.arange(len(feature)) - np.repeat(np.cumsum(alike) - alike, alike) + start[feature]
+    pairs = np.stack([owners[feature], asked_owners[order[partner]]], axis=1)
     return np.asarray(pairs[pairs[:, 0] < pairs[:, 1]], np.intp)
 
 

@@ -42,7 +42,7 @@ _LEAST_CONTRAST, _RIM, _MIDDLE = 2.0, 4, 0.5
 _ALIGNED = 0.1
 _MOST = 4
 _LEAST_PHOTOGRAPHS = 40
-_TOGETHER = 32
+_READ_AHEAD = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,14 +64,14 @@ def find_overlays(read: Callable[[int], Pixels], distinct: NDArray[np.bool_], wo
     if not candidates:
         return Search((), np.zeros((len(distinct), 0), np.float32))
     likeness, contrast = search.compare(candidates, len(distinct))
-    found: list[int] = []
-    for place, scores in enumerate(likeness.T[:, distinct]):
-        candidates[place] = replace(candidates[place], least=otsu_threshold(scores))
-        is_clear = standardised_separation(scores, candidates[place].least) >= _LEAST_SEPARATION
-        is_visible = contrast[distinct, place][scores >= candidates[place].least].mean() >= _LEAST_CONTRAST
-        if is_clear and is_visible and not any(_are_one(candidates[place], candidates[other]) for other in found):
-            found.append(place)
-    return Search(tuple(candidates[place] for place in found[:_MOST]), likeness[:, found[:_MOST]])
+    kept: list[int] = []
+    for number, scores in enumerate(likeness.T[:, distinct]):
+        overlay = candidates[number] = replace(candidates[number], least=otsu_threshold(scores))
+        is_clear = standardised_separation(scores, overlay.least) >= _LEAST_SEPARATION
+        is_visible = contrast[distinct, number][scores >= overlay.least].mean() >= _LEAST_CONTRAST
+        if is_clear and is_visible and not any(_are_one(overlay, candidates[other]) for other in kept):
+            kept.append(number)
+    return Search(tuple(candidates[number] for number in kept[:_MOST]), likeness[:, kept[:_MOST]])
 
 
 @dataclass(frozen=True)
@@ -95,13 +95,13 @@ class _Searcher:
         strong = np.hypot(agreeing[:, 0], agreeing[:, 1])
         if (strong > _LEAST_Z).mean() > _ALIGNED:
             return []
-        found = [
+        weighted = [
             (float(strong[place][area].sum()), _overlay(where, agreeing[place], area))
             for place, where in enumerate(PLACES)
             for area in _areas(strong[place])
             if not _lies_on_the_rim(area, where)
         ]
-        return [overlay for _, overlay in sorted(found, key=lambda one: -one[0])]
+        return [overlay for _, overlay in sorted(weighted, key=lambda pair: -pair[0])]
 
     def compare(self, overlays: Sequence[Overlay], count: int) -> tuple[Floats, Floats]:
         """All photographs with some overlays: their likeness and the contrast of their edges, each (count, k)."""
@@ -116,7 +116,7 @@ class _Searcher:
 
     def _gradients(self, images: NDArray[np.integer]) -> Iterator[Floats]:
         """Of photographs in their order, a few read ahead."""
-        return ordered_map(self._gradients_of, images.tolist(), self.workers, _TOGETHER)
+        return ordered_map(self._gradients_of, images.tolist(), self.workers, _READ_AHEAD)
 
     def _gradients_of(self, image: int) -> Floats:
         return grey_gradients(self.read(image))

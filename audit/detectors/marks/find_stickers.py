@@ -7,12 +7,12 @@ in a dataset where what is so foreign nearly always looks pasted on.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from audit.data.ordered_map import ordered_map
 from audit.detectors.cue import ABSENT, GRID, Mask, Sighting
 from audit.detectors.marks.foreign_colour import CELLS, ForeignRegion, PhotoColours, colours_of
 from audit.detectors.mask_grid import unpack_masks
@@ -24,7 +24,7 @@ from audit.progress import track
 _COMMON, _LEAST_RARE = 0.05, 0.6
 _LEAST_PASTED = 0.5
 _LEAST_PHOTOGRAPHS = 40
-_TOGETHER = 32
+_READ_AHEAD = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +59,10 @@ def find_stickers(read: Callable[[int], Pixels], distinct: NDArray[np.bool_], wo
 
 def _colours(read: Callable[[int], Pixels], count: int, workers: int) -> Iterator[PhotoColours]:
     """Of photographs in their order, a few read ahead."""
-    with track("looking for stickers", count) as advance, ThreadPoolExecutor(max(1, workers)) as pool:
-        for start in range(0, count, _TOGETHER):
-            for colours in pool.map(lambda image: colours_of(read(image)), range(start, min(count, start + _TOGETHER))):
-                yield colours
-                advance(1)
+    with track("looking for stickers", count) as advance:
+        for colours in ordered_map(lambda image: colours_of(read(image)), range(count), workers, _READ_AHEAD):
+            yield colours
+            advance(1)
 
 
 def _rare_regions(photos: Sequence[PhotoColours], distinct: NDArray[np.bool_]) -> Iterator[list[ForeignRegion]]:
@@ -75,7 +74,7 @@ def _rare_regions(photos: Sequence[PhotoColours], distinct: NDArray[np.bool_]) -
     for photo, first in zip(photos, distinct, strict=True):
         others = showing - photo.shown_cells if first else showing
         is_rare = others < _COMMON * (distinct.sum() - first)
-        yield [one for one in photo.regions if one.weights[is_rare[one.cells]].sum() >= _LEAST_RARE]
+        yield [region for region in photo.regions if region.weights[is_rare[region.cells]].sum() >= _LEAST_RARE]
 
 
 def _looks_pasted(regions: Sequence[ForeignRegion]) -> bool:

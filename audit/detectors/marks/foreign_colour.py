@@ -97,8 +97,8 @@ def _small_lab(pixels: Pixels) -> Floats:
 
 def _cells(chroma: Floats) -> NDArray[np.intp]:
     """The number of every pixel's chroma cell, (h, w)."""
-    places = np.clip((chroma - _LOWEST) / _CELL, 0, CELLS - 1).astype(np.intp)
-    return np.asarray(places[..., 0] * CELLS + places[..., 1], np.intp)
+    steps = np.clip((chroma - _LOWEST) / _CELL, 0, CELLS - 1).astype(np.intp)
+    return np.asarray(steps[..., 0] * CELLS + steps[..., 1], np.intp)
 
 
 def _shown(cells: NDArray[np.intp], pixels: int) -> Mask:
@@ -114,9 +114,9 @@ def _foreign(chroma: Floats, lit: Mask, usual: Floats) -> Iterator[Mask]:
     opened = cv2.morphologyEx(far, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
     areas = stats[1:, cv2.CC_STAT_AREA]
-    for place in np.argsort(-areas, kind="stable")[:_MOST_REGIONS]:
-        if areas[place] >= _LEAST_AREA * far.size:
-            yield labels == place + 1
+    for region in np.argsort(-areas, kind="stable")[:_MOST_REGIONS]:
+        if areas[region] >= _LEAST_AREA * far.size:
+            yield labels == region + 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Marks printed at one place of many photographs, however faint: emblems of agencies, stamps of devices, logos.
+"""Marks printed at one place of many photographs, faint but visible: emblems of agencies, stamps of devices, logos.
 
 What photographs show moves about, so that the gradients at any one place, averaged over many of them, come to nothing;
 those of a printed mark add up (Dekel et al., "On the Effectiveness of Visible Watermarks", CVPR 2017). How a mark is
@@ -47,7 +47,7 @@ class Overlay:
     least: float
 
     def likeness(self, gradients: Floats) -> float:
-        """The cosine, -1..1, between the pattern and a photograph's ``normalised_gradients`` where the pattern lies."""
+        """The cosine, -1..1, between the pattern and a photograph's ``normalised`` gradients where the pattern lies."""
         seen = window(gradients, self.place)
         length = float(np.linalg.norm(seen[:, self.pattern.any(0)]))
         return float((seen * self.pattern).sum()) / length if length > 0 else 0.0
@@ -96,11 +96,6 @@ def normalised(gradients: Floats) -> Floats:
     """
     around = np.sqrt(cv2.GaussianBlur((gradients**2).sum(0), (0, 0), _NEIGHBOURHOOD)) + _FLAT
     return np.asarray(gradients / around, np.float32)
-
-
-def normalised_gradients(pixels: Pixels) -> Floats:
-    """The ``normalised`` ``grey_gradients`` of uint8 RGB pixels (h, w, 3): float32 (2, h', w')."""
-    return normalised(grey_gradients(pixels))
 
 
 def window(values: NDArray[Number], place: Place) -> NDArray[Number]:

@@ -76,8 +76,8 @@ def find_vignette(pixels: Pixels) -> Vignette | None:
     grey = cv2.cvtColor(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
     light = cv2.GaussianBlur(cv2.medianBlur(grey, 5), (0, 0), 1.0)
     bright = float(np.quantile(light, _BRIGHT))
-    vignettes = (_vignette(dark) for share in _DARK_SHARES for dark in _dark_corners(light < share * bright))
-    return max((one for one in vignettes if one is not None), key=lambda one: one.overlap, default=None)
+    candidates = (_vignette(dark) for share in _DARK_SHARES for dark in _dark_corners(light < share * bright))
+    return max(filter(None, candidates), key=lambda vignette: vignette.overlap, default=None)
 
 
 class VignetteDetector:

@@ -15,7 +15,7 @@ from audit.detectors.marks.printed_mark import (
     OVERLAY,
     Overlay,
     grey_gradients,
-    normalised_gradients,
+    normalised,
     overlay_cues,
     told_apart,
     window,
@@ -134,15 +134,15 @@ def test_one_scene_seen_again_and_again_is_no_print():
 
 def test_the_gradients_of_a_scene_do_not_depend_on_its_contrast():
     picture = _scene(3).astype(np.float64)
-    faint = normalised_gradients(np.rint(100 + 0.5 * (picture - 128)).clip(0, 255).astype(np.uint8))
-    plain = normalised_gradients(picture.astype(np.uint8))
+    faint = normalised(grey_gradients(np.rint(100 + 0.5 * (picture - 128)).clip(0, 255).astype(np.uint8)))
+    plain = normalised(grey_gradients(picture.astype(np.uint8)))
     strong = np.hypot(*plain) > 0.5
     assert (faint * plain).sum(0)[strong].mean() / (plain**2).sum(0)[strong].mean() > 0.75
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 512, 3), (900, 3, 3), (256, 256, 3)])
 def test_any_shape_has_every_window_and_no_strip_grows(shape):
-    gradients = normalised_gradients(np.random.default_rng(0).integers(0, 256, shape, np.uint8))
+    gradients = normalised(grey_gradients(np.random.default_rng(0).integers(0, 256, shape, np.uint8)))
     assert max(gradients.shape) <= 1024
     for place in ((0.0, 0.0), (0.5, 1.0), (1.0, 0.5)):
         assert window(gradients, place).shape == (2, 128, 128)
