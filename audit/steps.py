@@ -24,7 +24,7 @@ class Step:
 
 
 STEPS = (
-    Step("dataset", (), ("dataset", "training.folds", "seed"), version=4),
+    Step("dataset", (), ("dataset", "training.folds", "seed"), version=5),
     Step("detect", ("dataset",), ("cues", "own_cues"), version=4),
     Step("features", ("dataset",), ("model", "training.flips", "compute.cache_gb", "seed")),
     Step("training", ("dataset", "features"), ("model", "training", "seed")),
@@ -41,7 +41,7 @@ STEPS = (
         "cues",
         ("dataset", "detect", "features", "explain", "regions", "clusters"),
         ("attention", "evidence", "seed"),
-        version=9,
+        version=10,
     ),
     Step(
         "masking",
@@ -49,12 +49,12 @@ STEPS = (
         ("evidence.effect_images", "evidence.min_images", "evidence.resamples", "seed"),
         version=5,
     ),
-    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=16),
+    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=17),
     Step(
         "findings",
         ("dataset", "detect", "explain", "sanity", "clusters", "cues", "evidence"),
         ("expected_cues", "irrelevant_cues", "dataset.min_images_per_class", "evidence", "report.exemplars"),
-        version=12,
+        version=13,
     ),
     Step(
         "self-audit",

@@ -160,6 +160,8 @@ def _alone(columns: Sequence[str], rows: Sequence[Mapping[str, str]], group: str
     """What to say of rows without a subject. Raises DatasetError where there is no column ``group``."""
     if group is None:
         return ()
+    if group in ("path", "label"):
+        raise DatasetError(f"dataset.group: {group!r} tells no subjects apart; name a further column of the manifest.")
     if group not in columns:
         near = difflib.get_close_matches(group, columns, n=1, cutoff=0.0)
         nearest = f"; the nearest is {near[0]!r}" if near else ", and none but path and label"
