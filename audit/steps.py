@@ -60,7 +60,7 @@ STEPS = (
         "self-audit",
         ("dataset", "detect", "features", "explain", "sanity", "cues", "masking", "evidence"),
         ("self_audit", "model", "training", "attention", "evidence", "cues", "own_cues", "expected_cues", "seed"),
-        version=6,
+        version=7,
         repeats=("training", "explain", "regions", "clusters", "cues", "evidence", "findings"),
     ),
     Step(
