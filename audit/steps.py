@@ -24,7 +24,7 @@ class Step:
 
 
 STEPS = (
-    Step("dataset", (), ("dataset", "training.folds", "seed"), version=4),
+    Step("dataset", (), ("dataset", "training.folds", "seed"), version=5),
     Step("detect", ("dataset",), ("cues", "own_cues"), version=4),
     Step("features", ("dataset",), ("model", "training.flips", "compute.cache_gb", "seed")),
     Step("training", ("dataset", "features"), ("model", "training", "seed")),
@@ -41,7 +41,7 @@ STEPS = (
         "cues",
         ("dataset", "detect", "features", "explain", "regions", "clusters"),
         ("attention", "evidence", "seed"),
-        version=9,
+        version=10,
     ),
     Step(
         "masking",
@@ -49,7 +49,7 @@ STEPS = (
         ("evidence.effect_images", "evidence.min_images", "evidence.resamples", "seed"),
         version=5,
     ),
-    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=16),
+    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=17),
     Step(
         "findings",
         ("dataset", "detect", "explain", "sanity", "clusters", "cues", "evidence"),
@@ -60,7 +60,7 @@ STEPS = (
         "self-audit",
         ("dataset", "detect", "features", "explain", "sanity", "cues", "masking", "evidence"),
         ("self_audit", "model", "training", "attention", "evidence", "cues", "own_cues", "expected_cues", "seed"),
-        version=6,
+        version=7,
         repeats=("training", "explain", "regions", "clusters", "cues", "evidence", "findings"),
     ),
     Step(

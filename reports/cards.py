@@ -106,6 +106,8 @@ class Card:
     def in_model(self) -> str:
         """What the answer about the model rests on, as a sentence."""
         finding = self.finding
+        if finding.cue_kind == "file":
+            return capital(finding.in_model_sentence.partition(": ")[2])
         return capital(model_answer(finding.words, finding.label, finding.evidence, finding.in_model).reason)
 
     @property
@@ -134,10 +136,17 @@ def cards(record: AuditRecord, axes: Mapping[str, Scale], exemplars: int) -> dic
                 finding.exemplars[:shown],
                 finding.counter_exemplars[: shown if is_open else 0],
                 tuple(cell for cell in cells if cell.finding == finding.id),
-                bar_chart(spread, finding.label) if (spread := spreads.get(finding.cue)) else None,
+                bar_chart(spread, finding.label, not _is_of_kinds(finding.cue))
+                if (spread := spreads.get(finding.cue))
+                else None,
             )
         )
     return {level: some for level, some in by_severity.items() if some}
+
+
+def _is_of_kinds(cue: str) -> bool:
+    """Whether a cue of the file is one of several kinds, such as "file.format=PNG", and not a high number."""
+    return "=" in cue
 
 
 def _facts(finding: Finding, axes: Mapping[str, Scale]) -> tuple[Fact, ...]:

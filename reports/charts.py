@@ -1,7 +1,7 @@
 """Geometry of the report's small charts: positions only, which the templates draw as SVG."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -14,7 +14,7 @@ from reports.text import decimal, percent, points
 WIDTH = 240.0
 MARGIN = 9.0
 # A report that compares more classes than this in one figure, or names more bars, cannot be read.
-MOST_HISTOGRAMS, MOST_TICKS = 6, 2
+MOST_HISTOGRAMS = 6
 
 
 @dataclass(frozen=True)
@@ -148,14 +148,23 @@ class BarRow:
 
 @dataclass(frozen=True)
 class BarChart:
-    """Histograms of some classes on one axis and one scale; ``ticks`` are (position, label)."""
+    """Histograms of some classes on one axis and one scale.
+
+    ``ticks`` are (position, SVG's text-anchor, label); ``key`` are the words that numbers below the bars stand for,
+    empty where the bars are labelled themselves.
+    """
 
     rows: tuple[BarRow, ...]
-    ticks: tuple[tuple[float, str], ...]
+    ticks: tuple[tuple[float, str, str], ...]
+    key: tuple[str, ...] = ()
 
 
-def bar_chart(spread: Distribution, label: str) -> BarChart:
-    """Shares of each class by bin, figure 240 x 40 units per class; of many classes the one and all others together."""
+def bar_chart(spread: Distribution, label: str, is_ordered: bool = True) -> BarChart:
+    """Shares of each class by bin, figure 240 x 40 units per class; of many classes the one and all others together.
+
+    Bins that are ``is_ordered`` are labelled at both ends. Those of kinds are numbered instead, for each must be told,
+    and words such as a file's name have no room below a bar.
+    """
     counts = spread.counts
     if len(counts) > MOST_HISTOGRAMS:
         others = [some for name, some in counts.items() if name != label]
@@ -174,13 +183,19 @@ def bar_chart(spread: Distribution, label: str) -> BarChart:
         )
         for name, some in shares.items()
     ]
-    few = len(spread.bins) <= MOST_TICKS
-    ticks = [
-        (round(MARGIN + (place + 0.5) * step, 1), words)
-        for place, words in enumerate(spread.bins)
-        if few or place in (0, len(spread.bins) - 1)
-    ]
-    return BarChart(tuple(rows), tuple(ticks))
+    if is_ordered:
+        return BarChart(tuple(rows), _end_ticks(spread.bins))
+    numbers = (str(place + 1) for place in range(len(spread.bins)))
+    ticks = tuple((round(MARGIN + (place + 0.5) * step, 1), "middle", number) for place, number in enumerate(numbers))
+    return BarChart(tuple(rows), ticks, spread.bins)
+
+
+def _end_ticks(bins: Sequence[str]) -> tuple[tuple[float, str, str], ...]:
+    """The first and the last bin, or the only one."""
+    if len(bins) == 1:
+        return ((WIDTH / 2, "middle", bins[0]),)
+    ends = ((MARGIN, "start"), (WIDTH - MARGIN, "end"))
+    return tuple((x, anchor, words) for (x, anchor), words in zip(ends, bins[:: max(1, len(bins) - 1)], strict=True))
 
 
 @dataclass(frozen=True)

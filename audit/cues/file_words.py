@@ -7,7 +7,7 @@ from audit.detectors.cue import Role
 from audit.text import printable
 
 NAME = "file."
-TOGETHER, TOGETHER_WORDS = "together", "the file and the frame, taken together"
+TOGETHER, TOGETHER_WORDS = "together", "everything about the file and the frame"
 _LIGHT = "Bring all photographs to one brightness, contrast and tone, unless these belong to the task."
 _DETAIL = "Shrink all photographs to the size at which the least sharp of them is sharp, and save them in one quality."
 _SAVED = (

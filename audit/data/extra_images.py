@@ -60,10 +60,12 @@ def add_images(audit: AuditFolder, config: Config, source: Path, place: AuditFol
     subjects = kept[SUBJECT].tolist() if SUBJECT in kept else [""] * len(kept)
     kept["group"] = joined_groups(duplicates, subjects) + old["group"].max() + 1
     if not len(kept):
+        unusable = len(found) - len(new)
+        first = f" ({printable(refused[0].path)}: {printable(refused[0].reason)})" if unusable else ""
         raise DatasetError(
             f"{printable(str(source))}: no photograph to add; {int((copied >= 0).sum())} are copies of photographs in "
-            f"the audit, {int((known & (copied < 0)).sum())} are of its subjects and {len(found) - len(new)} cannot be "
-            "used: give photographs that the audit has not seen."
+            f"the audit, {int((known & (copied < 0)).sum())} are of its subjects and {unusable} cannot be used{first}: "
+            "give photographs that the audit has not seen."
         )
     table = pd.concat([old, kept.reindex(columns=old.columns)], ignore_index=True)
     table = table.assign(image=np.arange(len(table), dtype=np.int32)).astype(

@@ -11,7 +11,7 @@ from audit.data.facts.uniform import uniform_warnings
 from audit.data.listing import Listing
 from audit.data.read_files import read_files
 from audit.data.subjects import subject_names
-from audit.text import at_most_ten, printable
+from audit.text import at_most_ten, counted, printable
 
 MAX_IMBALANCE = 10
 MAX_DUPLICATE_SHARE = 0.05
@@ -101,7 +101,8 @@ def _possible_group(listing: Listing, accepted: pd.DataFrame, group: str | None)
 
 def _group_warnings(possible: str, n_images: int, n_groups: int, group: str | None) -> Iterator[str]:
     if group is not None:
-        yield f"Photographs with the same '{group}' are kept together: {n_images} photographs in {n_groups} groups."
+        total = f"{n_images} photographs in {counted(n_groups, 'group')}"
+        yield f"Photographs with the same '{group}' are kept together: {total}."
     if possible:
         yield (
             f"Several photographs may show one subject, to judge by {possible}; a model is then tested on "

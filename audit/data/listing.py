@@ -159,6 +159,8 @@ def _alone(columns: Sequence[str], rows: Sequence[Mapping[str, str]], group: str
     """What to say of rows without a subject. Raises DatasetError where there is no column ``group``."""
     if group is None:
         return ()
+    if group in ("path", "label"):
+        raise DatasetError(f"dataset.group: {group!r} tells no subjects apart; name a further column of the manifest.")
     if group not in columns:
         others = f"; the nearest is {nearest(group, columns)!r}" if columns else ", and none but path and label"
         raise DatasetError(f"dataset.group: the manifest has no column {group!r}{others}.")

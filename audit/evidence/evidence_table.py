@@ -13,10 +13,10 @@ from threadpoolctl import threadpool_limits
 
 from audit.config import Config
 from audit.cues.cue_table import CueTable, load_cues
-from audit.cues.file_cues import FileCue, file_cues
+from audit.cues.file_cues import FileCue, file_cues, is_together
 from audit.data.dataset import Dataset, load_dataset
 from audit.detectors.cue import Cue
-from audit.evidence.file_evidence import NOWHERE, file_leakage
+from audit.evidence.file_evidence import EVERY, NOWHERE, file_leakage
 from audit.evidence.look_control import beside_control_groups, control_groups
 from audit.evidence.occlusion_test import FILLINGS
 from audit.evidence.pixel_views import Views, is_seen_as_pixels, pixel_views
@@ -170,6 +170,8 @@ class Measurer:
 
     def measure_gap(self, cue: Cue, label: int) -> Measure:
         """By presence; where nearly all images of either side show the cue, by what it looks like there."""
+        if is_together(cue):
+            return replace(unmeasured(EVERY, len(self.dataset.images)), extra={"along": "presence"})
         in_class, present = self.dataset.labels == label, self.cues.present(cue)
         folds, sides = self.dataset.folds, (in_class, ~in_class)
         if cue.kind == "detector" and all(present[side].mean() >= NEARLY_ALL for side in sides):

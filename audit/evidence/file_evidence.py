@@ -15,6 +15,7 @@ from audit.measures.measure import Measure, unmeasured
 from audit.measures.ridge_probe import Probes
 
 NOWHERE = "It is a fact of the whole picture, of which nothing can be hidden."
+EVERY = "Every photograph has a file and a frame, so that there is none without to compare with."
 COUNTED = "A photograph shows it or does not: how often each class does says it all."
 
 

@@ -160,6 +160,7 @@ _AT_MOST_WEAK: Mapping[Strength, Strength | None] = {"strong": "weak"}
 _UNCERTAIN: Mapping[Strength, Strength | None] = {"strong": "unknown", "weak": "unknown"}
 _NOT_COUNTED: Mapping[Strength, Strength | None] = dict.fromkeys(STRENGTHS)
 _NOTHING_SAID: Mapping[Strength, Strength | None] = dict.fromkeys(STRENGTHS, "unknown")
+_RULED_OUT: Mapping[Strength, Strength | None] = dict.fromkeys(STRENGTHS, "none")
 
 LEAK_CAVEATS = (
     Caveat(
@@ -271,6 +272,12 @@ MODEL_CAVEATS = (
         f"{IDLE_LIFT:.2f} times) and hiding it has no certain cost.",
         _is_contradicted,
         _AT_MOST_WEAK,
+    ),
+    Caveat(
+        "unseen",
+        "That the model uses a file's name or folder is ruled out.",
+        lambda case: case.cue.role == "origin",
+        _RULED_OUT,
     ),
 )
 

@@ -1,6 +1,7 @@
 """Findings about the file and the frame in plain words, and how to even them out."""
 
 from audit.cues.file_words import KINDS, NUMBERS, fact_of, remedy
+from audit.findings import sentences
 from audit.findings.sentences import CANNOT, SHORT, Answer
 from audit.findings.severity import COMPLAINTS, Severity
 from audit.measures.figures import Figures
@@ -36,6 +37,14 @@ def data_answer(
         compared = compare(fact, label, *medians)
         return Answer(SHORT[strength], f"{compared}{'; ' + told if told else ''}.")
     return Answer(SHORT[strength], f"{told}.") if told else Answer(CANNOT, continued(leak.reason))
+
+
+def model_answer(cue: str, words: str, label: str, figures: Figures, strength: Strength) -> Answer:
+    """Answers "does this model use it?" about a cue of the file, called ``words``."""
+    fact, _ = fact_of(cue)
+    if fact in KINDS and KINDS[fact].role == "origin":
+        return Answer(SHORT[strength], "no pixel shows it, so that no model can use it.")
+    return sentences.model_answer(words, label, figures, strength)
 
 
 def compare(fact: str, label: str, here: float, elsewhere: float) -> str:

@@ -249,9 +249,11 @@ def _entry(
     cue, label, figures = verdict.cue, verdict.label, verdict.figures
     to_mask, adds = mark.cue if mark.removal else "", [cell.sentence() for cell in needed if cell.add]
     in_data = sentences.data_answer(cue.words, label, figures, verdict.data)
+    in_model = sentences.model_answer(cue.words, label, figures, verdict.model)
     steps = sentences.recommendations(cue.words, label, verdict.severity, adds, to_mask)
     if cue.kind == "file":
         in_data = file_sentences.data_answer(cue.name, label, figures, verdict.data, chooser.medians(verdict))
+        in_model = file_sentences.model_answer(cue.name, cue.words, label, figures, verdict.model)
         steps = file_sentences.advice(cue.name, verdict.severity)
     return Finding(
         id=mark.finding,
@@ -264,7 +266,7 @@ def _entry(
         in_data=verdict.data,
         in_model=verdict.model,
         in_data_sentence=in_data.sentence,
-        in_model_sentence=sentences.model_answer(cue.words, label, figures, verdict.model).sentence,
+        in_model_sentence=in_model.sentence,
         evidence=figures,
         exemplars=chooser.showing(verdict),
         counter_exemplars=chooser.against(verdict),

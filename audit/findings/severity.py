@@ -137,7 +137,7 @@ def _in_model(case: Case) -> Strength:
     looks = counted(strength(case.measures.attention, LIFT, tested=False), ATTENTION_CAVEATS, case)
     if looks in ("strong", "weak"):
         used = combine_strength(used, looks)
-    return counted(used, MODEL_CAVEATS, case) or "unknown"
+    return counted(used or "unknown", MODEL_CAVEATS, case) or "unknown"
 
 
 def _by_gap(case: Case) -> Strength | None:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from audit.config import Config, load_config, model_folder
 from audit.cues.cue_table import CueTable, load_cues
+from audit.cues.file_words import remedy
 from audit.data.dataset import Dataset, load_dataset
 from audit.data.decode import open_photo
 from audit.data.outputs import Inputs, new_folder, require_new_folder
@@ -153,9 +154,7 @@ def why_not(cue: Cue) -> str:
     if cue.kind == "attribute":
         return f"--cue {cue.name}: a column of the table has no place in the picture, so nothing can be masked."
     if cue.kind == "file":
-        return (
-            f"--cue {cue.name}: {cue.words} is no place in the picture; save all photographs again in one way instead."
-        )
+        return f"--cue {cue.name}: {cue.words} is no place in the picture. {remedy(cue.name)}"
     if cue.kind == "appearance":
         return f"--cue {cue.name}: masking one look alone would give it away; mask all of it with --cue {cue.within}."
     return (

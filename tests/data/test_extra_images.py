@@ -95,6 +95,13 @@ def test_nothing_but_copies_is_an_error(audit, manifest, tmp_path):
         joined(audit, manifest, source.parent, tmp_path)
 
 
+def test_where_no_photograph_can_be_used_the_first_says_why(audit, manifest, tmp_path):
+    source = tmp_path / "new.csv"
+    source.write_text("path,label\ndisc/absent.png,disc\nsquare/absent.png,square\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match=r"2 cannot be used \(disc/absent\.png: [^)]*(missing|exist|no such)"):
+        joined(audit, manifest, source, tmp_path)
+
+
 def test_a_class_that_the_audit_has_not_is_an_error(audit, manifest, new, tmp_path):
     (new / "square").rename(new / "triangle")
     with pytest.raises(DatasetError, match=r"no class 'triangle'; its classes are 'disc', 'square'"):

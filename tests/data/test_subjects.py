@@ -119,11 +119,18 @@ def test_a_column_that_is_missing_is_told_with_the_nearest(tmp_path):
     manifest = patients(tmp_path, 0, 12)
     with pytest.raises(DatasetError, match="no column 'patient'; the nearest is 'patient_id'"):
         inspect(configured(manifest, group="patient"))
-    with pytest.raises(DatasetError, match="no column 'label'"):
+    with pytest.raises(DatasetError, match="'label' tells no subjects apart"):
         inspect(configured(manifest, group="label"))
     folder = parse_config({"dataset": {"photos": tmp_path, "group": "patient_id"}})
     with pytest.raises(DatasetError, match=r"dataset\.group .* a folder has none"):
         inspect(folder)
+
+
+@pytest.mark.parametrize(
+    ("people", "words"), [(1, "4 photographs in one group."), (13, "52 photographs in 13 groups.")]
+)
+def test_groups_are_counted(tmp_path, people, words):
+    assert any(sentence.endswith(words) for sentence in inspect(configured(patients(tmp_path, 0, people))).warnings)
 
 
 def test_fewer_subjects_than_folds_forbid_an_audit(tmp_path):

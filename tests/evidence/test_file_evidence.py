@@ -6,12 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.config import EvidenceConfig
+from audit.config import Config, EvidenceConfig
+from audit.cues.cue_table import CueTable, files_of
 from audit.cues.file_cues import FileCue, file_cues
 from audit.data.dataset import Dataset
 from audit.data.facts.file_facts import FileFacts, fact_columns
+from audit.evidence.evidence_table import Measurer
 from audit.evidence.file_evidence import file_leakage
 from audit.measures.measure import Measure
+from audit.store.audit_folder import AuditFolder
 
 N = 200
 SETTINGS = EvidenceConfig(resamples=200, permutations=100)
@@ -87,3 +90,14 @@ def test_what_is_unknown_is_left_out_of_a_single_fact():
     data.images["file:jpeg_quality"] = np.where(rng.random(N) < 0.5, np.nan, rng.integers(60, 95, N)).astype("float32")
     facts = file_cues(data.images)
     assert measured(data, "file.jpeg_quality").n == fact(facts, "file.jpeg_quality").known.sum() < N
+
+
+def test_nobody_is_asked_for_photographs_without_a_file(tmp_path):
+    rng = np.random.default_rng(5)
+    data = dataset(5, np.where(leaning(rng, 0.75, 0.25), 600, 400), leaning(rng, 1.0, 0.0))
+    cues, rows = files_of(data)
+    table = CueTable(AuditFolder(tmp_path), tuple(cues), rows.set_index(["cue", "image"]).sort_index(), None)
+    measurer = Measurer(Config(), data, table, np.ones(N, bool), pd.DataFrame())
+    gaps = {cue.name: measurer.measure_gap(cue, 0) for cue in cues}
+    asked = {name for name, gap in gaps.items() if "more would do" in gap.reason}
+    assert "file.colour=grey" in asked and gaps["file.together"].value is None and "file.together" not in asked

@@ -2,7 +2,7 @@
 
 import pytest
 
-from audit.findings.file_sentences import advice, compare, data_answer
+from audit.findings.file_sentences import advice, compare, data_answer, model_answer
 from audit.findings.findings import lowered
 from tests.bare_records import bare_figures
 from tests.findings.test_findings import verdict
@@ -31,6 +31,14 @@ def test_all_together_are_compared_with_the_clearest():
 @pytest.mark.parametrize("cue", ["file.format=PNG", "file.aspect_ratio", "file.together"])
 def test_what_was_not_measured_is_said(cue):
     assert data_answer(cue, "a", bare_figures(), "unknown", None).sentence == "Cannot be told: not measured."
+
+
+def test_only_what_some_pixel_shows_has_an_accuracy_to_tell():
+    figures = bare_figures(gap={"together": 0.9, "apart": 0.5, "along": "presence"})
+    seen, unseen = (
+        model_answer(cue, "it", "a", figures, "none").reason for cue in ("file.format=PNG", "file.folder=x")
+    )
+    assert "90 %" in seen and "%" not in unseen
 
 
 def test_the_direction_is_that_of_the_medians():

@@ -186,6 +186,8 @@ class Reader:
 
     def in_model(self, cue: Cue, of: Measures, data: str, learned: bool) -> str:
         effect, lift = self.graded(of.effect, self.effect, True), self.graded(of.attention, self.lift, False)
+        if cue.role == "origin" and "That the model uses a file's name or folder is ruled out" in self.model:
+            return "none"
         if "no better than by guessing nothing is said" in self.model and not learned:
             return "unknown"
         gaps = [self.by_gap(contrast, cue, of) for contrast in (of.gap, of.own_gap)]
@@ -238,7 +240,7 @@ def test_the_grid_reaches_every_verdict_for_every_kind_of_cue():
         ("subject", "detector", "cleared"),
         ("subject", "detector", "not_enough_data"),
         ("subject", "cluster", "high"),
-        *(("origin", kind, "high") for kind in get_args(Kind)),
+        *(("origin", kind, level) for kind in get_args(Kind) for level in ("high", "medium")),
     }
     assert {(data, model) for data, model, _ in map(by_code, GRID)} == set(
         product(("strong", "weak", "none", "unknown"), repeat=2)

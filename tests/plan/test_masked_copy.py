@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from audit.config import dump_config
 from audit.cues.cue_table import load_cues
+from audit.cues.file_words import remedy
 from audit.data.dataset import load_dataset
 from audit.detectors.cue import Cue
 from audit.detectors.marks.border import find_border
@@ -67,6 +68,8 @@ def test_what_cannot_be_masked_is_said(audit, tmp_path, cue, words):
 def test_other_cues_must_be_declared_irrelevant():
     assert "--irrelevant" in why_not(Cue("face", "the face", "part"))
     assert "--cue face" in why_not(Cue("face look 1", "one look of the face", "part", "appearance", "face"))
+    for name, role in (("file.format=PNG", "file"), ("file.name=IMG_#", "origin"), ("file.together", "file")):
+        assert why_not(Cue(name, "it", role, "file")).endswith(remedy(name))
 
 
 def test_a_cluster_is_masked_where_the_audit_saw_it(audit, tmp_path):

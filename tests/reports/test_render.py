@@ -327,6 +327,17 @@ def test_bars_are_as_high_as_their_shares_and_many_classes_become_two():
     assert others.bars[0][3] / others.bars[1][3] == pytest.approx(28 / 52, rel=0.02)
 
 
+@pytest.mark.parametrize("n_bins", [1, 2, 3, 8])
+def test_numbers_are_labelled_at_the_ends_and_every_kind_has_a_number_of_its_own(n_bins):
+    spread = Distribution(bins=tuple(f"kind {n}" for n in range(n_bins)), counts={"a": (1,) * n_bins})
+    numbers, kinds = bar_chart(spread, "a"), bar_chart(spread, "a", is_ordered=False)
+    assert [words for *_, words in numbers.ticks] == [spread.bins[n] for n in sorted({0, n_bins - 1})]
+    assert numbers.key == () and kinds.key == spread.bins
+    assert [words for *_, words in kinds.ticks] == [str(n + 1) for n in range(n_bins)]
+    middles = [x + width / 2 for x, _, width, _ in kinds.rows[0].bars]
+    assert [x for x, *_ in kinds.ticks] == pytest.approx(middles, abs=0.2)
+
+
 def test_a_further_look_of_the_same_part_is_told_once(small):
     html = render(changed(small, as_looks)).read_text(encoding="utf-8")
     page = Page(html)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from audit.cam.regions import cover
+from audit.cues.cue_table import load_cues
 from audit.evidence.evidence_table import as_table, read_evidence
 from audit.explain.read_maps import read_maps
 from audit.measures.intervals import wilson
@@ -25,6 +26,10 @@ def config(tmp_path_factory):
     root = tmp_path_factory.mktemp("planted")
     manifest = draw_dataset(root, per_class=80, sticker=(0.75, 0.25))
     listed = pd.read_csv(manifest)
+    for row in listed[::2].itertuples():
+        listed.loc[row.Index, "path"] = f"{row.path.rpartition('/')[0]}/other {row.path.rpartition('/')[2]}"
+        (root / row.path).rename(root / listed.loc[row.Index, "path"])
+    listed.to_csv(manifest, index=False)
     boxes = listed.assign(x0=3, y0=3, x1=16, y1=16)[["path", "x0", "y0", "x1", "y1"]]
     boxes.to_csv(root / "corners.csv", index=False)
     boxes[listed["sticker"] == "yes"].to_csv(root / "stickers.csv", index=False)
@@ -57,6 +62,12 @@ def test_a_cue_that_the_model_does_use_comes_out_high_so_that_the_test_can_fail(
     for name in ("sticker", "boxed_sticker", "boxed_corner"):
         assert said[name, 0].severity == "high"
     assert all(one.model != "strong" for (name, _), one in said.items() if name == "coin")
+
+
+def test_what_no_pixel_shows_is_no_case(unused, audit):
+    origin = {cue.name for cue in load_cues(audit).cues if cue.role == "origin"}
+    tried = set(read_table(audit.evidence)["cue"])
+    assert origin & tried and not origin & {cue.name for cue, _ in unused.pairs}
 
 
 def test_cues_that_were_dealt_out_are_rarely_said_to_be_used_though_the_data_lean(unused):
