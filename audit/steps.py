@@ -54,7 +54,7 @@ STEPS = (
         "findings",
         ("dataset", "detect", "explain", "sanity", "clusters", "cues", "evidence"),
         ("expected_cues", "irrelevant_cues", "dataset.min_images_per_class", "evidence", "report.exemplars"),
-        version=13,
+        version=14,
     ),
     Step(
         "self-audit",
@@ -67,7 +67,7 @@ STEPS = (
         "record",
         ("dataset", "detect", "training", "explain", "sanity", "clusters", "cues", "findings", "self-audit"),
         ("report",),
-        version=7,
+        version=8,
     ),
 )
 

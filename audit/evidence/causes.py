@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from audit.cues.overlap import MOSTLY
 from audit.detectors.cue import Cue
-from audit.measures.conditional import Signal, correlation_within_classes, remainder
+from audit.measures.conditional import Signal, correlation_within_classes, remainder, varies_within_classes
 from audit.measures.measure import Ints
 
 # Of an association, so much is left at most where another signal explains it; or so much, if both go together.
@@ -38,7 +38,8 @@ def consequences(
 
     A suspect is explained by another one that is as grave if at most a third of its association with the class is left
     among images that are alike in that one; or at most half, if both go together inside the classes or lie on each
-    other. Where too few images are alike, lying on each other or going together must do. A look is explained by the
+    other. Where too few images are alike, lying on each other or going together must do, or that neither
+    tells any images of one class apart. A look is explained by the
     part that it is a look of and by its other looks, for these mirror it. Of two that explain each other the first is
     the cause; of one that explains another and not the reverse, that one is.
     """
@@ -76,5 +77,5 @@ def _explains(
     overlap = max(inside.get(pair, 0.0), inside.get(pair[::-1], 0.0))
     related = (value >= _TOGETHER and low > _TOGETHER_FLOOR) or overlap >= MOSTLY
     if left.n < _LEAST_IMAGES:
-        return related
+        return related or not any(varies_within_classes(suspect.signal, labels) for suspect in (cause, effect))
     return left.share <= _EXPLAINED or (related and left.share <= _HALVED)

@@ -75,6 +75,11 @@ def remainder(of: Signal, given: Signal, in_class: Bools, groups: Ints, folds: I
     return Remainder(alone, left, smaller)
 
 
+def varies_within_classes(signal: Signal, labels: Ints) -> bool:
+    """Whether a signal tells images of one class apart at all."""
+    return any(np.ptp(signal.values[labels == label]) > 0 for label in np.unique(labels))
+
+
 def correlation_within_classes(first: Signal, second: Signal, labels: Ints, folds: Ints) -> tuple[float, float]:
     """Spearman's correlation of two signals inside class and fold, and the lower end of its 95 % interval; 0, -1 if
     either does not vary.

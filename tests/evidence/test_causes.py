@@ -60,8 +60,16 @@ def test_looks_of_one_part_mirror_each_other_and_the_part():
 def test_where_no_photographs_are_alike_lying_on_each_other_decides(overlap, expected):
     rng = np.random.default_rng(0)
     in_class, folds = np.arange(N) < N // 2, rng.integers(3, size=N)
-    suspects = [suspect("face", folds, in_class), suspect("eyes", folds, in_class)]
+    shown = in_class ^ (rng.random(N) < 0.05)
+    suspects = [suspect("face", folds, in_class), suspect("eyes", folds, shown)]
     assert explained(suspects, in_class, folds, {("eyes", "face"): overlap}) == expected
+
+
+def test_what_tells_the_classes_apart_and_nothing_else_cannot_be_told_from_its_like():
+    folds = np.random.default_rng(0).integers(3, size=N)
+    in_class = np.arange(N) < N // 2
+    suspects = [suspect("camera", folds, in_class), suspect("format", folds, ~in_class)]
+    assert explained(suspects, in_class, folds) == {"format": "camera"}
 
 
 def test_every_cause_is_explained_by_nothing():
