@@ -165,7 +165,7 @@ def test_looks_are_compared_with_groups_of_the_control_region(planted):
 
 
 def test_its_evidence_is_that_of_the_part_in_the_images_that_have_the_look(planted):
-    rows = read_table(planted.cues).set_index(["cue", "image"])
+    rows = read_table(planted.cues).set_index(["cue", "image"]).sort_index()
     for name in ("spot look 1", "spot look 2"):
         has = rows.loc[name, "present"].to_numpy(bool)
         for column in ("attention", "area"):
