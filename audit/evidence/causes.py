@@ -38,10 +38,10 @@ def consequences(
 
     A suspect is explained by another one that is as grave if at most a third of its association with the class is left
     among images that are alike in that one; or at most half, if both go together inside the classes or lie on each
-    other. Where too few images are alike, lying on each other or going together must do, or that neither
-    tells any images of one class apart. A look is explained by the
-    part that it is a look of and by its other looks, for these mirror it. Of two that explain each other the first is
-    the cause; of one that explains another and not the reverse, that one is.
+    other. Where too few images are alike, lying on each other or going together must do, or that neither tells any
+    images of one class apart. A look is explained by the part that it is a look of and by its other looks, for these
+    mirror it. Of two that explain each other the first is the cause; of one that explains another and not the reverse,
+    that one is.
     """
     explains = np.zeros((len(suspects), len(suspects)), bool)
     for a, cause in enumerate(suspects):
@@ -52,11 +52,10 @@ def consequences(
 
 
 def _under_causes(levels: Sequence[int], explains: NDArray[np.bool_]) -> dict[int, int]:
-    left = list(range(len(levels)))
+    left, one_way = list(range(len(levels))), explains & ~explains.T
     under: dict[int, int] = {}
     while left:
         gravest = [place for place in left if levels[place] == levels[left[0]]]
-        one_way = explains & ~explains.T
         free = [place for place in gravest if not one_way[gravest, place].any()]
         cause = (free or gravest)[0]
         explained = [place for place in left if place != cause and explains[cause, place]]

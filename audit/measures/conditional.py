@@ -8,6 +8,7 @@ from scipy.stats import rankdata
 
 from audit.measures.leakage import fold_auc
 from audit.measures.measure import Bools, Floats, Ints, distinct
+from audit.measures.ridge_probe import midranks
 
 _BINS = 5
 
@@ -30,11 +31,7 @@ def signal_of(present: Bools, known: Bools, scores: Floats | None, folds: Ints) 
     shown = np.where(known, present.astype(float), 0.5)
     if scores is None:
         return Signal(shown, (2 * shown).astype(np.int64))
-    ranks = np.full(len(present), np.nan)
-    for fold in np.unique(folds):
-        rows = (folds == fold) & np.isfinite(scores)
-        if rows.any():
-            ranks[rows] = (rankdata(scores[rows]) - 0.5) / rows.sum()
+    ranks = midranks(scores, folds)
     scored = np.isfinite(ranks)
     bins = np.where(scored, np.minimum(_BINS - 1, np.nan_to_num(ranks) * _BINS), _BINS).astype(np.int64)
     return Signal(np.where(scored, ranks, 0.5), 3 * bins + (2 * shown).astype(np.int64))

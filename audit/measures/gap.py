@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from audit.measures.intervals import contrast_interval, share_interval
 from audit.measures.measure import Bools, Floats, Ints, Measure, Plain, Random, distinct, too_few
 from audit.measures.permutation import permuted_labels, refined_p
+from audit.measures.ridge_probe import midranks
 
 # (in the class?, shows the cue?), in the order of the coefficients.
 CELLS = ((True, True), (True, False), (False, True), (False, False))
@@ -99,13 +99,10 @@ def likeness_thirds(scores: Floats, in_class: Bools, folds: Ints) -> NDArray[np.
     the fold's images, higher where it takes them for the class. Those of different folds are of different probes, so
     images are ranked inside their class and fold. An image without a score (NaN) counts as between.
     """
+    ranks = midranks(scores, 2 * folds + in_class)
+    scored = np.isfinite(ranks)
     third = np.full(len(scores), BETWEEN)
-    for fold in np.unique(folds):
-        for side in (in_class, ~in_class):
-            rows = side & (folds == fold) & np.isfinite(scores)
-            if rows.any():
-                middle = (rankdata(scores[rows]) - 0.5) / rows.sum()
-                third[rows] = np.minimum(MOST, (middle * (MOST + 1)).astype(np.int64))
+    third[scored] = np.minimum(MOST, (ranks[scored] * (MOST + 1)).astype(np.int64))
     return third
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve
+from scipy.stats import rankdata
 
 from audit.measures.measure import Bools, Floats, Ints
 
@@ -39,6 +40,19 @@ class Probes:
             # Centred training rows have no part in a constant, so the labels need not be centred.
             scores[held_out] = hat @ targets[~held_out]
         return scores
+
+
+def midranks(scores: Floats, cells: Ints) -> NDArray[np.float64]:
+    """Midranks (n,), in (0, 1), of scores inside their cells (n,): those of different folds are of different probes.
+
+    NaN for images without a score (NaN), which are not counted.
+    """
+    ranks = np.full(len(scores), np.nan)
+    for cell in np.unique(cells):
+        rows = (cells == cell) & np.isfinite(scores)
+        if rows.any():
+            ranks[rows] = (rankdata(scores[rows]) - 0.5) / rows.sum()
+    return ranks
 
 
 def _hats(standard: Floats, folds: Ints) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.float64]]]:
