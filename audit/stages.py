@@ -34,7 +34,7 @@ class Stage(Step):
 
 _WORK: Mapping[str, str] = {
     "dataset": "audit.data.dataset:build",
-    "detect": "audit.detectors.detect:build",
+    "detect": "audit.detection.detect:build",
     "features": "audit.model.trunk_pass:build",
     "training": "audit.model.cross_fit:build",
     "explain": "audit.explain.compute_maps:build",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.detectors import cache
+from audit.detection import cache
 from audit.store import digest_memory
 from flows.server import EmbeddedServer
 

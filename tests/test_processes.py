@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 from audit.config import parse_config
 from audit.data.photo_file import PhotoFile
-from audit.detectors.workers import Job, looking
+from audit.detection.workers import Job, looking
 from audit.store.audit_folder import file_digest
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ from audit.cues.membership import is_member
 from audit.cues.summary import summarise
 from audit.data.batches import Images
 from audit.data.dataset import Dataset
+from audit.detection.detect import Detections, detections_digest, load_detections
 from audit.detectors.cue import GRID, Cue
-from audit.detectors.detect import Detections, detections_digest, load_detections
 from audit.explain.clusters import load_clusters
 from audit.explain.compute_maps import read_shards
 from audit.explain.fold_clusters import from_columns

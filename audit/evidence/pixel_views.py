@@ -10,8 +10,8 @@ from audit.data.batches import Images, read_pixels
 from audit.data.dataset import Dataset
 from audit.data.occlude import control_masks
 from audit.data.ordered_map import ordered_map
+from audit.detection.detect import Detections
 from audit.detectors.cue import Cue
-from audit.detectors.detect import Detections
 from audit.evidence.pixel_features import DIMENSIONS, Surface
 
 # What describes the inside of a cue, everything else, and a control of equal size, (images, d) each.

@@ -16,10 +16,10 @@ from audit.data.dataset import Dataset, load_dataset
 from audit.data.decode import open_photo
 from audit.data.outputs import Inputs, new_folder, require_new_folder
 from audit.data.photo_file import PhotoFile
+from audit.detection.registry import choose_detectors
+from audit.detection.workers import read_shrunk
 from audit.detectors.cue import Cue, Detector, Mask
 from audit.detectors.photo import Networks, Photo, Pixels
-from audit.detectors.registry import choose_detectors
-from audit.detectors.workers import read_shrunk
 from audit.errors import ConfigError, OutputError, RejectedImage, StageError
 from audit.plan.remove_cue import allowed_removal, retouch
 from audit.progress import track

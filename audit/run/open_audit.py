@@ -10,7 +10,7 @@ from pathlib import Path
 
 from audit.config import Config, DatasetConfig, dump_config
 from audit.data.outputs import Inputs, require_audits_folder
-from audit.detectors.registry import listed_cues
+from audit.detection.registry import listed_cues
 from audit.errors import ConfigError, OutputError
 from audit.processes import from_folder, starting_folder
 from audit.store.audit_folder import AuditFolder, write_text

@@ -6,7 +6,7 @@ PyTorch takes longer to import than the rest takes to look, so it is imported on
 from collections.abc import Sequence
 
 from audit.config import ComputeConfig, Config, model_folder
-from audit.detectors.registry import choose_detectors
+from audit.detection.registry import choose_detectors
 from audit.progress import track
 from audit.store.model_files import TORCHVISION_NAME, VGG16, is_intact, require
 

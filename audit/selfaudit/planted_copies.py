@@ -14,8 +14,8 @@ from audit.data.batches import Images
 from audit.data.dataset import SEEN_AS, Dataset, load_dataset, one_per_group
 from audit.data.dataset_json import DatasetSummary
 from audit.data.folds import assign_folds
-from audit.detectors import detect
-from audit.detectors.workers import read_shrunk
+from audit.detection import detect
+from audit.detection.workers import read_shrunk
 from audit.model.activation_store import ActivationStore
 from audit.selfaudit.forms import FORMS, Form
 from audit.selfaudit.marks import Mark, Pixels

@@ -20,8 +20,8 @@ import pandas as pd
 from scipy.stats import fisher_exact
 
 from audit.config import model_folder
+from audit.detection.registry import DETECTORS
 from audit.detectors.photo import Networks
-from audit.detectors.registry import DETECTORS
 from audit.errors import BiasAuditError
 from audit.measures.permutation import benjamini_hochberg
 from audit.store.model_files import require

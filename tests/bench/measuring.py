@@ -6,9 +6,9 @@ from time import perf_counter
 
 import numpy as np
 
+from audit.detection.registry import DETECTORS, missing_cues
 from audit.detectors.cue import Detector, Mask, Sighting
 from audit.detectors.photo import LONGEST, Networks, Photo
-from audit.detectors.registry import DETECTORS, missing_cues
 from tests.bench.cue_sets import HEADS, PEOPLE, PLANTED, Example, load
 from tests.bench.scores import attend, iou, name_map, share_inside
 

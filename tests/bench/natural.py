@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from audit.config import Config, parse_config
-from audit.detectors.cache import detector_key
-from audit.detectors.registry import choose_detectors
+from audit.detection.cache import detector_key
+from audit.detection.registry import choose_detectors
 from audit.steps import STEPS
 from audit.store.audit_folder import AuditFolder, read_json, value_digest, write_json
 from tests.bench.audit_scores import about

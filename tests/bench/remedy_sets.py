@@ -15,8 +15,8 @@ from audit.config import parse_config
 from audit.cues.appearance_groups import find_looks
 from audit.data.batches import Images
 from audit.data.dataset import Dataset
+from audit.detection.detect import Detections, load_detections
 from audit.detectors.cue import GRID, Mask
-from audit.detectors.detect import Detections, load_detections
 from audit.detectors.mask_grid import to_grid
 from audit.measures.limits import DIFFERENCE, Evidence, strength
 from audit.measures.permutation import benjamini_hochberg

@@ -502,7 +502,7 @@ def test_another_checkout_finds_what_was_warmed(moles, tmp_path):
         config = parse_config({**settings, "dataset": dataset})
         asked: Counter[str] = Counter()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("audit.detectors.workers.Looker.look", lambda *_: asked.update(["look"]) or {})
+            patch.setattr("audit.detection.workers.Looker.look", lambda *_: asked.update(["look"]) or {})
             run_audit(tmp_path / "audit", config, until="detect")
     assert not asked and os.environ.get("XDG_CACHE_HOME") == before
     assert len(list(store.trunk.rglob("*.safetensors"))) == 30 and not list((store.folder / "warming").iterdir())

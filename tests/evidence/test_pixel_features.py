@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from audit.config import parse_config
+from audit.detection.detect import Detections
 from audit.detectors.cue import GRID, Cue
-from audit.detectors.detect import Detections
 from audit.evidence import pixel_views
 from audit.evidence.pixel_features import DIMENSIONS, Surface
 from audit.measures.leakage import leakage

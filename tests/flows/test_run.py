@@ -9,7 +9,7 @@ import pytest
 
 from audit import stages
 from audit.config import dump_config, load_config, parse_config
-from audit.detectors.registry import default_cues
+from audit.detection.registry import default_cues
 from audit.errors import AuditFolderError, BiasAuditError, ConfigError, DatasetError, OutputError, StageError
 from audit.run import run_here
 from audit.run.open_audit import dataset_name, find_unfinished, open_audit

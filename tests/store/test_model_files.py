@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from audit.config import cache_folder, model_folder, parse_config
+from audit.detection.registry import missing_cues
 from audit.detectors.marks import text
-from audit.detectors.registry import missing_cues
 from audit.errors import ModelFileError
 from audit.model.pretrained import load_vgg16_weights
 from audit.store import digest_memory, model_files

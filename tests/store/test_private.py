@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from audit.config import parse_config
-from audit.detectors import cache
+from audit.detection import cache
 from audit.detectors.cue import ABSENT
 from audit.progress import reporting_to
 from audit.run.open_audit import open_audit

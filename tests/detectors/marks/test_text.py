@@ -19,12 +19,12 @@ from audit.config import parse_config
 from audit.data.dataset import build as build_dataset
 from audit.demo.portrait import SKINS, Sitter, draw_portrait
 from audit.demo.rooms import KINDS
-from audit.detectors import detect
+from audit.detection import detect
+from audit.detection.registry import missing_cues
 from audit.detectors.marks import text
 from audit.detectors.marks.border import BorderDetector
 from audit.detectors.marks.text import Line, TextDetector, missing_reader, read_lines, text_mask, tidied
 from audit.detectors.photo import Photo
-from audit.detectors.registry import missing_cues
 from audit.findings.limitations import LIMITS, TEXT_READ, TEXT_UNREAD, TRAINED_HERE, limits
 from audit.progress import Silence, reporting_to
 from audit.store.audit_folder import AuditFolder, read_json

@@ -18,10 +18,10 @@ from audit.config import Config, model_folder
 from audit.data.decode import DecodedImage, read_photo
 from audit.data.ordered_map import submit_in_order
 from audit.data.photo_file import PhotoFile
-from audit.detectors.cache import Answer
+from audit.detection.cache import Answer
+from audit.detection.registry import choose_detectors
 from audit.detectors.cue import Detector
 from audit.detectors.photo import LONGEST, Networks, Photo
-from audit.detectors.registry import choose_detectors
 from audit.errors import RejectedImage, StageError
 from audit.processes import safe_children
 

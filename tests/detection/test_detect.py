@@ -14,11 +14,11 @@ from PIL import Image
 
 from audit.config import Config, parse_config
 from audit.data.dataset import build as build_dataset
-from audit.detectors import detect
-from audit.detectors import workers as looking
-from audit.detectors.cache import KeptAnswers
+from audit.detection import detect
+from audit.detection import workers as looking
+from audit.detection.cache import KeptAnswers
+from audit.detection.detect import build, load_detections, shard_path
 from audit.detectors.cue import GRID, Sighting
-from audit.detectors.detect import build, load_detections, shard_path
 from audit.detectors.marks.border import BorderDetector
 from audit.errors import AuditFolderError, ChangedImage, ConfigError, MissingModelFile, StageError
 from audit.progress import reporting_to
@@ -147,8 +147,8 @@ def _command(process: str) -> bytes:
 
 _SLOW_RUN = """
 import sys, time
-from audit.detectors import detect, workers
-from audit.detectors.cache import KeptAnswers
+from audit.detection import detect, workers
+from audit.detection.cache import KeptAnswers
 from audit.detectors.marks.border import BorderDetector
 
 class Slow(BorderDetector):

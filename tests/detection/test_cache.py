@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from audit.config import parse_config
-from audit.detectors import cache_file
-from audit.detectors.cache import Answer, detector_key, kept_answers
+from audit.detection import cache_file
+from audit.detection.cache import Answer, detector_key, kept_answers
 from audit.detectors.cue import ABSENT, GRID, Sighting
 from audit.detectors.marks.border import BorderDetector
 from audit.detectors.mask_grid import unpack_masks

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from audit.config import Config, cache_folder
-from audit.detectors.cache_file import AnswerFile, Row
+from audit.detection.cache_file import AnswerFile, Row
 from audit.detectors.cue import GRID, Detector, Sighting, share_of
 from audit.detectors.mask_grid import pack_masks, to_grid
 from audit.detectors.photo import LONGEST

@@ -12,9 +12,11 @@ from scipy import ndimage
 
 from audit.config import Config, model_folder
 from audit.data.dataset import Dataset, load_dataset
-from audit.detectors.cache import Answer, KeptAnswers, detector_key, kept_answers
+from audit.detection.cache import Answer, KeptAnswers, detector_key, kept_answers
+from audit.detection.detectors_json import DetectedCue, DetectorList
+from audit.detection.registry import choose_cues, choose_detectors, listed_cues, missing_cues
+from audit.detection.workers import Answers, Job, looking, read_shrunk
 from audit.detectors.cue import ABSENT, GRID, Cue, Detector, Mask, Sighting
-from audit.detectors.detectors_json import DetectedCue, DetectorList
 from audit.detectors.marks.find_printed_marks import find_overlays
 from audit.detectors.marks.find_stickers import find_stickers
 from audit.detectors.marks.patch import PATCH
@@ -22,9 +24,7 @@ from audit.detectors.marks.printed_mark import OVERLAY, overlay_cues, small_shap
 from audit.detectors.marks.vignette import VIGNETTE
 from audit.detectors.mask_grid import unpack_masks
 from audit.detectors.photo import Pixels
-from audit.detectors.registry import choose_cues, choose_detectors, listed_cues, missing_cues
 from audit.detectors.user_cues import OwnCueDetector
-from audit.detectors.workers import Answers, Job, looking, read_shrunk
 from audit.progress import note, track
 from audit.steps import version_of
 from audit.store.audit_folder import AuditFolder, file_digest, read_record, value_digest, write_record

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import pytest
 
 from audit.config import Config, parse_config
-from audit.detectors import registry
+from audit.detection import registry
+from audit.detection.registry import DETECTORS, choose_cues, choose_detectors, default_cues, known_cues, listed_cues
 from audit.detectors.cue import Cue
 from audit.detectors.marks.border import BorderDetector
 from audit.detectors.marks.printed_mark import OVERLAY
-from audit.detectors.registry import DETECTORS, choose_cues, choose_detectors, default_cues, known_cues, listed_cues
 from audit.errors import ConfigError
 
 

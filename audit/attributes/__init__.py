@@ -1,0 +1,1 @@
+"""What a region of a photograph is like, with words for both ends: one file per part."""

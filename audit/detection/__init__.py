@@ -1,0 +1,1 @@
+"""Asking every detector and attribute about every photograph, and keeping what they answer."""
