@@ -21,7 +21,7 @@ from audit.cues.membership import is_member
 from audit.cues.summary import summarise
 from audit.data.batches import Images
 from audit.data.dataset import Dataset
-from audit.detection.detect import Detections, detections_digest, load_detections
+from audit.detection.detections import Detections, detections_digest, load_attributes, load_detections
 from audit.detectors.cue import GRID, Cue
 from audit.explain.clusters import load_clusters
 from audit.explain.compute_maps import read_shards
@@ -39,6 +39,7 @@ from audit.store.audit_folder import (
 )
 
 _PART = 512
+_OF_REGION = ("area", "attention")
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
@@ -46,7 +47,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
 
     ``attention`` is the share of the positive mass of the label's map on the cue; NaN where the map is empty or the
     cue has no place in the picture. ``present`` is null where it is unknown: an attribute, or the look of what is not
-    in the picture. ``score`` is the value itself of a number that was measured on the file.
+    in the picture. ``score`` is the value itself of a number that was measured on a region or on the file.
     """
     store = ActivationStore.open(folder, config)
     return tabulate(store, looks_of(store))
@@ -62,7 +63,7 @@ def tabulate(store: ActivationStore, looks: Sequence[Looks]) -> list[Path]:
     folder, config, dataset = store.folder, store.config, store.dataset
     write_records(folder.looks, [one.entry(dataset, config.seed) for one in looks])
     seen = _detected(folder)
-    tables = [seen, _look_alikes(store), _looks(looks, seen[1]), files_of(dataset)]
+    tables = [seen, _measured(folder, seen[1]), _look_alikes(store), _looks(looks, seen[1]), files_of(dataset)]
     tables.append(_attributes(dataset, [cue.name for found, _ in tables for cue in found]))
     cues = [cue for found, _ in tables for cue in found]
     table = pd.concat([rows for _, rows in tables], ignore_index=True)
@@ -154,6 +155,19 @@ def _detected(folder: AuditFolder) -> tuple[list[Cue], pd.DataFrame]:
         attention[images] = mass_on(maps, cover(found.masks(images), maps.shape[1:]))
     columns = zip(found.cues, found.present.T, found.score.T, found.area.T, attention.T, strict=True)
     return list(found.cues), _concat([_rows(*column) for column in columns])
+
+
+def _measured(folder: AuditFolder, seen: pd.DataFrame) -> tuple[list[Cue], pd.DataFrame]:
+    """Rows of the attributes: one is where its region is, in the images that show it; ``score`` is its value."""
+    measured, rows = load_attributes(folder), []
+    regions = dict(list(seen.sort_values("image").groupby("cue", sort=False)))
+    for attribute, values, shown in zip(measured.attributes, measured.values.T, measured.shown.T, strict=True):
+        present, nowhere = shown.astype(object), np.full(len(shown), np.nan, np.float32)
+        present[np.isnan(values)] = None
+        region = regions.get(attribute.within)
+        area, attention = (nowhere if region is None else region[name].to_numpy(np.float32) for name in _OF_REGION)
+        rows.append(_rows(attribute.cue, present, values, np.where(shown, area, 0), np.where(shown, attention, np.nan)))
+    return [attribute.cue for attribute in measured.attributes], _concat(rows)
 
 
 def _look_alikes(store: ActivationStore) -> tuple[list[Cue], pd.DataFrame]:

@@ -34,6 +34,12 @@ from audit.store.audit_folder import AuditFolder, read_table, write_table
 KINDS = ("prevalence", "attention", "leakage", "effect", "gap")
 TESTED = ("prevalence", "leakage", "effect", "gap")
 
+# Why nothing else is asked to tell the classes apart within a cue.
+_UNTESTED = {
+    "appearance": "The looks were told apart by the very activations that this test would see.",
+    "attribute": "An attribute is one number, whose share in each class says all.",
+}
+
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
     """Stage: write ``evidence.parquet``, one row per cue, class and kind of evidence, and ``probe-scores.parquet``.
@@ -154,7 +160,7 @@ class Measurer:
         if cue.kind == "file":
             nowhere, leak = unmeasured(NOWHERE, len(known)), self._leakage(cue, label, in_class, present)
             return {"prevalence": shown, "attention": nowhere, "leakage": leak, "effect": nowhere, "gap": apart}
-        if cue.kind == "attribute":
+        if not cue.has_place:
             nowhere = unmeasured("An attribute has no place in the picture.", int(known.sum()))
             return {"prevalence": shown, "attention": nowhere, "leakage": nowhere, "effect": nowhere, "gap": apart}
         leak = self._leakage(cue, label, in_class, present)
@@ -229,9 +235,8 @@ class Measurer:
         return attention(share, area, self.dataset.groups[rows], rng, settings.resamples, settings.min_images)
 
     def _leakage(self, cue: Cue, label: int, in_class: NDArray[np.bool_], present: NDArray[np.bool_]) -> Measure:
-        if cue.kind == "appearance":
-            told = "The looks were told apart by the very activations that this test would see."
-            return unmeasured(told, int(present.sum()))
+        if cue.kind in _UNTESTED:
+            return unmeasured(_UNTESTED[cue.kind], int(present.sum()))
         if cue.name in self.leaks:
             return self.leaks[cue.name]
         leak = self._measure_leakage(cue, label, in_class)
