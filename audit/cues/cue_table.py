@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from audit.cues.appearance_groups import Looks, find_looks
 from audit.cues.attributes import attribute_cues
 from audit.cues.cluster_cues import look_alikes, read_look_alikes, write_look_alikes
 from audit.cues.cue_json import CueSummary
+from audit.cues.differences import Trait, differences, in_words, traits_of
 from audit.cues.file_cues import file_cues
 from audit.cues.membership import is_member
 from audit.cues.summary import summarise
@@ -61,9 +62,10 @@ def looks_of(store: ActivationStore) -> list[Looks]:
 def tabulate(store: ActivationStore, looks: Sequence[Looks]) -> list[Path]:
     """As ``build``, from a store that is open and its looks."""
     folder, config, dataset = store.folder, store.config, store.dataset
+    seen, traits = _detected(folder), traits_of(load_attributes(folder))
+    looks = [_told(one, traits, seen[0], dataset) for one in looks]
     write_records(folder.looks, [one.entry(dataset, config.seed) for one in looks])
-    seen = _detected(folder)
-    tables = [seen, _measured(folder, seen[1]), _look_alikes(store), _looks(looks, seen[1]), files_of(dataset)]
+    tables = [seen, _measured(folder, seen[1]), _look_alikes(store, traits), _looks(looks, seen[1]), files_of(dataset)]
     tables.append(_attributes(dataset, [cue.name for found, _ in tables for cue in found]))
     cues = [cue for found, _ in tables for cue in found]
     table = pd.concat([rows for _, rows in tables], ignore_index=True)
@@ -170,7 +172,19 @@ def _measured(folder: AuditFolder, seen: pd.DataFrame) -> tuple[list[Cue], pd.Da
     return [attribute.cue for attribute in measured.attributes], _concat(rows)
 
 
-def _look_alikes(store: ActivationStore) -> tuple[list[Cue], pd.DataFrame]:
+def _told(looks: Looks, traits: Sequence[Trait], cues: Sequence[Cue], dataset: Dataset) -> Looks:
+    """Looks whose words say first what their images differ in from those of the other looks."""
+    inside = {looks.parent.name, *(cue.name for cue in cues if cue.within == looks.parent.name)}
+    of_part = [trait for trait in traits if trait.attribute.within in inside]
+    told = []
+    for look, cue in enumerate(looks.cues):
+        here, there = looks.assigned == look, (looks.assigned != look) & (looks.assigned >= 0)
+        different = differences(of_part, here, there, dataset.groups, dataset.folds)
+        told.append(replace(cue, words=in_words(cue.words, different)))
+    return replace(looks, cues=tuple(told))
+
+
+def _look_alikes(store: ActivationStore, traits: Sequence[Trait]) -> tuple[list[Cue], pd.DataFrame]:
     folder, dataset = store.folder, store.dataset
     regions, numbers = read_table(folder.regions), from_columns(read_table(folder.clusters))
     shape = read_maps(folder, np.arange(1)).shape[1:]
@@ -181,12 +195,14 @@ def _look_alikes(store: ActivationStore) -> tuple[list[Cue], pd.DataFrame]:
     write_look_alikes(store, sought, folder / "look-alikes")
     likeness, scores = (read_look_alikes(folder / "look-alikes", name) for name in ("likeness", "score"))
     packed = read_look_alikes(folder / "look-alikes", "masks")
-    rows = []
+    rows, cues = [], []
     for index, one in enumerate(sought):
         masks = np.unpackbits(packed[:, index], axis=1).astype(bool).reshape(-1, GRID, GRID)
         present = is_member(likeness[:, index], dataset.folds, one.made_of.members(dataset.groups))
         rows.append(_rows(one.cue, present, scores[:, index], masks.mean((1, 2)), _attention(folder, masks)))
-    return [one.cue for one in sought], _concat(rows)
+        different = differences(traits, present, ~present, dataset.groups, dataset.folds)
+        cues.append(replace(one.cue, words=in_words(one.cue.words, different)))
+    return cues, _concat(rows)
 
 
 def _looks(found: Sequence[Looks], seen: pd.DataFrame) -> tuple[list[Cue], pd.DataFrame]:
