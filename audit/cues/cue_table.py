@@ -16,7 +16,7 @@ from audit.cues.appearance_groups import Looks, find_looks
 from audit.cues.attributes import attribute_cues
 from audit.cues.cluster_cues import look_alikes, read_look_alikes, write_look_alikes
 from audit.cues.cue_json import CueSummary
-from audit.cues.differences import Trait, differences, in_words, traits_of
+from audit.cues.differences import Trait, differences, in_words, traits_in, traits_of
 from audit.cues.file_cues import file_cues
 from audit.cues.membership import is_member
 from audit.cues.summary import summarise
@@ -174,8 +174,7 @@ def _measured(folder: AuditFolder, seen: pd.DataFrame) -> tuple[list[Cue], pd.Da
 
 def _told(looks: Looks, traits: Sequence[Trait], cues: Sequence[Cue], dataset: Dataset) -> Looks:
     """Looks whose words say first what their images differ in from those of the other looks."""
-    inside = {looks.parent.name, *(cue.name for cue in cues if cue.within == looks.parent.name)}
-    of_part = [trait for trait in traits if trait.attribute.within in inside]
+    of_part = traits_in(looks.parent, traits, cues)
     told = []
     for look, cue in enumerate(looks.cues):
         here, there = looks.assigned == look, (looks.assigned != look) & (looks.assigned >= 0)

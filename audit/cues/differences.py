@@ -15,6 +15,7 @@ from audit.attributes.attribute import Attribute
 from audit.cues.cue_json import Difference
 from audit.data.dataset import one_per_group
 from audit.detection.detections import MeasuredAttributes
+from audit.detectors.cue import Cue
 from audit.measures.conditional import remainder, signal_of
 from audit.measures.intervals import contrast_interval, wilson
 from audit.measures.limits import ALPHA
@@ -44,6 +45,12 @@ def traits_of(measured: MeasuredAttributes) -> list[Trait]:
     """All attributes of an audit, with the images of the dataset in order."""
     columns = zip(measured.attributes, measured.shown.T, measured.values.T, strict=True)
     return [Trait(attribute, shown, ~np.isnan(values)) for attribute, shown, values in columns]
+
+
+def traits_in(part: Cue, traits: Sequence[Trait], cues: Sequence[Cue]) -> list[Trait]:
+    """Those of the attributes of a part, and of the parts within it."""
+    inside = {part.name, *(cue.name for cue in cues if cue.within == part.name)}
+    return [trait for trait in traits if trait.attribute.within in inside]
 
 
 def differences(traits: Sequence[Trait], here: Bools, there: Bools, groups: Ints, folds: Ints) -> list[Difference]:
@@ -95,7 +102,7 @@ def _said(difference: Difference) -> str:
 def _ranked(traits: Sequence[Trait], here: Bools, there: Bools, groups: Ints, folds: Ints) -> list[tuple[int, bool]]:
     """Places of the attributes that differ, and whether those ``here`` show more of it; none that another explains."""
     tables = np.array([_table(trait, here, there) for trait in traits]).reshape(-1, 2, 2)
-    counted = tables.sum(2).min(1, initial=0) >= _FEWEST if len(tables) else np.zeros(0, bool)
+    counted = tables.sum(2).min(1) >= _FEWEST
     p = [float(fisher_exact(table).pvalue) if enough else None for table, enough in zip(tables, counted, strict=True)]
     adjusted = benjamini_hochberg(p)
     shares = tables[:, :, 0] / np.maximum(tables.sum(2), 1)
