@@ -88,11 +88,13 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     inventory = Inventory(dataset, trust, config.dataset.min_images_per_class)
     chooser = Exemplars(load_clusters(folder), dataset, cues, trust, config.report.exemplars)
     traits = traits_of(load_attributes(folder))
+    opposites = {trait.attribute.name: trait.attribute.opposite for trait in traits}
     entries, to_mend, plan_cells = [], [], []
     marks: dict[str, Flagged] = {}
     for place, verdict in enumerate(verdicts):
         cue, cause = verdict.cue, causes.get(place)
-        flagged = Flagged(_id(place), cue.name, cue.words, cues.present(cue), cues.known(cue))
+        present, known = cues.present(cue), cues.known(cue)
+        flagged = Flagged(_id(place), cue.name, cue.words, present, known, opposite=opposites.get(cue.name, ""))
         needed = cells(inventory, flagged) if _is_uneven(verdict) and cause is None else []
         plan_cells += needed
         to_mend += [flagged] if verdict.severity in FLAGGED and needed else []
@@ -112,7 +114,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
             entry = entry.model_copy(update={"caution": told})
         entries.append(entry if cause is None else _under(entry, _id(cause), verdicts[cause].cue.words))
     write_records(folder.findings, entries)
-    return [folder.findings, *write_plan(folder, inventory, to_mend, plan_cells, list(marks.values()))]
+    return [folder.findings, *write_plan(folder, inventory, to_mend, plan_cells, list(marks.values()), traits)]
 
 
 def _id(place: int) -> str:
