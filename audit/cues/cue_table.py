@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from audit.cam.regions import cover, mass_on
 from audit.config import Config
 from audit.cues.appearance_groups import Looks, find_looks
-from audit.cues.attributes import attribute_cues
 from audit.cues.cluster_cues import look_alikes, read_look_alikes, write_look_alikes
+from audit.cues.column_cues import column_cues
 from audit.cues.cue_json import CueSummary
 from audit.cues.differences import Trait, differences, in_words, traits_in, traits_of
 from audit.cues.file_cues import file_cues
@@ -66,7 +66,7 @@ def tabulate(store: ActivationStore, looks: Sequence[Looks]) -> list[Path]:
     looks = [_told(one, traits, seen[0], dataset) for one in looks]
     write_records(folder.looks, [one.entry(dataset, config.seed) for one in looks])
     tables = [seen, _measured(folder, seen[1]), _look_alikes(store, traits), _looks(looks, seen[1]), files_of(dataset)]
-    tables.append(_attributes(dataset, [cue.name for found, _ in tables for cue in found]))
+    tables.append(_columns(dataset, [cue.name for found, _ in tables for cue in found]))
     cues = [cue for found, _ in tables for cue in found]
     table = pd.concat([rows for _, rows in tables], ignore_index=True)
     write_table(folder.cues, table.sort_values(["cue", "image"], ignore_index=True))
@@ -228,8 +228,8 @@ def _pooled_in(folder: AuditFolder, cue: Cue, name: str = "inside") -> NDArray[n
     return pooled
 
 
-def _attributes(dataset: Dataset, taken: list[str]) -> tuple[list[Cue], pd.DataFrame]:
-    found = attribute_cues(dataset.images, dataset.attributes, taken)
+def _columns(dataset: Dataset, taken: list[str]) -> tuple[list[Cue], pd.DataFrame]:
+    found = column_cues(dataset.images, dataset.attributes, taken)
     rows = []
     for one in found:
         present = one.present.astype(object)
