@@ -97,6 +97,7 @@ def _context(folder: AuditFolder, record: AuditRecord, config: Config) -> dict[s
         ),
         "former": record.former,
         "orders": to_collect,
+        "names": {name.cue: name for name in record.names or ()},
         "sampler": SAMPLER,
         "verifications": verifications,
         "found": examples,

@@ -1,4 +1,4 @@
-"""An attribute goes through a whole audit: measured with the cues, tabulated at its region, judged and told in words."""
+"""An attribute goes through a whole audit: measured with the cues, tabulated at its region, judged and told."""
 
 import numpy as np
 import pytest
