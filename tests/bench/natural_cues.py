@@ -49,6 +49,9 @@ ATTRIBUTES: Mapping[str, Attribute] = {
     "blond": Attribute(
         "Blond_Hair", "blond", "not blond", _cues("hair"), _cues(""), "The colour of the hair.", ("hair",)
     ),
+    "black": Attribute(
+        "Black_Hair", "black", "not black", _cues("hair"), _cues(""), "The colour of the hair.", ("hair",)
+    ),
     "grey": Attribute("Gray_Hair", "grey", "not grey", _cues("hair"), _cues(""), "The colour of the hair.", ("hair",)),
     "bald": Attribute(
         "Bald",
