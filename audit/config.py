@@ -189,6 +189,7 @@ class Config(Section):
     attention: AttentionConfig = AttentionConfig()
     cues: list[str] = [DEFAULT_CUES]
     own_cues: list[OwnCueConfig] = []
+    people: bool = False
     expected_cues: list[str] = []
     irrelevant_cues: list[str] = []
     evidence: EvidenceConfig = EvidenceConfig()

@@ -3,12 +3,14 @@
 PyTorch takes longer to import than the rest takes to look, so it is imported only where an answer needs it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
+from audit.attributes.registry import PEOPLE_READERS
 from audit.config import ComputeConfig, Config, model_folder
 from audit.detection.registry import choose_detectors
 from audit.progress import track
-from audit.store.model_files import TORCHVISION_NAME, VGG16, is_intact, require
+from audit.store.model_files import TORCHVISION_NAME, VGG16, ModelFile, is_intact, require
 
 
 def require_ready(config: Config, classes: Sequence[str] | None = None) -> None:
@@ -19,10 +21,20 @@ def require_ready(config: Config, classes: Sequence[str] | None = None) -> None:
     """
     with track("checking the settings", unit=""):
         _require_device(config.compute)
-        for model in dict.fromkeys(model for detector in choose_detectors(config) for model in detector.models):
+        for model in dict.fromkeys(_models_needed(config)):
             require(model_folder(config), model.name)
         if not _is_ready_as_fetched(config):
             _require_model(config, classes)
+
+
+def _models_needed(config: Config) -> Iterator[ModelFile]:
+    """The files of the chosen detectors and readers.
+
+    What only ``fetch --people`` brings comes first: it brings the others, too, so that one command is enough.
+    """
+    if config.people:
+        yield from chain.from_iterable(reader.models for reader in PEOPLE_READERS)
+    yield from chain.from_iterable(detector.models for detector in choose_detectors(config))
 
 
 def _require_device(settings: ComputeConfig) -> None:
