@@ -9,8 +9,8 @@ import argparse
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -22,7 +22,6 @@ from audit.attributes.people import LOOKS_FEMALE, LOOKS_OLD, PeopleReader
 from audit.attributes.people_accuracy import LEAST_RIGHT, GroupAccuracy
 from audit.config import model_folder
 from audit.data.decode import open_photo
-from audit.detectors.parts.face import find_faces
 from audit.detectors.photo import LONGEST, Networks, Photo
 from audit.measures.intervals import share_interval
 from audit.store.model_files import require
@@ -32,22 +31,13 @@ DOCTORS, CELEBRITIES = "doctor-nurse", "celeba-dev"
 WORDS = {DOCTORS: "stock photographs of doctors and nurses", CELEBRITIES: "photographs of celebrities, 89 pixels wide"}
 ALL = "all"
 _LEAST_RIGHT_OF_ALL = 0.93
-_MOST_MS = 4.0
+_MOST_MS, _TIMED, _REPEATS = 4.0, 41, 20
 COLUMNS = (
     *map(Column, ("takes people for", "photographs", "of")),
     Column("right", ".3f"),
     *map(Column, ("cannot tell", "bar", "met")),
 )
 TITLES = {LOOKS_FEMALE.name: "a woman or a man", LOOKS_OLD.name: f"{LOOKS_OLD.shown_from:g} or older, or younger"}
-
-
-@dataclass(frozen=True)
-class Asked:
-    """``values``: what was measured, one row per photograph and a column per attribute; ``milliseconds`` of processor
-    time for each that could be told, the search for the face left out."""
-
-    values: pd.DataFrame
-    milliseconds: list[float]
 
 
 def is_quoted(path: str) -> bool:
@@ -81,38 +71,46 @@ def line(found: GroupAccuracy) -> tuple[Cell, ...]:
     return *named, right, found.untold, f"≥ {bar:g}" if has_bar else "", met if has_bar else ""
 
 
-def ask(folder: Path, paths: pd.Series) -> Asked:
-    """Measure the photographs of a set."""
+def ask(folder: Path, paths: pd.Series) -> pd.DataFrame:
+    """What is measured on the photographs of a set, a column per attribute, NaN where it cannot be told."""
     networks, reader = Networks(model_folder()), PeopleReader()
-    values: list[Mapping[str, float]] = []
-    milliseconds = []
-    for path in paths:
-        photo = Photo(np.asarray(open_photo(folder / path, longest=LONGEST)), networks, path)
-        find_faces(photo)
-        before = time.thread_time()
-        values.append(reader.measure(photo))
-        if values[-1]:
-            milliseconds.append(1000 * (time.thread_time() - before))
     columns = [one.name for one in reader.attributes]
-    table = pd.DataFrame([{name: row.get(name, UNKNOWN) for name in columns} for row in values], index=paths.index)
-    return Asked(table, milliseconds)
+    measured = (reader.measure(_open(folder / path, networks)) for path in paths)
+    rows = [{name: values.get(name, UNKNOWN) for name in columns} for values in measured]
+    return pd.DataFrame(rows, index=paths.index)
 
 
-def doctors(folder: Path) -> tuple[list[GroupAccuracy], list[float]]:
-    """Apparent gender by skin and gender, and the milliseconds."""
+def milliseconds(folder: Path) -> Iterator[float]:
+    """What some of a set's photographs cost beyond the search for the face: the fastest of several times."""
+    networks, reader = Networks(model_folder()), PeopleReader()
+    paths = _quoted(folder)["path"]
+    for path in paths[:: -(-len(paths) // _TIMED)]:
+        photo = _open(folder / path, networks)
+        if reader.measure(photo):  # from now on the face is known, and the networks are loaded
+            yield min(_clocked(reader, photo) for _ in range(_REPEATS))
+
+
+def _clocked(reader: PeopleReader, photo: Photo) -> float:
+    before = time.perf_counter()
+    reader.measure(photo)
+    return 1000 * (time.perf_counter() - before)
+
+
+def doctors(folder: Path) -> list[GroupAccuracy]:
+    """Apparent gender by skin and gender."""
     table = _quoted(folder)
     plural = {"female": "women", "male": "men"}
     people = pd.DataFrame({"group": table["skin"] + " " + table["gender"].map(plural), "copies": _copies(table)})
-    asked = ask(folder, table["path"])
+    values = ask(folder, table["path"])[LOOKS_FEMALE.name]
     rows = measured_rows(
         LOOKS_FEMALE.name,
         WORDS[DOCTORS],
-        asked.values[LOOKS_FEMALE.name],
+        values,
         LOOKS_FEMALE.shown_from,
         table["gender"] == "female",
         people,
     )
-    return list(rows), asked.milliseconds
+    return list(rows)
 
 
 def celebrities(folder: Path) -> list[GroupAccuracy]:
@@ -121,7 +119,7 @@ def celebrities(folder: Path) -> list[GroupAccuracy]:
     is_man, is_young = table["Male"] == 1, table["Young"] == 1
     ages, genders = is_young.map({True: "young ", False: "older "}), is_man.map({True: "men", False: "women"})
     people = pd.DataFrame({"group": ages + genders, "copies": np.arange(len(table))}, index=table.index)
-    values = ask(folder, table["path"]).values
+    values = ask(folder, table["path"])
     rows: list[GroupAccuracy] = []
     for one, truth in ((LOOKS_FEMALE, ~is_man), (LOOKS_OLD, ~is_young)):
         rows += measured_rows(one.name, WORDS[CELEBRITIES], values[one.name], one.shown_from, truth, people)
@@ -138,9 +136,8 @@ def main() -> None:
     cv2.setNumThreads(1)
     for model in PeopleReader.models:
         require(model_folder(), model.name)
-    found, milliseconds = doctors(options.data / DOCTORS)
-    found += celebrities(options.data / CELEBRITIES)
-    lines, notes = [line(one) for one in found], (*NOTES, _cost(milliseconds))
+    found = [*doctors(options.data / DOCTORS), *celebrities(options.data / CELEBRITIES)]
+    lines, notes = [line(one) for one in found], (*NOTES, _cost(list(milliseconds(options.data / DOCTORS))))
     print(*table_lines(COLUMNS, lines), *notes, sep="\n")
     save(options.figures, "people", COLUMNS, lines, notes)
     if options.accuracy:
@@ -155,13 +152,17 @@ NOTES = (
 )
 
 
-def _cost(milliseconds: list[float]) -> str:
-    low, middle = np.percentile(milliseconds, (5, 50))
+def _cost(times: Sequence[float]) -> str:
+    middle = float(np.median(times))
     met = "met" if middle <= _MOST_MS else "not met"
     return (
-        f"{middle:.1f} ms of processor time a photograph on one thread beyond the search for the face, {low:.1f} ms in "
-        f"the fastest twentieth (bar: ≤ {_MOST_MS:g} ms, {met})."
+        f"Beyond the search for the face a photograph costs {middle:.1f} ms on one thread: the median of {len(times)}, "
+        f"each the fastest of {_REPEATS} times (bar: at most {_MOST_MS:g} ms, {met})."
     )
+
+
+def _open(path: Path, networks: Networks) -> Photo:
+    return Photo(np.asarray(open_photo(path, longest=LONGEST)), networks)
 
 
 def _quoted(folder: Path) -> pd.DataFrame:
