@@ -62,7 +62,8 @@ class PeopleReader:
     version = 1
     attributes: tuple[Attribute, ...] = (LOOKS_FEMALE, LOOKS_OLD)
     models: tuple[ModelFile, ...] = (GENDER, AGE, *FACE_MODELS)
-    keepable = True
+    # What people look like to a classifier is stored nowhere outside the audit that asked.
+    keepable = False
 
     def measure(self, photo: Photo) -> Mapping[str, float]:
         """Nothing where no face is large enough, or where the mesh hardly fits the largest."""

@@ -188,6 +188,10 @@ def test_they_are_read_only_where_they_are_asked_for():
     assert {one.name for reader in PEOPLE_READERS for one in reader.attributes} <= set(built_in())
 
 
+def test_what_people_look_like_is_never_kept_for_a_later_audit():
+    assert not any(reader.keepable for reader in PEOPLE_READERS)
+
+
 def test_whatever_is_said_of_people_is_said_to_be_apparent_and_by_a_classifier():
     apparent = [one for one in built_in().values() if one.apparent]
     assert apparent == [one for reader in PEOPLE_READERS for one in reader.attributes]
