@@ -156,8 +156,8 @@ def _cost(times: Sequence[float]) -> str:
     middle = float(np.median(times))
     met = "met" if middle <= _MOST_MS else "not met"
     return (
-        f"Beyond the search for the face a photograph costs {middle:.1f} ms of processor time: the median of {len(times)}, "
-        f"each the fastest of {_REPEATS} times (bar: at most {_MOST_MS:g} ms, {met})."
+        f"Beyond the search for the face a photograph costs {middle:.1f} ms of processor time: the median of "
+        f"{len(times)}, each the fastest of {_REPEATS} times (bar: at most {_MOST_MS:g} ms, {met})."
     )
 
 
