@@ -190,6 +190,7 @@ class Config(Section):
     cues: list[str] = [DEFAULT_CUES]
     attributes: list[str] = [DEFAULT_CUES]
     own_cues: list[OwnCueConfig] = []
+    people: bool = False
     expected_cues: list[str] = []
     irrelevant_cues: list[str] = []
     evidence: EvidenceConfig = EvidenceConfig()

@@ -25,7 +25,7 @@ class Step:
 
 STEPS = (
     Step("dataset", (), ("dataset", "training.folds", "seed"), version=5),
-    Step("detect", ("dataset",), ("cues", "attributes", "own_cues"), version=5),
+    Step("detect", ("dataset",), ("cues", "attributes", "people", "own_cues"), version=5),
     Step("features", ("dataset",), ("model", "training.flips", "compute.cache_gb", "seed")),
     Step("training", ("dataset", "features"), ("model", "training", "seed")),
     Step("explain", ("dataset", "detect", "features", "training"), ("model", "attention", "seed"), version=3),
@@ -67,6 +67,7 @@ STEPS = (
             "evidence",
             "cues",
             "attributes",
+            "people",
             "own_cues",
             "expected_cues",
             "seed",

@@ -48,6 +48,10 @@ OBSTACLES = {
         lambda folder: (*TINY, "--set", f"compute.models={folder}", "--set", "cues=[face]"),
         "is missing; run `bias-audit fetch --set compute.models=",
     ),
+    "no networks about people": (
+        lambda folder: (*TINY, "--set", f"compute.models={folder}", "--set", "cues=[border]", "--set", "people=true"),
+        "gender-v1.onnx is missing; run `bias-audit fetch --people --set compute.models=",
+    ),
     "unknown cue": (lambda _: (*TINY, "--set", "cues=[fase]"), "nearest is 'face'"),
     "no GPU": (
         lambda _: ("--set", "model.arch=tiny", "--set", "cues=[border]", "--set", "compute.device=cuda"),

@@ -20,7 +20,9 @@ class Attribute:
     phrase that fits "photographs with ...": "long hair", "short hair". ``within`` is the cue whose region it is a
     property of, empty for the whole picture. ``shown_from``: the least value that counts as having it. ``check`` says
     how an eye can tell, as a clause: "hair hangs below the chin". ``topic``: attributes of one topic are told by the
-    same numbers or exclude one another ("hair colour"), so that one of them says it all.
+    same numbers or exclude one another ("hair colour"), so that one of them says it all. ``apparent``: whether it says
+    what a classifier takes a person for, such as a woman: measured only where the settings ask for it (``people``),
+    told with how often it errs for whom, and no reason to collect or leave out photographs unless the owner says so.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Attribute:
     check: str
     topic: str
     role: Role = "part"
+    apparent: bool = False
 
     @property
     def cue(self) -> Cue:

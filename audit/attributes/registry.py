@@ -4,22 +4,25 @@ A package can bring further readers under the entry point group ``bias_audit.att
 setting ``attributes`` names one of theirs.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from audit.attributes.attribute import Attribute, AttributeReader
+from audit.attributes.people import PeopleReader
 from audit.config import DEFAULT_CUES, Config
 from audit.errors import ConfigError
 from audit.text import nearest
 
 READERS: tuple[type[AttributeReader], ...] = ()
+# What a classifier takes people for is read only where the settings ask for it.
+PEOPLE_READERS: tuple[type[AttributeReader], ...] = (PeopleReader,)
 PLUGINS = "bias_audit.attributes"
 
 
 def built_in() -> dict[str, Attribute]:
-    """Every attribute that a reader of the table measures, by name."""
-    return {one.name: one for reader in READERS for one in reader.attributes}
+    """Every attribute that a reader of the tables measures, by name, also those that are not asked for by default."""
+    return {one.name: one for reader in (*READERS, *PEOPLE_READERS) for one in reader.attributes}
 
 
 def known_attributes() -> dict[str, Attribute]:
@@ -58,17 +61,25 @@ def choose_readers(config: Config, cues: Collection[str]) -> tuple[AttributeRead
 
 def _listed(config: Config) -> set[str]:
     """The names in the setting ``attributes``; ``default`` becomes what it stands for."""
-    listed = set(config.attributes)
-    names = listed - {DEFAULT_CUES} | (set(built_in()) if DEFAULT_CUES in listed else set())
+    listed, people = set(config.attributes), _names(PEOPLE_READERS)
+    by_default = _names(READERS) | (people if config.people else set())
+    names = listed - {DEFAULT_CUES} | (by_default if DEFAULT_CUES in listed else set())
     known = built_in() if names <= set(built_in()) else known_attributes()
     for name in sorted(names - set(known)):
         near = nearest(name, [*known, DEFAULT_CUES])
         raise ConfigError(f"attributes: nothing measures '{name}'; the nearest is '{near}'.")
+    for name in sorted(names & people) if not config.people else ():
+        raise ConfigError(f"attributes: '{name}', what a classifier takes people for, is only read with people: true.")
     return names
 
 
+def _names(readers: Iterable[type[AttributeReader]]) -> set[str]:
+    return {one.name for reader in readers for one in reader.attributes}
+
+
 def _readers(listed: Collection[str]) -> tuple[type[AttributeReader], ...]:
-    return READERS if set(listed) <= set(built_in()) else (*READERS, *plugins())
+    own = (*READERS, *PEOPLE_READERS)
+    return own if set(listed) <= set(built_in()) else (*own, *plugins())
 
 
 def _load(point: EntryPoint) -> type[AttributeReader]:

@@ -31,6 +31,7 @@ class MeasuredAttribute(Record):
     check: str
     topic: str
     role: Role
+    apparent: bool = False
 
     @classmethod
     def of(cls, attribute: Attribute) -> "MeasuredAttribute":

@@ -15,6 +15,12 @@ from audit.store.model_files import ModelFile
 LONGEST = 512
 Pixels = NDArray[np.uint8]
 Result = TypeVar("Result")
+Level = float | NDArray[np.float64]
+
+_READERS: dict[str, Callable[[str], cv2.dnn.Net]] = {
+    ".tflite": cv2.dnn.readNetFromTFLite,
+    ".onnx": cv2.dnn.readNetFromONNX,
+}
 
 
 @dataclass(frozen=True)
@@ -29,14 +35,20 @@ class Networks:
     _loaded: dict[str, cv2.dnn.Net] = field(default_factory=dict, repr=False)
 
     def run(
-        self, model: ModelFile, pixels: Pixels, low: float = 0.0, high: float = 1.0
+        self, model: ModelFile, pixels: Pixels, low: Level = 0.0, high: Level = 1.0
     ) -> dict[str, NDArray[np.float32]]:
-        """Outputs by name for RGB pixels (h, w, 3) of the size that the network was made for, scaled to low..high."""
+        """Outputs by name for RGB pixels (h, w, 3) of the size that the network was made for, scaled to low..high.
+
+        Both are a number, or (3,) one for each channel: what 0 and what 255 become. The file's suffix says its format,
+        one of TFLite and ONNX.
+        """
         if model.name not in self._loaded:
-            self._loaded[model.name] = cv2.dnn.readNetFromTFLite(str(self.folder / model.name))
+            self._loaded[model.name] = _READERS[Path(model.name).suffix](str(self.folder / model.name))
         net = self._loaded[model.name]
         names = net.getUnconnectedOutLayersNames()
-        net.setInput(cv2.dnn.blobFromImage(pixels) * np.float32((high - low) / 255) + np.float32(low))
+        lowest, highest = (np.reshape(level, (-1, 1, 1)) for level in (low, high))
+        scale = ((highest - lowest) / 255).astype(np.float32)
+        net.setInput(cv2.dnn.blobFromImage(pixels) * scale + lowest.astype(np.float32))
         # The network's own buffers would be overwritten by its next run.
         return {name: np.array(output, np.float32) for name, output in zip(names, net.forward(names), strict=True)}
 

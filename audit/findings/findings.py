@@ -89,13 +89,16 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     chooser = Exemplars(load_clusters(folder), dataset, cues, trust, config.report.exemplars)
     traits = traits_of(load_attributes(folder))
     opposites = {trait.attribute.name: trait.attribute.opposite for trait in traits}
+    apparent = {trait.attribute.name for trait in traits if trait.attribute.apparent} - set(config.irrelevant_cues)
     entries, to_mend, plan_cells = [], [], []
     marks: dict[str, Flagged] = {}
     for place, verdict in enumerate(verdicts):
         cue, cause = verdict.cue, causes.get(place)
         present, known = cues.present(cue), cues.known(cue)
         flagged = Flagged(_id(place), cue.name, cue.words, present, known, opposite=opposites.get(cue.name, ""))
-        needed = cells(inventory, flagged) if _is_uneven(verdict) and cause is None else []
+        # What people are taken for is balanced only where the owner said that it has nothing to do with the classes.
+        is_to_mend = _is_uneven(verdict) and cause is None and cue.name not in apparent
+        needed = cells(inventory, flagged) if is_to_mend else []
         plan_cells += needed
         to_mend += [flagged] if verdict.severity in FLAGGED and needed else []
         region_cue = cues.named(cue.whole)

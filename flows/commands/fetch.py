@@ -15,6 +15,12 @@ def fetch(
     words: Annotated[
         bool, typer.Option("--words", help="Also bring the network (19 MB) that finds words for unnamed clusters.")
     ] = False,
+    people: Annotated[
+        bool,
+        typer.Option(
+            "--people", help="Also bring the networks (11 MB) that guess apparent gender and age, for people: true."
+        ),
+    ] = False,
     config: ConfigFile = None,
     overrides: Overrides = None,
     quiet: Quiet = False,
@@ -38,6 +44,6 @@ def fetch(
         from flows.terminal import reporter, say, short
 
         with reporter(quiet) as listener, reporting_to(listener):
-            paths = fetch_files(models, full_vgg=full_vgg, words=words)
+            paths = fetch_files(models, full_vgg=full_vgg, words=words, people=people)
         for path in paths:
             say(short(path))

