@@ -21,7 +21,7 @@ class ClothingReader:
 
     name = "clothing"
     attributes: tuple[Attribute, ...] = (
-        _coloured("white", "white clothing", 0.2, "a fifth or more of what people wear is white"),
+        _coloured("white", "white clothing", 0.27, "a quarter or more of what people wear is white"),
         _coloured("dark", "black or dark clothing", 0.5, "half or more of what people wear is black or dark"),
         _coloured("blue", "blue or turquoise clothing", 0.35, "a third or more of what people wear is blue"),
         _coloured("green", "green clothing", 0.15, "a seventh or more of what people wear is green"),

@@ -5,7 +5,6 @@ import numpy as np
 
 from audit.attributes.attribute import Attribute
 from audit.attributes.colours import colour_numbers, shares_of
-from audit.attributes.surface import even_colours
 from audit.detectors.cue import Mask
 from audit.detectors.marks.foreign_colour import pasted_mask
 from audit.detectors.marks.patch import PATCH, patch_mask, patches_of
@@ -20,13 +19,13 @@ _GROUPS = {
     "red": ("red", "pink"),
     "purple": ("purple",),
 }
-_SHOWN_FROM = 0.3
+_SHOWN_FROM = 0.25
 
 
 def _patch(name: str, words: tuple[str, ...]) -> Attribute:
     colour = " or ".join(words)
     article = "an" if colour[0] in "aeiou" else "a"
-    check = f"a third or more of the patches is {colour}"
+    check = f"a quarter or more of the patches is {colour}"
     return Attribute(
         f"{name}_patch", f"{article} {colour} patch or sticker", "a patch or sticker of another colour",
         PATCH, _SHOWN_FROM, check, "patch colour", "mark",
@@ -51,7 +50,8 @@ class PatchReader:
         mask = patch_mask(photo.shape, patches_of(photo)) | pasted_mask(photo.pixels)
         if not mask.any():
             return {}
-        shares = shares_of(colour_numbers(even_colours(photo, _inside(mask))))
+        # As they are: where all but the patch is one skin or one wall, nothing tells how the light is tinted.
+        shares = shares_of(colour_numbers(photo.pixels[_inside(mask)]))
         return {f"{name}_patch": sum(shares[word] for word in words) for name, words in _GROUPS.items()}
 
 

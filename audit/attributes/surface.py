@@ -21,14 +21,14 @@ Floats = NDArray[np.float32]
 _SIDE, _DETAIL_SIDE = 128, 256
 # A region of fewer pixels of the copy, or of a smaller share of the picture, is not described.
 FEWEST_PIXELS, LEAST_AREA = 24, 0.02
-_INSIDE = 0.95
+_INSIDE, _DEPTH = 0.95, 0.2
 # Oklab's lightness: what is darker looks black or dark, what is lighter looks white and not pale grey.
 DARK, BRIGHT = 0.42, 0.92
 # The brightest pixels are brought up to this, but never by more than so much: a dim photograph stays a dark one.
 _BRIGHTEST_SHARE, _BRIGHTEST, _MOST_GAIN = 0.98, 245.0, 1.4
 # What may be white or grey in coloured light: pixels of at least this share of the brightest, hardly coloured, at least
 # so many of the picture. Their cast is taken away up to this share.
-_LIT, _HARDLY, _ENOUGH, _MOST_CAST = 0.6, 0.22, 0.05, 0.12
+_LIT, _HARDLY, _ENOUGH, _MOST_CAST = 0.8, 0.22, 0.05, 0.12
 # Change of 8-bit Lab from one pixel of the copy to the next: more than the first is not plain, the second is a pattern.
 _PLAIN, _PATTERN = 3.0, 15.0
 _STEEP_SHARE, _RIM = 0.95, 9
@@ -66,6 +66,11 @@ class Surface:
         is_white = shares_of(colour_numbers(self.pixels[self.inner][self.light >= BRIGHT]))["white"]
         return is_white * float((self.light >= BRIGHT).mean())
 
+    def middle(self) -> "Surface":
+        """The same without what is near its outline: in the rim of a mask that is too wide, other things show."""
+        depth = cv2.distanceTransform(self.inner.view(np.uint8), cv2.DIST_L2, 3)
+        return Surface(self.pixels, depth >= _DEPTH * depth.max())
+
 
 def surface_of(photo: Photo, mask: Mask) -> Surface | None:
     """The surface of a mask (h, w) of a photograph; None where it is too small to tell anything."""
@@ -78,11 +83,6 @@ def surface_of(photo: Photo, mask: Mask) -> Surface | None:
 def even_pixels(photo: Photo) -> Pixels:
     """A photograph brought to a long side of at most 128, as in neutral light of the usual strength."""
     return _evened(_small(photo), _response(photo))
-
-
-def even_colours(photo: Photo, mask: Mask) -> Pixels:
-    """The colours of a mask's pixels at the photograph's full size, uint8 RGB (n, 3), evened in the same way."""
-    return np.asarray(_evened(photo.pixels[mask][None], _response(photo))[0], np.uint8)
 
 
 def plain_share(photo: Photo, mask: Mask) -> float:
