@@ -12,7 +12,7 @@ from audit.store.model_files import ModelFile
 AGENCIES = (
     "123rf", "adobestock", "agefotostock", "alamy", "bigstock", "canstock", "colourbox", "depositphotos", "dreamstime",
     "fotolia", "fotosearch", "freepik", "gettyimages", "istock", "masterfile", "pixabay", "pixtastock", "photodune",
-    "shutterstock", "sciencephoto", "stocksy", "superstock", "vectorstock",
+    "shutterstock", "sciencephoto", "stockimagefactory", "stocksy", "superstock", "vectorstock",
 )  # fmt: skip
 AGENCY_WORDS = frozenset({"corbis", "getty", "imago", "pexels", "pond5", "reuters", "unsplash", "eyeem"})
 # Endings that are no word of their own, since spaces behind full stops are often not read.
@@ -26,9 +26,9 @@ _MONTH = (
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)(?![^\W\d_])"
 )
 _YEAR = r"(?:19|20)\d\d"
-# "1 Dec 2019", "December 1st, 2019", "Dec '19" and "2019 Dec 1".
+# "1 Dec 2019", "December 1st, 2019", "Dec.1.2019", "Dec '19" and "2019 Dec 1".
 _NAMED_DATE = re.compile(
-    rf"{_MONTH}\.?[\s-]*(?:\d{{1,2}}(?:st|nd|rd|th)?[\s,]+)?(?:'\d\d|{_YEAR})(?!\d)|{_YEAR}[\s-]*{_MONTH}[\s-]*\d"
+    rf"{_MONTH}[\s.-]*(?:\d{{1,2}}(?:st|nd|rd|th)?[\s,./-]*)?(?:'\d\d|{_YEAR})(?!\d)|{_YEAR}[\s-]*{_MONTH}[\s-]*\d"
 )
 # Three numbers, alike parted; what goes on before or behind as in an address of a machine is no date.
 _NUMBERS = re.compile(r"(?<![\d.,/-])(?=('?\d{1,4})\s*([./\- ])\s*('?\d{1,2})\s*\2\s*('?\d{1,4})(?![./-]?\d))")
