@@ -33,7 +33,7 @@ test: lint fetch browser
 SLOW := tests/bench tests/demo tests/flows tests/selfaudit tests/verification tests/test_pipeline.py \
 	tests/test_changed.py tests/test_uniform.py tests/test_file_audit.py tests/test_ways_in.py tests/test_edited.py tests/test_keys.py \
 	tests/test_reads.py tests/test_api.py tests/test_vgg16.py tests/data/test_outputs.py tests/store/test_private.py \
-	tests/reports/test_browser.py tests/detection/test_photographs.py tests/cues/test_appearance_groups.py \
+	tests/reports/test_browser.py tests/detection/test_photographs.py tests/cues/test_appearance_groups.py tests/cues/test_names.py tests/attributes/test_audit.py \
 	tests/explain/test_sanity_checks.py tests/findings/test_previous_audit.py tests/model/test_checkpoint.py \
 	tests/findings/test_severity_grid.py tests/measures/test_leakage.py
 test-fast: $(VENV)/.installed-dev

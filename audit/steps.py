@@ -35,7 +35,7 @@ STEPS = (
         "clusters",
         ("dataset", "detect", "explain", "regions"),
         ("attention", "training.folds", "seed"),
-        version=4,
+        version=5,
     ),
     Step(
         "cues",

@@ -49,7 +49,7 @@ OBSTACLES = {
         "is missing; run `bias-audit fetch --set compute.models=",
     ),
     "no networks about people": (
-        lambda folder: (*TINY, "--set", f"compute.models={folder}", "--set", "cues=[border]", "--set", "people=true"),
+        lambda folder: (*TINY, "--set", f"compute.models={folder}", "--set", "cues=[face]", "--set", "people=true"),
         "gender-v1.onnx is missing; run `bias-audit fetch --people --set compute.models=",
     ),
     "unknown cue": (lambda _: (*TINY, "--set", "cues=[fase]"), "nearest is 'face'"),

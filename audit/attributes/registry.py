@@ -9,12 +9,23 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from audit.attributes.attribute import Attribute, AttributeReader
+from audit.attributes.background import BackgroundReader
+from audit.attributes.clothing import ClothingReader
+from audit.attributes.main_object import MainObjectReader
+from audit.attributes.patch import PatchReader
 from audit.attributes.people import PeopleReader
+from audit.attributes.text import TextReader
 from audit.config import DEFAULT_CUES, Config
 from audit.errors import ConfigError
 from audit.text import nearest
 
-READERS: tuple[type[AttributeReader], ...] = ()
+READERS: tuple[type[AttributeReader], ...] = (
+    ClothingReader,
+    BackgroundReader,
+    MainObjectReader,
+    PatchReader,
+    TextReader,
+)
 # What a classifier takes people for is read only where the settings ask for it.
 PEOPLE_READERS: tuple[type[AttributeReader], ...] = (PeopleReader,)
 PLUGINS = "bias_audit.attributes"

@@ -164,10 +164,10 @@ def _measured(folder: AuditFolder, seen: pd.DataFrame) -> tuple[list[Cue], pd.Da
     measured, rows = load_attributes(folder), []
     regions = dict(list(seen.sort_values("image").groupby("cue", sort=False)))
     for attribute, values, shown in zip(measured.attributes, measured.values.T, measured.shown.T, strict=True):
-        present, nowhere = shown.astype(object), np.full(len(shown), np.nan, np.float32)
-        present[np.isnan(values)] = None
-        region = regions.get(attribute.within)
+        region, nowhere = regions.get(attribute.within), np.full(len(shown), np.nan, np.float32)
         area, attention = (nowhere if region is None else region[name].to_numpy(np.float32) for name in _OF_REGION)
+        present = shown.astype(object)
+        present[np.isnan(values)] = None
         rows.append(_rows(attribute.cue, present, values, np.where(shown, area, 0), np.where(shown, attention, np.nan)))
     return [attribute.cue for attribute in measured.attributes], _concat(rows)
 

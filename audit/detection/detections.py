@@ -78,12 +78,19 @@ class MeasuredAttributes:
 
 
 def load_attributes(folder: AuditFolder) -> MeasuredAttributes:
-    """Read what was measured. Raises AuditFolderError when a file is missing or damaged."""
-    attributes = tuple(one.attribute for one in _listed(folder).attributes or ())
-    shards = [load_arrays(path, *VALUES) for path in shard_paths(folder)] if attributes else []
-    empty = np.zeros((0, len(attributes)))
-    values, shown = (np.concatenate([empty, *(shard[name] for shard in shards)]) for name in VALUES)
-    return MeasuredAttributes(attributes, values.astype(np.float32), shown.astype(bool))
+    """Read what was measured; of images in which its region was not found nothing is known.
+
+    Raises AuditFolderError when a file is missing or damaged.
+    """
+    attributes, seen = tuple(one.attribute for one in _listed(folder).attributes or ()), load_detections(folder)
+    if not attributes:
+        nothing = np.zeros((len(seen.present), 0))
+        return MeasuredAttributes((), nothing.astype(np.float32), nothing.astype(bool))
+    shards = [load_arrays(path, *VALUES) for path in shard_paths(folder)]
+    values, shown = (np.concatenate([shard[name] for shard in shards]) for name in VALUES)
+    regions = {cue.name: seen.present[:, place] for place, cue in enumerate(seen.cues)}
+    there = np.stack([regions.get(one.within, np.ones(len(shown), bool)) for one in attributes], axis=1)
+    return MeasuredAttributes(attributes, np.where(there, values, np.nan), shown.astype(bool) & there)
 
 
 def load_detections(folder: AuditFolder) -> Detections:

@@ -9,12 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
+from audit.attributes.colours import colour_word
 from audit.cam.regions import cover, mass_on
 from audit.config import Config, model_folder
 from audit.data.batches import read_pixels
 from audit.data.dataset import Dataset, load_dataset, one_per_group
 from audit.detection.detections import Detections, load_detections
-from audit.detectors.describe import colour_words, place_words, size_words
+from audit.detectors.describe import place_words, size_words
 from audit.explain.cluster_names import name_cluster, vote
 from audit.explain.explain_json import Cluster
 from audit.explain.fold_clusters import as_columns, without_each_fold
@@ -179,7 +180,7 @@ def _votes(
 
 def _unnamed(config: Config, dataset: Dataset, members: pd.DataFrame, cluster: int, fixed: bool, own: bool) -> str:
     crops = [_crop(config, dataset, row, margin=0.0) for row in members.head(_EXEMPLARS).itertuples()]
-    colour = colour_words(np.median([crop.reshape(-1, 3).mean(0) for crop in crops], axis=0))
+    colour = colour_word(np.median([crop.reshape(-1, 3).mean(0) for crop in crops], axis=0))
     position = place_words(float(members["cx"].median()), float(members["cy"].median()))
     looks = f"{position}, {colour}, {size_words(float(members['area'].median()))}"
     if words := _resembled(config, dataset, members):

@@ -1,14 +1,12 @@
-"""Names of clusters: who wins a vote, by how much, and the plain words for place, size and colour."""
+"""Names of clusters: who wins a vote, by how much, and the plain words for place and size."""
 
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from audit.detectors.cue import Cue
-from audit.detectors.describe import colour_words, place_words, size_words
+from audit.detectors.describe import place_words, size_words
 from audit.explain.cluster_names import Name, name_cluster, vote
 
 CUES = tuple(Cue(name, f"the {name}", "part") for name in ("face", "hair", "border"))
@@ -119,31 +117,3 @@ def test_places(x, y, words):
 )
 def test_sizes(area, word):
     assert size_words(area) == word
-
-
-@pytest.mark.parametrize(
-    ("rgb", "word"),
-    [
-        ((255, 0, 0), "red"),
-        ((230, 30, 60), "red"),
-        ((255, 140, 0), "orange"),
-        ((120, 70, 20), "brown"),
-        ((250, 230, 40), "yellow"),
-        ((30, 180, 60), "green"),
-        ((0, 200, 200), "turquoise"),
-        ((40, 60, 230), "blue"),
-        ((130, 40, 220), "purple"),
-        ((255, 60, 200), "pink"),
-        ((250, 250, 250), "white"),
-        ((128, 128, 128), "grey"),
-        ((10, 12, 11), "dark"),
-        ((0, 0, 0), "dark"),
-    ],
-)
-def test_colours(rgb, word):
-    assert colour_words(np.array(rgb, float)) == word
-
-
-@given(st.tuples(*[st.floats(0, 255)] * 3))
-def test_every_colour_has_a_name(rgb):
-    assert colour_words(np.array(rgb)).isalpha()

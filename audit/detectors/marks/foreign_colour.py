@@ -73,18 +73,24 @@ def colours_of(pixels: Pixels) -> PhotoColours:
     [True]
     """
     lab = _small_lab(pixels)
-    chroma, lit = lab[..., 1:], lab[..., 0] > _LEAST_LIGHTNESS
-    cells = _cells(chroma)
-    ordinary = np.ones(lit.shape, bool)
+    cells = _cells(lab[..., 1:])
+    ordinary = np.ones(cells.shape, bool)
     regions = []
-    if min(lit.shape) >= _LEAST_SIDE and lit.any():
-        usual = np.median(chroma[lit], 0)
-        for core in _foreign(chroma, lit, usual):
-            shape = _Shape.of(chroma, core, usual)
-            regions.append(_region(cells, core, shape))
-            if shape.looks_pasted(_NEARLY):
-                ordinary &= cv2.dilate(shape.filled, np.ones((_EDGE, _EDGE), np.uint8)) == 0
+    for core, shape in _shapes(lab):
+        regions.append(_region(cells, core, shape))
+        if shape.looks_pasted(_NEARLY):
+            ordinary &= cv2.dilate(shape.filled, np.ones((_EDGE, _EDGE), np.uint8)) == 0
     return PhotoColours(np.packbits(_shown(cells[ordinary], ordinary.size)), tuple(regions))
+
+
+def pasted_mask(pixels: Pixels) -> Mask:
+    """Where uint8 RGB pixels (h, w, 3) show what looks pasted on, whether or not its colour is rare: boolean (h, w)."""
+    lab = _small_lab(pixels)
+    pasted = np.zeros(lab.shape[:2], np.uint8)
+    for _, shape in _shapes(lab):
+        if shape.looks_pasted():
+            pasted |= shape.filled
+    return np.asarray(cv2.resize(pasted, pixels.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8).astype(bool)
 
 
 def _small_lab(pixels: Pixels) -> Floats:
@@ -106,6 +112,15 @@ def _shown(cells: NDArray[np.intp], pixels: int) -> Mask:
     counts = np.bincount(cells, minlength=CELLS**2).reshape(CELLS, CELLS)
     plenty = (counts >= max(_FEWEST_SHOWN, _LEAST_SHOWN * pixels)).astype(np.uint8)
     return np.asarray(cv2.dilate(plenty, np.ones((3, 3), np.uint8)), np.uint8).astype(bool).ravel()
+
+
+def _shapes(lab: Floats) -> Iterator[tuple[Mask, "_Shape"]]:
+    """The largest regions of foreign chroma of a picture in CIELAB, each (h, w), and their shapes."""
+    chroma, lit = lab[..., 1:], lab[..., 0] > _LEAST_LIGHTNESS
+    if min(lit.shape) >= _LEAST_SIDE and lit.any():
+        usual = np.median(chroma[lit], 0)
+        for core in _foreign(chroma, lit, usual):
+            yield core, _Shape.of(chroma, core, usual)
 
 
 def _foreign(chroma: Floats, lit: Mask, usual: Floats) -> Iterator[Mask]:

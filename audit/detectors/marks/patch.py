@@ -1,6 +1,6 @@
 """Coloured patches and stickers: compact, evenly coloured, vivid, and unlike all that surrounds them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.detectors.cue import Cue, Mask, Sighting
-from audit.detectors.photo import Photo, Pixels
+from audit.detectors.photo import Photo, Pixels, shared
 from audit.store.model_files import ModelFile
 
 Floats = NDArray[np.float32]
@@ -48,12 +48,23 @@ class PatchDetector:
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """The score is the solidity of the most solid patch."""
-        patches = find_patches(photo.pixels)
-        mask = np.zeros(photo.shape, np.uint8)
-        for patch in patches:
-            cv2.fillPoly(mask, [patch.outline], 1)
+        patches = patches_of(photo)
         score = max((patch.solidity for patch in patches), default=0.0)
-        return {PATCH: Sighting.of_mask(mask.astype(bool), score, 0.0)}
+        return {PATCH: Sighting.of_mask(patch_mask(photo.shape, patches), score, 0.0)}
+
+
+@shared
+def patches_of(photo: Photo) -> list[Patch]:
+    """The patches of a photograph."""
+    return find_patches(photo.pixels)
+
+
+def patch_mask(shape: tuple[int, int], patches: Iterable[Patch]) -> Mask:
+    """The union of patches, boolean of the picture's shape."""
+    mask = np.zeros(shape, np.uint8)
+    for patch in patches:
+        cv2.fillPoly(mask, [patch.outline], 1)
+    return mask.astype(bool)
 
 
 def find_patches(pixels: Pixels) -> list[Patch]:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.detectors.cue import ABSENT, Cue, Mask, Sighting
-from audit.detectors.photo import LONGEST, Photo, Pixels
+from audit.detectors.photo import LONGEST, Photo, Pixels, shared
 from audit.store.model_files import ModelFile, has_digest
 
 # Files inside rapidocr's wheel.
@@ -62,6 +62,12 @@ def read_lines(pixels: Pixels) -> tuple[Line, ...]:
     picture = _enlarged(pixels, scale)
     lines = [Line(*_read(picture, box), box / np.float32(scale)) for box in _boxes(picture)]
     return tuple(line for line in lines if line.readable)
+
+
+@shared
+def lines_of(photo: Photo) -> tuple[Line, ...]:
+    """The readable lines of a photograph."""
+    return read_lines(photo.pixels)
 
 
 def text_mask(shape: tuple[int, int], lines: Sequence[Line]) -> Mask:
@@ -122,11 +128,11 @@ class TextDetector:
     @property
     def version(self) -> str:
         """The networks come with rapidocr, so another release may read something else."""
-        return f"2, rapidocr {_rapidocr_version()}"
+        return f"2, {reader_version()}"
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """The score is that of the line which was read most surely; ``text`` holds the lines."""
-        lines = read_lines(photo.pixels)
+        lines = lines_of(photo)
         if not lines:
             return {"text": ABSENT}
         seen = Sighting.of_mask(text_mask(photo.shape, lines), max(line.score for line in lines), 0.0)
@@ -220,6 +226,11 @@ def without_denormals(network: Path) -> Iterator[Path]:
 def networks_folder() -> Path:
     """Where rapidocr's wheel keeps its networks."""
     return Path(str(importlib.import_module("rapidocr").__file__)).parent / "models"
+
+
+def reader_version() -> str:
+    """Texts are read alike by readers of equal version."""
+    return f"rapidocr {_rapidocr_version()}"
 
 
 def _rapidocr_version() -> str:

@@ -40,6 +40,7 @@ def person_mask(photo: Photo) -> Mask | None:
     return (foreground(photo) > 0.5) | face_mask(photo) if find_faces(photo) else None
 
 
+@shared
 def object_mask(photo: Photo) -> tuple[Mask, float]:
     """The main object of a photograph without a person, and the mean likelihood inside it.
 
