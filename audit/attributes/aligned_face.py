@@ -62,8 +62,8 @@ def level_mesh(mesh: Floats) -> Floats:
     """A mesh (n, 2) turned so that the eyes are level, seen from between them, in distances between the eyes."""
     left, right, _ = _landmarks(mesh)
     cosine, sine = (right - left) / float(((right - left) ** 2).sum())
-    levelled: Floats = (mesh - (left + right) / 2) @ np.array(((cosine, -sine), (sine, cosine)), np.float32)
-    return levelled
+    turned = np.array(((cosine, -sine), (sine, cosine)), np.float32)
+    return np.asarray((mesh - (left + right) / 2) @ turned, np.float32)
 
 
 def eyes_apart(mesh: Floats) -> float:
@@ -91,7 +91,7 @@ def fold(cells: Floats) -> Floats:
     >>> fold(np.array([[1.0, 2.0, 4.0, 7.0]], np.float32))
     array([[4., 3.]], dtype=float32)
     """
-    folded: Floats = (cells + cells[..., ::-1])[..., : cells.shape[-1] // 2] / 2
+    folded: Floats = (cells + cells[..., ::-1])[..., : cells.shape[-1] // 2] * np.float32(0.5)
     return folded
 
 

@@ -63,7 +63,7 @@ def typology_angle(skin: np.ndarray) -> float:
     Above 28 skin is called light, below 10 brown.
 
     >>> round(typology_angle(np.full((9, 3), (230, 190, 160), np.uint8)))
-    57
+    55
     """
     lab: Floats = cv2.cvtColor(skin[None].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
     low, high = np.quantile(lab[:, 0], (_DARK, _BRIGHT))
