@@ -16,8 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.attributes.aligned_face import Floats, aligned_face, cell_means, fold, probability
+from audit.attributes.aligned_face import Floats, aligned_face, cell_means, clear_mesh, fold, probability
 from audit.attributes.attribute import UNKNOWN, Attribute
+from audit.attributes.pose import turn
 from audit.detectors.parts.face import FACE_MODELS
 from audit.detectors.photo import Photo, Pixels
 from audit.store.model_files import ModelFile
@@ -28,6 +29,8 @@ _COLOURED, _EDGED = slice(24, 80), slice(40, 72)
 # Both cheeks, where beards seldom grow.
 _CHEEK_ROWS, _CHEEK_COLUMNS = slice(26, 38), (*range(14, 24), *range(40, 50))
 _DARKEST = 8.0
+# The tip of the nose is at the edge of the face: what lies beyond it is not the other cheek.
+_PROFILE = 1.0
 
 
 class FacialHairReader:
@@ -50,9 +53,11 @@ class FacialHairReader:
     keepable = True
 
     def measure(self, photo: Photo) -> Mapping[str, float]:
-        """How likely the largest face has one, in [0, 1]; unknown where it is not clear."""
-        crop = aligned_face(photo)
-        return {"beard": UNKNOWN if crop is None else beard_score(crop)}
+        """How likely the largest face has one, in [0, 1]; unknown where it is not clear or seen from the side."""
+        mesh, crop = clear_mesh(photo), aligned_face(photo)
+        if mesh is None or crop is None or turn(mesh) >= _PROFILE:
+            return {"beard": UNKNOWN}
+        return {"beard": beard_score(crop)}
 
 
 @dataclass(frozen=True)

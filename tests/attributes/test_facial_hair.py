@@ -60,3 +60,10 @@ def test_unknown_where_the_face_is_not_clear(monkeypatch, faces, known):
     monkeypatch.setattr(aligned_face, "find_faces", lambda _: faces)
     value = FacialHairReader().measure(Photo(np.zeros((200, 200, 3), np.uint8), None))["beard"]
     assert math.isnan(value) is not known
+
+
+def test_unknown_where_the_face_is_seen_from_the_side(monkeypatch):
+    face = draw_face()
+    face.mesh[1] = face.mesh[454]
+    monkeypatch.setattr(aligned_face, "find_faces", lambda _: (face,))
+    assert math.isnan(FacialHairReader().measure(Photo(np.zeros((200, 200, 3), np.uint8), None))["beard"])
