@@ -9,17 +9,27 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from audit.attributes.attribute import Attribute, AttributeReader
-from audit.attributes.background import BackgroundReader
-from audit.attributes.clothing import ClothingReader
-from audit.attributes.main_object import MainObjectReader
-from audit.attributes.patch import PatchReader
-from audit.attributes.people import PeopleReader
+from audit.attributes.people.apparent import ApparentReader
+from audit.attributes.people.face_detail import FaceDetailReader
+from audit.attributes.people.facial_hair import FacialHairReader
+from audit.attributes.people.pose import PoseReader
+from audit.attributes.people.skin_tone import SkinToneReader
+from audit.attributes.people.smile import SmileReader
+from audit.attributes.surfaces.background import BackgroundReader
+from audit.attributes.surfaces.clothing import ClothingReader
+from audit.attributes.surfaces.main_object import MainObjectReader
+from audit.attributes.surfaces.patch import PatchReader
 from audit.attributes.text import TextReader
 from audit.config import DEFAULT_CUES, Config
 from audit.errors import ConfigError
 from audit.text import nearest
 
 READERS: tuple[type[AttributeReader], ...] = (
+    SmileReader,
+    FacialHairReader,
+    PoseReader,
+    SkinToneReader,
+    FaceDetailReader,
     ClothingReader,
     BackgroundReader,
     MainObjectReader,
@@ -27,7 +37,7 @@ READERS: tuple[type[AttributeReader], ...] = (
     TextReader,
 )
 # What a classifier takes people for is read only where the settings ask for it.
-PEOPLE_READERS: tuple[type[AttributeReader], ...] = (PeopleReader,)
+PEOPLE_READERS: tuple[type[AttributeReader], ...] = (ApparentReader,)
 PLUGINS = "bias_audit.attributes"
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from audit.attributes.colours import colour_word
+from audit.attributes.surfaces.colours import colour_word
 from audit.cam.regions import cover, mass_on
 from audit.config import Config, model_folder
 from audit.data.batches import read_pixels

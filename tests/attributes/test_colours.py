@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.attributes.colours import COLOURS, colour_numbers, colour_word, colour_words, lightness, oklab, shares_of
+from audit.attributes.surfaces.colours import (
+    COLOURS,
+    colour_numbers,
+    colour_word,
+    colour_words,
+    lightness,
+    oklab,
+    shares_of,
+)
 
 BYTES = st.tuples(*[st.integers(0, 255)] * 3)
 

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from audit.attributes import background, clothing, main_object
-from audit.attributes.background import BackgroundReader
-from audit.attributes.clothing import ClothingReader
-from audit.attributes.main_object import MainObjectReader
-from audit.attributes.patch import PatchReader
 from audit.attributes.registry import built_in
+from audit.attributes.surfaces import background, clothing, main_object
+from audit.attributes.surfaces.background import BackgroundReader
+from audit.attributes.surfaces.clothing import ClothingReader
+from audit.attributes.surfaces.main_object import MainObjectReader
+from audit.attributes.surfaces.patch import PatchReader
 from audit.detectors.photo import Photo
 
 HEIGHT, WIDTH = 320, 400

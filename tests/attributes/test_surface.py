@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from audit.attributes.surface import pattern_share, plain_share, softness, surface_of
+from audit.attributes.surfaces.surface import pattern_share, plain_share, softness, surface_of
 from audit.detectors.photo import Photo
 
 HEIGHT, WIDTH = 300, 400

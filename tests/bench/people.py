@@ -2,7 +2,8 @@
 
 Alignment, limits and the age that counts as old were chosen on the photographs whose path has an even SHA-256; the
 others are asked here. Truth is what people wrote down: the gender and skin of doctors and nurses, and whether a
-celebrity is a man and young. With ``--accuracy audit/attributes/people_accuracy.json`` what a report prints is written.
+celebrity is a man and young. With ``--accuracy audit/attributes/people/apparent_accuracy.json`` what a report prints
+is written.
 """
 
 import argparse
@@ -18,8 +19,8 @@ import numpy as np
 import pandas as pd
 
 from audit.attributes.attribute import UNKNOWN
-from audit.attributes.people import LOOKS_FEMALE, LOOKS_OLD, PeopleReader
-from audit.attributes.people_accuracy import LEAST_RIGHT, GroupAccuracy
+from audit.attributes.people.apparent import LOOKS_FEMALE, LOOKS_OLD, ApparentReader
+from audit.attributes.people.apparent_accuracy import LEAST_RIGHT, GroupAccuracy
 from audit.config import model_folder
 from audit.data.decode import open_photo
 from audit.detectors.photo import LONGEST, Networks, Photo
@@ -73,7 +74,7 @@ def line(found: GroupAccuracy) -> tuple[Cell, ...]:
 
 def ask(folder: Path, paths: pd.Series) -> pd.DataFrame:
     """What is measured on the photographs of a set, a column per attribute, NaN where it cannot be told."""
-    networks, reader = Networks(model_folder()), PeopleReader()
+    networks, reader = Networks(model_folder()), ApparentReader()
     columns = [one.name for one in reader.attributes]
     measured = (reader.measure(_open(folder / path, networks)) for path in paths)
     rows = [{name: values.get(name, UNKNOWN) for name in columns} for values in measured]
@@ -82,7 +83,7 @@ def ask(folder: Path, paths: pd.Series) -> pd.DataFrame:
 
 def milliseconds(folder: Path) -> Iterator[float]:
     """Processor time for some of a set's photographs beyond the search for the face: the fastest of several times."""
-    networks, reader = Networks(model_folder()), PeopleReader()
+    networks, reader = Networks(model_folder()), ApparentReader()
     paths = _quoted(folder)["path"]
     for path in paths[:: -(-len(paths) // _TIMED)]:
         photo = _open(folder / path, networks)
@@ -90,7 +91,7 @@ def milliseconds(folder: Path) -> Iterator[float]:
             yield min(_clocked(reader, photo) for _ in range(_REPEATS))
 
 
-def _clocked(reader: PeopleReader, photo: Photo) -> float:
+def _clocked(reader: ApparentReader, photo: Photo) -> float:
     before = time.thread_time()
     reader.measure(photo)
     return 1000 * (time.thread_time() - before)
@@ -134,7 +135,7 @@ def main() -> None:
     add_option(parser)
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    for model in PeopleReader.models:
+    for model in ApparentReader.models:
         require(model_folder(), model.name)
     found = [*doctors(options.data / DOCTORS), *celebrities(options.data / CELEBRITIES)]
     lines, notes = [line(one) for one in found], (*NOTES, _cost(list(milliseconds(options.data / DOCTORS))))

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.attributes.people import LOOKS_FEMALE, LOOKS_OLD
-from audit.attributes.people_accuracy import GroupAccuracy
+from audit.attributes.people.apparent import LOOKS_FEMALE, LOOKS_OLD
+from audit.attributes.people.apparent_accuracy import GroupAccuracy
 from audit.measures.intervals import wilson
 from tests.bench.people import ALL, COLUMNS, DOCTORS, WORDS, is_quoted, line, measured_rows
 

@@ -1,7 +1,7 @@
 """What the main object of a photograph without people is like: light or dark, and of which colour."""
 
 from audit.attributes.attribute import Attribute
-from audit.attributes.surface import surface_of
+from audit.attributes.surfaces.surface import surface_of
 from audit.detectors.parts.face import FACE_MODELS
 from audit.detectors.parts.subject import object_mask, person_mask
 from audit.detectors.photo import Photo

@@ -5,8 +5,8 @@ from itertools import groupby
 
 import pytest
 
-from audit.attributes.people import PeopleReader
-from audit.attributes.people_accuracy import GroupAccuracy, accuracy
+from audit.attributes.people.apparent import ApparentReader
+from audit.attributes.people.apparent_accuracy import GroupAccuracy, accuracy
 from audit.attributes.registry import built_in
 from tests.bench.figures import FIGURES, Figure
 from tests.bench.people import line
@@ -15,7 +15,7 @@ from tests.bench.people import line
 def test_every_apparent_attribute_was_measured_by_group():
     measured = {row.attribute for row in accuracy() if row.group != "all"}
     assert measured == {one.name for one in built_in().values() if one.apparent}
-    assert measured == {one.name for one in PeopleReader.attributes}
+    assert measured == {one.name for one in ApparentReader.attributes}
 
 
 def test_the_groups_add_up_to_all_and_the_shares_lie_in_their_intervals():

@@ -8,15 +8,15 @@ import pandas as pd
 import pytest
 from scipy.optimize import least_squares
 
-from audit.attributes import people
 from audit.attributes.attribute import AttributeDetector
-from audit.attributes.people import (
+from audit.attributes.people.apparent import (
     LANDMARKS,
     LOOKS_FEMALE,
     LOOKS_OLD,
     PADDING,
     TEMPLATE,
-    PeopleReader,
+    ApparentReader,
+    apparent,
     chip_transform,
     face_chip,
     landmarks,
@@ -55,7 +55,7 @@ def faces(monkeypatch):
     """Replaces the faces found by those given, largest first."""
 
     def find(*found: Face):
-        monkeypatch.setattr(people, "find_faces", lambda photo: found)
+        monkeypatch.setattr(apparent, "find_faces", lambda photo: found)
 
     return find
 
@@ -135,7 +135,7 @@ def test_the_networks_are_given_chips_of_their_size_normalised_as_in_training(fa
     points = placed(64, 0, 20, 20)
     faces(face_at(points))
     pixels = RNG.integers(0, 256, (120, 120, 3), np.uint8)
-    PeopleReader().measure(Photo(pixels, networks))
+    ApparentReader().measure(Photo(pixels, networks))
     (gender, plain, *_), (mirrored, other, *_), (age, large, low, high) = networks.given
     assert (gender, mirrored, age) == (GENDER, GENDER, AGE)
     assert (plain.shape, large.shape) == ((32, 32, 3), (64, 64, 3))
@@ -150,7 +150,7 @@ def test_the_probability_is_the_mean_over_the_face_and_its_mirror_image_and_the_
     faces(face_at(placed(64, 0, 20, 20)))
     pixels = np.zeros((120, 120, 3), np.uint8)
     pixels[:, :52] = 255  # of the chip the left half
-    measured = PeopleReader().measure(Photo(pixels, StandIn()))
+    measured = ApparentReader().measure(Photo(pixels, StandIn()))
     assert measured["looks_female"] == pytest.approx(0.5, abs=0.02)
     assert measured["looks_old"] == pytest.approx(40)
 
@@ -163,7 +163,7 @@ def test_small_faces_and_meshes_that_hardly_fit_are_unknown(faces, apart, presen
     faces(face_at(placed(apart / np.hypot(*between_eyes), 0.3, 60, 20), presence))
     photo = Photo(np.full((200, 200, 3), 90, np.uint8), StandIn())
     assert (landmarks(photo) is not None) == known
-    assert set(PeopleReader().measure(photo)) == ({"looks_female", "looks_old"} if known else set())
+    assert set(ApparentReader().measure(photo)) == ({"looks_female", "looks_old"} if known else set())
 
 
 def test_nobody_and_a_face_without_a_mesh_are_unknown_and_so_is_one_behind_it(faces):
@@ -171,7 +171,7 @@ def test_nobody_and_a_face_without_a_mesh_are_unknown_and_so_is_one_behind_it(fa
     bare = Face((0, 0, 1, 1), 0.0, np.zeros((3, 2), np.float32), 1.0, 1.0)
     for found in ((), (bare,), (bare, face_at(placed(90, 0, 20, 20)))):
         faces(*found)
-        sightings = AttributeDetector(PeopleReader()).detect(photo)
+        sightings = AttributeDetector(ApparentReader()).detect(photo)
         assert all(np.isnan(one.score) and not one.present for one in sightings.values())
     assert not photo.networks.given
 
@@ -208,7 +208,7 @@ def test_whatever_is_said_of_people_is_said_to_be_apparent_and_by_a_classifier()
 @pytest.fixture(scope="module")
 def networks():
     try:
-        for model in PeopleReader.models:
+        for model in ApparentReader.models:
             require(model_folder(), model.name)
     except BiasAuditError as error:
         pytest.skip(str(error))
@@ -226,7 +226,7 @@ def _sample(name: str, n: int, **where: object) -> list[Path]:
 
 def _values(paths: list[Path], networks: Networks) -> pd.DataFrame:
     pictures = (np.asarray(open_photo(path, longest=LONGEST)) for path in paths)
-    return pd.DataFrame([dict(PeopleReader().measure(Photo(pixels, networks))) for pixels in pictures])
+    return pd.DataFrame([dict(ApparentReader().measure(Photo(pixels, networks))) for pixels in pictures])
 
 
 @pytest.mark.parametrize("gender", ["female", "male"])
@@ -249,6 +249,6 @@ def test_the_networks_say_the_same_of_a_photograph_that_is_turned(networks):
     height, width = pixels.shape[:2]
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), 15, 1)
     turned = cv2.warpAffine(pixels, turn, (width, height))
-    straight, tilted = (PeopleReader().measure(Photo(each, networks)) for each in (pixels, turned))
+    straight, tilted = (ApparentReader().measure(Photo(each, networks)) for each in (pixels, turned))
     assert straight["looks_female"] == pytest.approx(tilted["looks_female"], abs=0.2)
     assert straight["looks_old"] == pytest.approx(tilted["looks_old"], abs=8)

@@ -1,7 +1,7 @@
 """What people wear: the colour of it, and whether it is patterned."""
 
 from audit.attributes.attribute import Attribute
-from audit.attributes.surface import pattern_share, surface_of
+from audit.attributes.surfaces.surface import pattern_share, surface_of
 from audit.detectors.parts.clothing import clothing_mask
 from audit.detectors.parts.face import FACE_MODELS
 from audit.detectors.photo import Photo

@@ -55,7 +55,7 @@ LOOKS_OLD = Attribute(
 )
 
 
-class PeopleReader:
+class ApparentReader:
     """Apparent gender as a probability in [0, 1] and apparent age in years, of the largest face."""
 
     name = "people"

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from audit.attributes.attribute import Attribute
-from audit.attributes.colours import colour_numbers, shares_of
+from audit.attributes.surfaces.colours import colour_numbers, shares_of
 from audit.detectors.cue import Mask
 from audit.detectors.marks.foreign_colour import pasted_mask
 from audit.detectors.marks.patch import PATCH, patch_mask, patches_of

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.attributes.attribute import UNKNOWN
-from audit.attributes.colours import colour_numbers, lightness, shares_of
+from audit.attributes.surfaces.colours import colour_numbers, lightness, shares_of
 from audit.detectors.cue import Mask, share_of
 from audit.detectors.photo import Photo, Pixels, shared
 

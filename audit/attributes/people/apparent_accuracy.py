@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-MEASURED = Path(__file__).with_name("people_accuracy.json")
+MEASURED = Path(__file__).with_name("apparent_accuracy.json")
 LEAST_RIGHT = 0.9
 
 

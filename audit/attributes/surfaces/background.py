@@ -1,7 +1,7 @@
 """What lies behind the subject: light or dark, plain or busy, soft or sharp, and of which colour."""
 
 from audit.attributes.attribute import UNKNOWN, Attribute
-from audit.attributes.surface import plain_share, softness, surface_of
+from audit.attributes.surfaces.surface import plain_share, softness, surface_of
 from audit.detectors.parts.face import FACE_MODELS
 from audit.detectors.parts.subject import object_mask, person_mask
 from audit.detectors.photo import Photo
