@@ -9,6 +9,7 @@ import pytest
 from scipy.optimize import least_squares
 
 from audit.attributes.attribute import AttributeDetector
+from audit.attributes.people import apparent
 from audit.attributes.people.apparent import (
     LANDMARKS,
     LOOKS_FEMALE,
@@ -16,7 +17,6 @@ from audit.attributes.people.apparent import (
     PADDING,
     TEMPLATE,
     ApparentReader,
-    apparent,
     chip_transform,
     face_chip,
     landmarks,
@@ -198,9 +198,9 @@ def test_what_people_look_like_is_never_kept_for_a_later_audit():
 
 
 def test_whatever_is_said_of_people_is_said_to_be_apparent_and_by_a_classifier():
-    apparent = [one for one in built_in().values() if one.apparent]
-    assert apparent == [one for reader in PEOPLE_READERS for one in reader.attributes]
-    for one in apparent:
+    of_groups = [one for one in built_in().values() if one.apparent]
+    assert of_groups == [one for reader in PEOPLE_READERS for one in reader.attributes]
+    for one in of_groups:
         assert one.words.endswith("to a classifier") and one.opposite.endswith("to a classifier")
         assert "looks" in one.words and "looks" in one.opposite
 

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from audit.attributes.registry import READERS
 from audit.config import Config, parse_config
 from audit.detection import registry
 from audit.detection.registry import DETECTORS, choose_cues, choose_detectors, default_cues, known_cues, listed_cues
@@ -41,7 +42,9 @@ def test_every_detector_of_the_table_is_asked_by_default():
     cues = choose_cues(Config())
     assert {*(cue.name for cue in cues), OVERLAY} == {*known_cues(), OVERLAY} == set(listed_cues(Config()))
     assert all(cue.kind == "detector" and cue.words for cue in cues)
-    assert [type(detector) for detector in choose_detectors(Config())] == list(DETECTORS)
+    asked = choose_detectors(Config())
+    assert [type(detector) for detector in asked][: len(DETECTORS)] == list(DETECTORS)
+    assert [type(detector.reader) for detector in asked[len(DETECTORS) :]] == list(READERS)
 
 
 def test_a_row_is_all_that_a_new_detector_needs(monkeypatch):
@@ -99,7 +102,10 @@ def test_names_are_unique_and_parts_are_within_cues_that_exist():
 
 
 def test_only_the_detectors_needed_are_made_and_repeats_count_once():
-    assert [d.name for d in choose_detectors(_asking_for("background", "border", "border"))] == ["subject", "border"]
+    assert [d.name for d in choose_detectors(_asking_for("vignette", "border", "border"))] == ["border", "vignette"]
+    whole = [d.name for d in choose_detectors(_asking_for("background"))]
+    assert whole == ["subject", "attributes.background"]
+    assert [d.name for d in choose_detectors(_asking_for("background", attributes=[]))] == ["subject"]
     assert [c.name for c in choose_cues(_asking_for("border", "face", "border"))] == ["border", "face"]
     assert choose_detectors(_asking_for()) == () and choose_cues(_asking_for()) == ()
 

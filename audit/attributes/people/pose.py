@@ -69,11 +69,10 @@ class PoseReader:
             name="several_faces",
             words="several faces",
             opposite="one face",
-            within="",
+            within="face",
             shown_from=2.0,
             check="at least two faces can be seen",
             topic="number of faces",
-            role="scene",
         ),
     )
     models: tuple[ModelFile, ...] = FACE_MODELS
