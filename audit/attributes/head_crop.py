@@ -47,7 +47,7 @@ def head_crop(photo: Photo) -> HeadCrop | None:
     face = next(iter(find_faces(photo)), None)
     if face is None or min(face.size) < _NARROWEST:
         return None
-    transform = to_grid(face)
+    transform = grid_transform(face)
     window = _window(transform, photo.shape)
     masks = [mask[window].view(np.uint8) * np.uint8(255) for mask in (face_mask(photo), hair_mask(photo))]
     person = cv2.convertScaleAbs(foreground(photo)[window], alpha=255)
@@ -61,7 +61,7 @@ def head_crop(photo: Photo) -> HeadCrop | None:
 
 @cache
 def coordinates() -> tuple[Floats, Floats]:
-    """u and v of the cells' middles, each (ROWS, COLUMNS); read-only."""
+    """The coordinates u and v of the cells' middles, each (ROWS, COLUMNS); read-only."""
     row, column = np.mgrid[:ROWS, :COLUMNS].astype(np.float32)
     places = LEFT + (column + 0.5) / PER_FACE, TOP + (row + 0.5) / PER_FACE
     for place in places:
@@ -69,7 +69,7 @@ def coordinates() -> tuple[Floats, Floats]:
     return places
 
 
-def to_grid(face: Face) -> NDArray[np.float64]:
+def grid_transform(face: Face) -> NDArray[np.float64]:
     """The affine map (2, 3) from the photograph's pixels x, y to the grid's column and row."""
     turn = rotation(-face.angle)
     outline = face.outline @ turn.T

@@ -8,7 +8,7 @@ import pytest
 
 from audit.attributes.hair_tones import hair_tones
 from audit.attributes.head_cells import crown_colour, hanging_cells, skin_colour, top_cells
-from audit.attributes.head_crop import PER_FACE, coordinates, head_crop, to_grid
+from audit.attributes.head_crop import PER_FACE, coordinates, head_crop, grid_transform
 from audit.attributes.linear import Linear
 from audit.detectors.parts.face import rotation
 from audit.detectors.photo import Photo
@@ -46,7 +46,7 @@ def test_beyond_the_edge_nothing_is_inside(monkeypatch):
 def test_the_middle_of_the_face_lies_where_the_coordinates_are_0():
     face = a_face(angle=0.4)
     middle = (face.outline @ rotation(-0.4).T).min(0) / 2 + (face.outline @ rotation(-0.4).T).max(0) / 2
-    column, row = to_grid(face) @ (*(rotation(0.4) @ middle), 1)
+    column, row = grid_transform(face) @ (*(rotation(0.4) @ middle), 1)
     u, v = coordinates()
     np.testing.assert_allclose(np.interp(column, np.arange(u.shape[1]), u[0]), 0, atol=1e-5)
     np.testing.assert_allclose(np.interp(row, np.arange(len(v)), v[:, 0]), 0, atol=1e-5)
