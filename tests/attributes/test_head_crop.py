@@ -8,7 +8,7 @@ import pytest
 
 from audit.attributes.hair_tones import hair_tones
 from audit.attributes.head_cells import crown_colour, hanging_cells, skin_colour, top_cells
-from audit.attributes.head_crop import PER_FACE, coordinates, head_crop, grid_transform
+from audit.attributes.head_crop import PER_FACE, coordinates, grid_transform, head_crop
 from audit.attributes.linear import Linear
 from audit.detectors.parts.face import rotation
 from audit.detectors.photo import Photo
