@@ -12,6 +12,9 @@ from audit.attributes.attribute import Attribute, AttributeReader
 from audit.attributes.people.apparent import ApparentReader
 from audit.attributes.people.face_detail import FaceDetailReader
 from audit.attributes.people.facial_hair import FacialHairReader
+from audit.attributes.people.hair import HairReader
+from audit.attributes.people.hair_colour import HairColourReader
+from audit.attributes.people.headwear import HeadwearReader
 from audit.attributes.people.pose import PoseReader
 from audit.attributes.people.skin_tone import SkinToneReader
 from audit.attributes.people.smile import SmileReader
@@ -25,6 +28,9 @@ from audit.errors import ConfigError
 from audit.text import nearest
 
 READERS: tuple[type[AttributeReader], ...] = (
+    HairReader,
+    HairColourReader,
+    HeadwearReader,
     SmileReader,
     FacialHairReader,
     PoseReader,
