@@ -9,7 +9,7 @@ from reports.text import percent
 WIDTH, HEIGHT = 320.0, 150.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34.0, 12.0, 8.0, 24.0
 _STEPS = 24
-# So far, in units, a second curve is moved aside, that the intervals of both can be seen.
+# So far apart, in units, the curves' points of one size are drawn, that the intervals of all can be seen.
 _ASIDE = 5.0
 
 
@@ -69,9 +69,9 @@ def curve_chart(learning: LearningCurve | None) -> CurveChart | None:
     lows = [one.low for curve in curves for one in (*(point.accuracy for point in curve.points), *curve.projections)]
     most = max(*sizes, *(one.n_train for curve in curves for one in curve.projections))
     axes = _Axes(most, min(0.9, math.floor(min(lows) * 10) / 10))
-    shown = sorted({*sizes, most})
+    shown, middle = sorted({*sizes, most}), (len(curves) - 1) / 2
     return CurveChart(
-        lines=tuple(_line(curve, axes, place * _ASIDE) for place, curve in enumerate(curves)),
+        lines=tuple(_line(curve, axes, (place - middle) * _ASIDE) for place, curve in enumerate(curves)),
         across=tuple((axes.x(n), f"{n:,}") for n in shown),
         up=tuple((axes.y(share), percent(share)) for share in (axes.floor, (axes.floor + 1) / 2, 1.0)),
         end=axes.x(sizes[-1]),

@@ -1,5 +1,6 @@
 """Nested subsets: each within the next, every class in its share, copies together, nothing that is held out."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ def dataset(copies: int = 1) -> Dataset:
     groups = np.arange(160) // copies
     folds = groups % 3
     images = pd.DataFrame({"path": labels, "label": labels, "group": groups, "fold": folds})
-    return Dataset("drawn", Path("."), ("a", "b"), (), images, images[:0])
+    return Dataset("drawn", Path(), ("a", "b"), (), images, images[:0])
 
 
 @pytest.mark.parametrize("copies", [1, 2])
@@ -27,7 +28,7 @@ def dataset(copies: int = 1) -> Dataset:
 def test_each_is_within_the_next_and_the_last_is_all_but_the_fold(copies, fold):
     drawn = dataset(copies)
     subsets = nested_subsets(drawn, fold, 0.15, 0, SHARES)
-    for smaller, larger in zip(subsets, subsets[1:], strict=False):
+    for smaller, larger in itertools.pairwise(subsets):
         assert set(smaller) < set(larger)
     assert subsets[-1].tolist() == np.flatnonzero(drawn.folds != fold).tolist()
 
