@@ -91,23 +91,27 @@ def fit_curve(
     resamples: int,
     rng: Random,
 ) -> CurveFit:
-    """The learning curve of p trainings on nested subsets of ``sizes`` (p,), ascending, tested on the same n images.
+    """The learning curve of trainings on nested subsets of ``sizes`` (p,), ascending, tested on the same n images.
 
-    ``correct`` (p, n) is whether each training was right about each image, ``weights`` (n,) what an image counts, above
-    0 for some; ``groups`` (n,) are the duplicate groups. ``today`` is the interval of the last accuracy, by whatever
-    suits its weights.
+    ``correct`` (d, p, n) is whether each training was right about each image, of d draws of the subsets; the last size
+    holds all images and is the same training in every draw. ``weights`` (n,) are what an image counts, above 0 for
+    some; ``groups`` (n,) are the duplicate groups. ``today`` is the interval of the last accuracy, by whatever suits
+    its weights.
 
     Expected of ``wanted`` images is the accuracy measured with all of them plus what the law adds from there on.
-    Interval: percentiles of the same over resamples of groups, all p trainings together, since they are tested on the
-    same images; never narrower than that of the accuracy measured with all. It knows of the images tested, not of which
-    images a subset happened to hold. More than ``FARTHEST`` times the largest size is not answered.
+    Interval: percentiles of the same over resamples of groups, all trainings together, since they are tested on the
+    same images; in each resample the accuracies are moved by Student's t times ``scatter_between``, since other subsets
+    would have given others. Never narrower than ``today``. More than ``FARTHEST`` times the largest size is not
+    answered.
     """
-    counted = weights > 0
-    columns = np.column_stack([(correct * weights).T, weights])[counted]
+    rng, counted = np.random.default_rng(rng), weights > 0
+    columns = np.column_stack([(correct.mean(0) * weights).T, weights])[counted]
     units = distinct(groups[counted])
     totals = cluster_bootstrap_totals(columns, groups[counted], resamples, rng)
-    drawn = totals[totals[:, -1] > 0]
-    drawn = drawn[:, :-1] / drawn[:, -1:]
+    totals = totals[totals[:, -1] > 0]
+    scatter = scatter_between(correct @ weights / weights.sum())
+    freedom = max(1, (len(correct) - 1) * (len(sizes) - 1))
+    drawn = totals[:, :-1] / totals[:, -1:] + scatter * rng.standard_t(freedom, (len(totals), len(sizes)))
     measured = columns[:, :-1].sum(0) / columns[:, -1].sum()
     slope, slopes = float(_slopes(sizes, measured[None])[0]), _slopes(sizes, drawn)
     around = (slope, *percentile_interval(slopes, units=units))
@@ -115,6 +119,17 @@ def fit_curve(
     near = [n for n in wanted if n <= FARTHEST * sizes[-1]]
     expected = tuple(_expected(n, sizes, measured, drawn, law, laws, today, units) for n in near)
     return CurveFit(np.asarray(measured, np.float64), law, around, trend_of(around), expected)
+
+
+def scatter_between(accuracy: Floats) -> NDArray[np.float64]:
+    """Standard error (p,) of the mean ``accuracy`` (d, p) of d draws that comes from which images were drawn.
+
+    Pooled over the sizes but the last, for which there is one training only; 0 for a single draw, which tells nothing.
+    """
+    if len(accuracy) == 1:
+        return np.zeros(accuracy.shape[1])
+    spread = float(np.sqrt(accuracy[:, :-1].var(0, ddof=1).mean()))
+    return spread / np.sqrt(np.append(np.full(accuracy.shape[1] - 1, len(accuracy)), 1))
 
 
 def trend_of(slope: tuple[float, float, float]) -> Trend:

@@ -12,7 +12,7 @@ from audit.findings.finding import Finding
 from audit.measures.balanced_accuracy import balanced_accuracy
 from audit.measures.figures import Share
 from audit.measures.intervals import share_interval
-from audit.measures.measure import Bools, distinct
+from audit.measures.measure import Bools, Floats, distinct
 from audit.plan.learning_curve_json import Kind
 
 # Fewer different images of the class without the cue than this say too little to draw a curve of them.
@@ -23,12 +23,13 @@ _LEAST = 10
 class View:
     """Images that an accuracy is of: ``weights`` (n,) are what each counts, 0 for those that are none of them.
 
-    ``accuracy`` works it out with its interval from what is right about all n images; ``about`` names the finding.
+    ``accuracy`` works it out with its interval from the share of draws in which each of all n images is taken for its
+    class; ``about`` names the finding.
     """
 
     kind: Kind
     weights: NDArray[np.float64]
-    accuracy: Callable[[Bools], Share]
+    accuracy: Callable[[Floats], Share]
     about: dict[str, str] = field(default_factory=dict)
 
 
@@ -58,12 +59,12 @@ def unaided(dataset: Dataset, cues: CueTable, finding: Finding) -> View | None:
     return View("without", lacking.astype(float), lambda correct: _share(correct[lacking], groups), about)
 
 
-def _share(correct: Bools, groups: NDArray[np.int64]) -> Share:
+def _share(correct: Floats, groups: NDArray[np.int64]) -> Share:
     low, high = share_interval(correct, groups)
     return Share(value=float(correct.mean()), low=low, high=high, n=len(correct))
 
 
-def _balanced(correct: Bools, labels: NDArray[np.int64], present: Bools, groups: NDArray[np.int64]) -> Share:
+def _balanced(correct: Floats, labels: NDArray[np.int64], present: Bools, groups: NDArray[np.int64]) -> Share:
     return Share.model_validate(
         {name: getattr(balanced_accuracy(correct, labels, present, groups), name) for name in Share.model_fields}
     )

@@ -1,8 +1,10 @@
 """Every fold trained again on a part of its images, to learn how accuracy grows with them."""
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product, starmap
 from math import ceil
 from pathlib import Path
 
@@ -32,6 +34,8 @@ from audit.verification.curve_views import View, plain, unaided
 
 # Shares of the training images; the last is what the audit itself trained on, and is not trained again.
 SHARES = (0.25, 0.5, 0.75, 1.0)
+# Subsets are drawn so often where a training takes seconds, for which images one holds matters; else once.
+DRAWS = 3
 # Fewer distinct images of a class than this in the smallest subset, and its accuracy would be a matter of luck.
 LEAST = 5
 
@@ -61,7 +65,8 @@ def reason_against(store: ActivationStore) -> str:
         return words.GIVEN
     if config.plan.learning_curve == "auto" and not needs_only_pooled(config.model):
         return words.LEFT_OUT
-    smallest = [subsets[0] for subsets in map(Trainings(store).subsets, range(config.training.folds))]
+    trainings = Trainings(store)
+    smallest = [trainings.subsets(draw, fold)[0] for draw in range(trainings.draws) for fold in trainings.folds]
     for label, name in enumerate(dataset.classes):
         have = min(distinct(dataset.groups[part[dataset.labels[part] == label]]) for part in smallest)
         if have < LEAST:
@@ -75,63 +80,91 @@ class Trainings:
 
     store: ActivationStore
 
-    def subsets(self, fold: int) -> list[Images]:
+    @property
+    def folds(self) -> range:
+        """The audit's folds."""
+        return range(self.store.config.training.folds)
+
+    @property
+    def draws(self) -> int:
+        """How often the subsets are drawn."""
+        return DRAWS if needs_only_pooled(self.store.config.model) else 1
+
+    def subsets(self, draw: int, fold: int) -> list[Images]:
         """The images that a fold is trained on, by share."""
         config = self.store.config
-        return nested_subsets(self.store.dataset, fold, config.training.validation_share, config.seed, SHARES)
+        return nested_subsets(self.store.dataset, fold, config.training.validation_share, config.seed, SHARES, draw)
 
     def train(self) -> list[Path]:
         """Train every fold on every smaller share, and keep which of its images it was right about.
 
         What is done already is not done again. Activations that a finished audit gave back are computed again.
         """
-        parts = [(place, fold) for fold in range(self.store.config.training.folds) for place in range(len(SHARES) - 1)]
-        missing = [part for part in parts if not self._answers(*part).holds(_shard(*part))]
+        parts = list(self._parts())
+        missing = [part for part in parts if not self._answers(part).holds(part.shard)]
         if missing and not needs_only_pooled(self.store.config.model):
             fill(self.store)
         with track("learning curve", len(parts), "trainings") as advance:
             advance(len(parts) - len(missing))
             for part in missing:
-                self._train(*part)
+                self._train(part)
                 advance(1)
-        return [self._answers(*part).path(_shard(*part)) for part in parts]
+        return [self._answers(part).path(part.shard) for part in parts]
 
-    def _train(self, place: int, fold: int) -> None:
-        recipe, answers, shard = self._recipe(place, fold), self._answers(place, fold), _shard(place, fold)
-        unfinished = ShardStore(answers.folder / f"unfinished-{place}", answers.key)
-        fitting = fit_fold(self.store, fold, recipe, unfinished, lambda epochs: None)
-        images = np.flatnonzero(self.store.dataset.folds == fold)
-        answers.write(shard, {"image": images, "correct": _right(fitting, images)})
+    def _parts(self) -> Iterator["_Part"]:
+        return starmap(_Part, product(range(self.draws), range(len(SHARES) - 1), self.folds))
+
+    def _train(self, part: "_Part") -> None:
+        answers = self._answers(part)
+        unfinished = ShardStore(answers.folder / f"unfinished-{part.draw}-{part.place}", answers.key)
+        fitting = fit_fold(self.store, part.fold, self._recipe(part), unfinished, lambda epochs: None)
+        images = np.flatnonzero(self.store.dataset.folds == part.fold)
+        answers.write(part.shard, {"image": images, "correct": _right(fitting, images)})
         shutil.rmtree(unfinished.folder, ignore_errors=True)
 
-    def _recipe(self, place: int, fold: int) -> Recipe:
+    def _recipe(self, part: "_Part") -> Recipe:
         weights = np.zeros(len(self.store.dataset.images))
-        weights[self.subsets(fold)[place]] = 1
+        weights[self.subsets(part.draw, part.fold)[part.place]] = 1
         return Recipe(self.store.config.seed, weights)
 
-    def _answers(self, place: int, fold: int) -> ShardStore:
-        key = value_digest(version_of("learning-curve"), training_key(self.store, fold, self._recipe(place, fold)))
+    def _answers(self, part: "_Part") -> ShardStore:
+        key = value_digest(version_of("learning-curve"), training_key(self.store, part.fold, self._recipe(part)))
         return ShardStore(self.store.folder / "learning-curve", key)
 
     @cached_property
     def sizes(self) -> NDArray[np.int64]:
-        """How many images a fold is trained on, by share, in the mean of all folds, rounded."""
-        counts = [[len(subset) for subset in self.subsets(fold)] for fold in range(self.store.config.training.folds)]
+        """How many images a fold is trained on, by share, in the mean of all folds and draws, rounded."""
+        every = starmap(self.subsets, product(range(self.draws), self.folds))
+        counts = [[len(subset) for subset in subsets] for subsets in every]
         return np.asarray(np.rint(np.mean(counts, axis=0)), np.int64)
 
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
-        """Whether each image is taken for its class by the training that did not see it, (shares, n).
+        """Whether each image is taken for its class by the training that did not see it, (draws, shares, n).
 
-        The last row is what the audit's own models said.
+        The last share is what the audit's own models said.
         """
-        right = np.zeros((len(SHARES), len(self.store.dataset.images)), bool)
-        for fold in range(self.store.config.training.folds):
-            for place in range(len(SHARES) - 1):
-                kept = self._answers(place, fold).read(_shard(place, fold))
-                right[place, kept["image"]] = kept["correct"]
-        right[-1] = read_table(self.store.folder.predictions)["correct"].to_numpy(bool)
+        right = np.zeros((self.draws, len(SHARES), len(self.store.dataset.images)), bool)
+        for part in self._parts():
+            kept = self._answers(part).read(part.shard)
+            right[part.draw, part.place, kept["image"]] = kept["correct"]
+        right[:, -1] = read_table(self.store.folder.predictions)["correct"].to_numpy(bool)
         return right
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One training: a fold, on the share at a place in ``SHARES``, of a draw of the subsets."""
+
+    draw: int
+    place: int
+    fold: int
+
+    @property
+    def shard(self) -> Shard:
+        """Where its answers are."""
+        name = f"draw-{self.draw}-share-{self.place}-fold-{self.fold}"
+        return Shard(name, np.array([self.draw, self.place, self.fold]))
 
 
 def draw_curves(trainings: Trainings) -> LearningCurve:
@@ -147,7 +180,7 @@ def draw_curves(trainings: Trainings) -> LearningCurve:
 
 def _curve(trainings: Trainings, view: View, ordered: int) -> Curve:
     config, correct, sizes = trainings.store.config, trainings.correct, trainings.sizes
-    accuracies = [view.accuracy(row) for row in correct]
+    accuracies = [view.accuracy(row) for row in correct.mean(0)]
     largest = int(sizes[-1])
     wanted = _wanted(ordered, largest)
     fit = fit_curve(
@@ -184,10 +217,6 @@ def _wanted(ordered: int, largest: int) -> dict[More, int]:
     """How many more images to train on the curves are continued to."""
     orders: dict[More, int] = {"quarter": ceil(ordered / 4), "order": ordered} if ordered else {}
     return {**orders, "double": largest}
-
-
-def _shard(place: int, fold: int) -> Shard:
-    return Shard(f"share-{place}-fold-{fold}", np.array([place, fold]))
 
 
 def _right(fitting: Fitting, images: Images) -> NDArray[np.bool_]:

@@ -25,10 +25,11 @@ def answers(truth: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def fitted(correct: np.ndarray, wanted=(250, 400), weights=None, groups=None, resamples=300) -> CurveFit:
-    n = correct.shape[1]
+    n = correct.shape[-1]
     weights = np.ones(n) if weights is None else weights
     groups = np.arange(n) if groups is None else groups
-    return fit_curve(correct, weights, groups, SIZES, share_interval(correct[-1], groups), wanted, resamples, 0)
+    draws = correct if correct.ndim == 3 else correct[None]
+    return fit_curve(draws, weights, groups, SIZES, share_interval(draws[0, -1], groups), wanted, resamples, 0)
 
 
 @pytest.mark.parametrize("exponent", EXPONENTS[[5, 20, 30]])
@@ -79,6 +80,25 @@ def test_the_interval_holds_the_truth(limits):
         off.append([one.value for one in fit.expected] - truth)
     assert (held / 150 >= 0.91).all()
     assert np.abs(np.mean(off, axis=0)).max() < 0.015
+
+
+@pytest.mark.parametrize(("draws", "least", "most"), [(3, 0.9, 1.0), (1, 0.0, 0.89)])
+def test_several_draws_tell_how_much_trainings_scatter(draws, least, most):
+    """Trainings on other subsets differ by 3 points: three draws of them show it, a single one cannot."""
+    rng, limits, held = np.random.default_rng(7), (0.9, 1.5, 0.6), 0
+    for _ in range(100):
+        fit = fitted(trainings(law(SIZES, *limits), 300, 0.03, draws, rng), wanted=(250,), resamples=200)
+        held += fit.expected[0].low <= law(250, *limits) <= fit.expected[0].high
+    assert least <= held / 100 <= most
+
+
+def trainings(truth: np.ndarray, n: int, scatter: float, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Answers (draws, p, n) of trainings that are better or worse by so much than the truth; one for the last size."""
+    off = rng.normal(0, scatter, (draws, len(truth)))
+    off[:, -1] = off[0, -1]
+    hard, own = rng.normal(size=n), rng.normal(size=(draws, len(truth), n))
+    own[:, -1] = own[0, -1]
+    return np.sqrt(0.8) * hard + np.sqrt(0.2) * own < norm.ppf(truth + off)[:, :, None]
 
 
 def test_trends_are_told_apart():

@@ -13,7 +13,7 @@ from audit.plan.learning_curve_json import LearningCurve
 from audit.store.audit_folder import AuditFolder, read_record, read_table
 from audit.store.shards import ShardStore
 from audit.verification.curve_views import plain, unaided
-from audit.verification.learning_curve import SHARES, Trainings, build, reason_against
+from audit.verification.learning_curve import DRAWS, SHARES, Trainings, build, reason_against
 from tests.bare_records import bare_finding
 from tests.planted import draw_dataset, run_audit, tiny_config
 
@@ -82,11 +82,12 @@ def test_the_sentence_names_the_order_and_its_figures(finished):
 def test_no_image_was_trained_on_by_what_answers_about_it(config, finished):
     trainings = Trainings(ActivationStore.open(finished, config))
     for fold in range(config.training.folds):
-        for subset in trainings.subsets(fold):
+        for subset in trainings.subsets(0, fold):
             assert (trainings.store.dataset.folds[subset] != fold).all()
-    assert trainings.correct.shape == (len(SHARES), 120)
-    assert (trainings.correct[-1] == read_table(finished.predictions)["correct"]).all()
-    assert (trainings.correct[0] != trainings.correct[-1]).any()
+    assert trainings.correct.shape == (DRAWS, len(SHARES), 120)
+    assert (trainings.correct[:, -1] == read_table(finished.predictions)["correct"].to_numpy()).all()
+    assert (trainings.correct[0, 0] != trainings.correct[0, -1]).any()
+    assert (trainings.correct[0, 0] != trainings.correct[1, 0]).any()
 
 
 def test_nothing_is_trained_twice(audit, config, written):
@@ -96,17 +97,17 @@ def test_nothing_is_trained_twice(audit, config, written):
 
 
 def test_what_is_missing_alone_is_trained_and_comes_out_the_same(audit, config, written):
-    before, lost = audit.learning_curve.read_bytes(), audit / "learning-curve" / "share-1-fold-0.safetensors"
+    before, lost = audit.learning_curve.read_bytes(), audit / "learning-curve" / "draw-0-share-1-fold-0.safetensors"
     answers = lost.read_bytes()
     lost.unlink()
     build(audit, config)
-    assert {name for name in written if not name.startswith("unfinished")} == {"learning-curve/share-1-fold-0"}
+    assert {name for name in written if not name.startswith("unfinished")} == {"learning-curve/draw-0-share-1-fold-0"}
     assert lost.read_bytes() == answers and audit.learning_curve.read_bytes() == before
     assert sorted(path.name for path in lost.parent.iterdir() if path.is_dir()) == []
 
 
 def test_a_killed_training_goes_on_at_its_epoch(audit, config, written, monkeypatch):
-    lost = audit / "learning-curve" / "share-1-fold-0.safetensors"
+    lost = audit / "learning-curve" / "draw-0-share-1-fold-0.safetensors"
     answers = lost.read_bytes()
     lost.unlink()
     noted = ShardStore.write
@@ -174,7 +175,7 @@ def test_deeper_training_gives_a_curve_where_it_is_asked_for(tmp_path):
 def test_views_weigh_as_their_accuracy_does(config, finished):
     """Where every disc shows the cue it cannot be balanced: the squares without it are left, and no disc is."""
     store = ActivationStore.open(finished, config)
-    dataset, cues, correct = store.dataset, load_cues(finished), Trainings(store).correct[0]
+    dataset, cues, correct = store.dataset, load_cues(finished), Trainings(store).correct[0, 0]
     cue, discs = cues.named("sticker"), np.flatnonzero(dataset.labels == 0)
     rows = cues.rows.copy()
     rows.loc[[(cue.name, image) for image in discs], "present"] = True
