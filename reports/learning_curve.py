@@ -66,8 +66,9 @@ def curve_chart(learning: LearningCurve | None) -> CurveChart | None:
         return None
     curves = learning.curves
     sizes = [point.n_train for point in curves[0].points]
-    lows = [one.low for curve in curves for one in (*(point.accuracy for point in curve.points), *curve.projections)]
-    most = max(*sizes, *(one.n_train for curve in curves for one in curve.projections))
+    lows = [point.accuracy.low for curve in curves for point in curve.points]
+    lows += [one.low for curve in curves for one in curve.projections]
+    most = max(sizes + [one.n_train for curve in curves for one in curve.projections])
     axes = _Axes(most, min(0.9, math.floor(min(lows) * 10) / 10))
     shown, middle = sorted({*sizes, most}), (len(curves) - 1) / 2
     return CurveChart(

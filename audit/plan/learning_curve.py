@@ -129,7 +129,7 @@ def scatter_between(accuracy: Floats) -> NDArray[np.float64]:
     if len(accuracy) == 1:
         return np.zeros(accuracy.shape[1])
     spread = float(np.sqrt(accuracy[:, :-1].var(0, ddof=1).mean()))
-    return spread / np.sqrt(np.append(np.full(accuracy.shape[1] - 1, len(accuracy)), 1))
+    return np.asarray(spread / np.sqrt(np.append(np.full(accuracy.shape[1] - 1, len(accuracy)), 1)), np.float64)
 
 
 def trend_of(slope: tuple[float, float, float]) -> Trend:

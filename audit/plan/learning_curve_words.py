@@ -7,7 +7,7 @@ from audit.plan.learning_curve_json import Curve, Projection
 from audit.text import percent
 
 LEFT_OUT = (
-    "How many photographs would do was not worked out, since it takes half as long again as the training: "
+    "How many photographs would do was not worked out, since that takes one and a half times as long as the training: "
     "plan.learning_curve: true asks for it."
 )
 UNWANTED = "How many photographs would do was not worked out: plan.learning_curve is false."
