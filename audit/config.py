@@ -138,6 +138,12 @@ class EvidenceConfig(Section):
     effect_images: Count = 15
 
 
+class PlanConfig(Section):
+    """What is worked out for the plan beyond what is to be collected."""
+
+    learning_curve: bool | Literal["auto"] = "auto"
+
+
 class SelfAuditConfig(Section):
     """How thoroughly the audit measures its own false alarms and what it would miss; 0 leaves either out."""
 
@@ -194,6 +200,7 @@ class Config(Section):
     expected_cues: list[str] = []
     irrelevant_cues: list[str] = []
     evidence: EvidenceConfig = EvidenceConfig()
+    plan: PlanConfig = PlanConfig()
     self_audit: SelfAuditConfig = SelfAuditConfig()
     report: ReportConfig = ReportConfig()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0

@@ -45,6 +45,7 @@ _WORK: Mapping[str, str] = {
     "masking": "audit.evidence.occlusion_test:build",
     "evidence": "audit.evidence.evidence_table:build",
     "findings": "audit.findings.findings:build",
+    "learning-curve": "audit.verification.learning_curve:build",
     "self-audit": "audit.selfaudit.selfaudit:build",
     "record": "audit.findings.write_audit_json:build",
 }

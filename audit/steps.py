@@ -57,6 +57,12 @@ STEPS = (
         version=14,
     ),
     Step(
+        "learning-curve",
+        ("dataset", "detect", "features", "explain", "cues", "findings"),
+        ("model", "training", "evidence.resamples", "plan.learning_curve", "seed"),
+        repeats=("training",),
+    ),
+    Step(
         "self-audit",
         ("dataset", "detect", "features", "explain", "sanity", "cues", "masking", "evidence"),
         (
@@ -77,9 +83,20 @@ STEPS = (
     ),
     Step(
         "record",
-        ("dataset", "detect", "training", "explain", "sanity", "clusters", "cues", "findings", "self-audit"),
+        (
+            "dataset",
+            "detect",
+            "training",
+            "explain",
+            "sanity",
+            "clusters",
+            "cues",
+            "findings",
+            "learning-curve",
+            "self-audit",
+        ),
         ("report",),
-        version=8,
+        version=9,
     ),
 )
 

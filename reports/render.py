@@ -17,6 +17,7 @@ from reports.cards import FAILURES, MATRIX, attended_clusters, cards, mistakes
 from reports.charts import scales, share_plot, training_curves
 from reports.did_it_help import verified
 from reports.images import embed_images
+from reports.learning_curve import curve_chart
 from reports.plan import SAMPLER, orders
 from reports.spotlights import looks, spotlights
 from reports.text import FILTERS, decimal, percent, points, visible
@@ -98,6 +99,7 @@ def _context(folder: AuditFolder, record: AuditRecord, config: Config) -> dict[s
         "former": record.former,
         "orders": to_collect,
         "names": {name.cue: name for name in record.names or ()},
+        "learning": curve_chart(record.learning_curve),
         "sampler": SAMPLER,
         "verifications": verifications,
         "found": examples,

@@ -30,6 +30,8 @@ DELIBERATE = {
     # Its type is said beside the value.
     ("audit", "schema_version", "types"),
     ("verification", "schema_version", "types"),
+    # Learning curves are drawn since version 2.
+    ("audit", "", "required"),
     # Photographs of a single colour are listed since version 2.
     ("audit", "dataset", "required"),
     # Facts of the file are a kind of their own.

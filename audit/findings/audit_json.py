@@ -13,6 +13,7 @@ from audit.findings.finding import Finding
 from audit.findings.self_audit_json import SelfAudit
 from audit.findings.severity import Severity
 from audit.measures.figures import Share
+from audit.plan.learning_curve_json import LearningCurve
 from audit.plan.plan_json import Plan
 from audit.records import ALWAYS, Count, JsonObject, Record, absent, named, newer, schema_of
 from audit.store.audit_folder import AuditFolder, read_published
@@ -199,6 +200,9 @@ class AuditRecord(Record):
     names: tuple[GivenName, ...] | None = absent("names that reviewers gave to looks and clusters")
     failures: tuple[Failure, ...]
     plan: Plan
+    learning_curve: LearningCurve | None = newer(
+        "how accuracy grows with the photographs trained on, and what more of them would give"
+    )
     self_audit: SelfAudit = Field(
         description="how often this audit cries wolf on this dataset, and what it would have noticed"
     )

@@ -45,6 +45,7 @@ from audit.measures.balanced_accuracy import balanced_accuracy
 from audit.measures.figures import Share
 from audit.measures.intervals import share_interval
 from audit.model.model_json import ModelDescription
+from audit.plan.learning_curve_json import LearningCurve
 from audit.plan.plan_json import Plan
 from audit.steps import STEPS, finished_record
 from audit.store.audit_folder import (
@@ -121,6 +122,7 @@ def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> AuditReco
         clusters=tuple(cluster.published(paths) for cluster in load_clusters(folder)),
         failures=_failures(folder, dataset),
         plan=read_record(folder.plan / "plan.json", Plan),
+        learning_curve=read_record(folder.learning_curve, LearningCurve),
         self_audit=read_record(folder.self_audit, SelfAudit),
         limits=(
             *(() if has_learned(folder, dataset) else (GUESSES,)),

@@ -3,15 +3,17 @@
 import numpy as np
 
 from audit.measures.intervals import contrast_interval, effective_count, share_interval
-from audit.measures.measure import Bools, Ints, Measure, distinct, too_few, unmeasured
+from audit.measures.measure import Bools, Floats, Ints, Measure, distinct, too_few, unmeasured
 
 
-def balanced_accuracy(correct: Bools, labels: Ints, state: Ints | Bools, groups: Ints, min_images: int = 5) -> Measure:
+def balanced_accuracy(
+    correct: Bools | Floats, labels: Ints, state: Ints | Bools, groups: Ints, min_images: int = 5
+) -> Measure:
     """Accuracy as it would be on images of the same classes and cue states, were these independent; in [0, 1].
 
-    ``correct``, ``labels`` y, cue ``state`` s and ``groups`` have shape (n,). Estimator: every image counts
-    w(y, s) = P(y) P(s) / P(y, s) (importance weighting; the weights of ``reweighting.rake``, not clipped), so with
-    the accuracy a(y, s) of each cell
+    ``correct``, ``labels`` y, cue ``state`` s and ``groups`` have shape (n,); ``correct`` may be shares, of several
+    models. Estimator: every image counts w(y, s) = P(y) P(s) / P(y, s) (importance weighting; the weights of
+    ``reweighting.rake``, not clipped), so with the accuracy a(y, s) of each cell
 
         value = sum w correct / n = sum over y, s of P(y) P(s) a(y, s).
 

@@ -41,7 +41,7 @@ def effective_count(groups: Ints) -> float:
     return float(sizes.sum() ** 2 / (sizes**2).sum()) if len(sizes) else 0.0
 
 
-def share_interval(hits: Bools, groups: Ints, level: float = LEVEL) -> tuple[float, float]:
+def share_interval(hits: Bools | Floats, groups: Ints, level: float = LEVEL) -> tuple[float, float]:
     """Wilson interval, inside [0, 1], of ``mean(hits)`` with the effective number of images for n.
 
     ``hits`` and ``groups``, the duplicate groups, have shape (n,).

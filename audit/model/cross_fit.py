@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from audit.config import Config
+from audit.config import Config, ModelConfig
 from audit.data.batches import Images
 from audit.data.dataset import Dataset
 from audit.data.folds import ADDED
@@ -166,8 +166,12 @@ def _fresh_network(store: ActivationStore, pooled: NDArray[np.float32], seed: in
 
 
 def _inputs(store: ActivationStore, pooled: NDArray[np.float32]) -> Inputs:
-    frozen = store.config.model.fine_tune == "head" and store.config.model.head == "gap"
-    return PooledInputs(pooled, store.runtime) if frozen else store
+    return PooledInputs(pooled, store.runtime) if needs_only_pooled(store.config.model) else store
+
+
+def needs_only_pooled(model: ModelConfig) -> bool:
+    """Whether all that is trained is one linear layer on pooled activations, which takes seconds."""
+    return model.fine_tune == "head" and model.head == "gap"
 
 
 def training_key(store: ActivationStore, fold: int, recipe: Recipe) -> str:

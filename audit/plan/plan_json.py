@@ -67,6 +67,11 @@ class Collecting(Record):
     left: str
     sentence: str
 
+    @property
+    def first(self) -> int:
+        """How many of the ``images`` to collect first; 0 in an audit of an older version."""
+        return sum(order.first or 0 for order in self.cells)
+
 
 class Dropping(Record):
     """The fewest photographs to leave out; ``classes`` counts those that stay."""

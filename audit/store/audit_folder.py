@@ -66,6 +66,7 @@ class AuditFolder:
     evidence = _Inside("evidence.parquet")
     probe_scores = _Inside("probe-scores.parquet")
     findings = _Inside("findings.json")
+    learning_curve = _Inside("learning-curve.json")
     self_audit = _Inside("self-audit.json")
     plan = _Inside("plan")
     record = _Inside("audit.json")
