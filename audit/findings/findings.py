@@ -24,7 +24,7 @@ from audit.explain.sanity_checks import maps_are_trusted
 from audit.findings import file_sentences, sentences
 from audit.findings.caveats import Measures
 from audit.findings.finding import Finding
-from audit.findings.severity import COMPLAINTS, FLAGGED, ORDER, Severity, judge, lower
+from audit.findings.severity import COMPLAINTS, FLAGGED, ORDER, Severity, judge, lower, undeclared
 from audit.measures.balanced_accuracy import beats_guessing
 from audit.measures.conditional import signal_of
 from audit.measures.figures import Figures
@@ -82,7 +82,8 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     if not maps_are_trusted(folder):
         judgements = map(lowered, judgements)
     verdicts = sorted(judgements, key=lambda verdict: verdict.rank)
-    verdicts, causes = consequences_last(verdicts, _causes(folder, verdicts, dataset, cues, inside))
+    causes = _causes(folder, verdicts, dataset, cues, inside, declared)
+    verdicts, causes = consequences_last(excused(verdicts, causes), causes)
     trust = read_table(folder.predictions)["p_label"].to_numpy(np.float64)
     inventory = Inventory(dataset, trust, config.dataset.min_images_per_class)
     chooser = _Exemplars(load_clusters(folder), dataset, cues, trust, config.report.exemplars)
@@ -125,26 +126,50 @@ def consequences_last(verdicts: Sequence[Verdict], causes: Mapping[int, int]) ->
     return [verdicts[place] for place in order], {new[place]: new[cause] for place, cause in causes.items()}
 
 
+def excused(verdicts: Sequence[Verdict], causes: Mapping[int, int]) -> list[Verdict]:
+    """The verdicts, of which those that an expected one explains are expected, too."""
+    told = list(verdicts)
+    for place, cause in causes.items():
+        if verdicts[cause].severity == "expected":
+            told[place] = replace(told[place], severity="expected")
+    return told
+
+
 def _causes(
     folder: AuditFolder,
     verdicts: Sequence[Verdict],
     dataset: Dataset,
     cues: CueTable,
     inside: Mapping[tuple[str, str], float],
+    declared: Collection[str],
 ) -> dict[int, int]:
-    """For each verdict (by its place) that accuses and that another one explains, the place of that one."""
+    """For each verdict (by its place) that accuses and that another one explains, the place of that one.
+
+    What is declared can be a cause, too, where it would accuse otherwise.
+    """
     scores = read_probe_scores(folder, len(dataset.images))
-    accusing = [place for place, verdict in enumerate(verdicts) if verdict.severity in COMPLAINTS]
+    levels = {place: COMPLAINTS.index(as_if) for place, as_if in _accusing(verdicts, declared)}
+    accusing = sorted(levels, key=lambda place: (levels[place], verdicts[place].severity != "expected", place))
     suspects = []
     for place in accusing:
         verdict = verdicts[place]
         leans = Measures.of(verdict.figures).leans
         score = None if leans else scores.get((verdict.cue.name, verdict.label))
         signal = signal_of(cues.present(verdict.cue), cues.known(verdict.cue), score, dataset.folds)
-        level, label = COMPLAINTS.index(verdict.severity), dataset.classes.index(verdict.label)
-        suspects.append(Suspect(verdict.cue, label, level, signal))
+        label = dataset.classes.index(verdict.label)
+        suspects.append(Suspect(verdict.cue, label, levels[place], signal, verdict.severity == "expected"))
     under = consequences(suspects, dataset.labels, dataset.groups, dataset.folds, inside)
     return {accusing[place]: accusing[cause] for place, cause in under.items()}
+
+
+def _accusing(verdicts: Sequence[Verdict], declared: Collection[str]) -> Iterator[tuple[int, Severity]]:
+    """The places of verdicts that accuse, or would if nothing were declared, with that verdict."""
+    for place, verdict in enumerate(verdicts):
+        severity = verdict.severity
+        if severity == "expected" and {verdict.cue.name, verdict.cue.whole} & set(declared):
+            severity = undeclared(verdict.cue, verdict.data, verdict.model)
+        if severity in COMPLAINTS:
+            yield place, severity
 
 
 def caution(verdict: Verdict, dataset: Dataset, cues: CueTable) -> str:
@@ -168,9 +193,11 @@ def caution(verdict: Verdict, dataset: Dataset, cues: CueTable) -> str:
 
 
 def _under(entry: Finding, cause: str, words: str) -> Finding:
-    """A finding as the consequence of another one: what mends that one mends it."""
-    told = sentences.consequence(cause, words)
-    return entry.model_copy(update={"explained_by": cause, "recommendation": (told,)})
+    """A finding as the consequence of another one: what mends that one mends it, and if that is expected, so is it."""
+    under = {"explained_by": cause, "recommendation": (sentences.consequence(cause, words),)}
+    if entry.severity == "expected":
+        under |= {"recommendation": (), "sentence": sentences.excused(entry.words, words)}
+    return entry.model_copy(update=under)
 
 
 def lowered(verdict: Verdict) -> Verdict:

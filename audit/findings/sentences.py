@@ -152,6 +152,11 @@ def consequence(cause: str, words: str) -> str:
     )
 
 
+def excused(words: str, cause: str) -> str:
+    """The finding in one sentence where ``cause``, which is expected, explains it."""
+    return f"{capital(words)} counts as expected: it goes with {cause}, and by itself says little of the class."
+
+
 def _share_of(figures: Figures) -> float:
     """The share of images that a leak is about."""
     shown = figures.prevalence
