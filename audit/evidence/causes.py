@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from audit.cues.overlap import MOSTLY
 from audit.detectors.cue import Cue
-from audit.measures.conditional import Signal, correlation_within_classes, remainder, varies_within_classes
+from audit.measures.conditional import Signal, association, correlation_within_classes, remainder, varies_within_classes
 from audit.measures.limits import LEAST_ALIKE
 from audit.measures.measure import Ints
 
@@ -55,10 +55,11 @@ def consequences(
     origin are never excused.
     """
     explains = np.zeros((len(suspects), len(suspects)), bool)
+    alone = [association(suspect.signal, labels == suspect.label, folds) for suspect in suspects]
     for a, cause in enumerate(suspects):
         for b, effect in enumerate(suspects):
             if a != b and cause.level <= effect.level and not effect.declared:
-                explains[a, b] = _explains(cause, effect, labels, groups, folds, inside)
+                explains[a, b] = _explains(cause, effect, labels, groups, folds, inside, alone[b])
     return _under_causes([suspect.level for suspect in suspects], explains)
 
 
@@ -76,14 +77,20 @@ def _under_causes(levels: Sequence[int], explains: NDArray[np.bool_]) -> dict[in
 
 
 def _explains(
-    cause: Suspect, effect: Suspect, labels: Ints, groups: Ints, folds: Ints, inside: Mapping[tuple[str, str], float]
+    cause: Suspect,
+    effect: Suspect,
+    labels: Ints,
+    groups: Ints,
+    folds: Ints,
+    inside: Mapping[tuple[str, str], float],
+    alone: float,
 ) -> bool:
     if cause.declared and effect.cue.role in _NEVER_EXPECTED:
         return False
     # Looks of one part mirror each other.
     if cause.cue.whole == effect.cue.whole:
         return True
-    left = remainder(effect.signal, cause.signal, labels == effect.label, groups, folds)
+    left = remainder(effect.signal, cause.signal, labels == effect.label, groups, folds, alone)
     value, low = correlation_within_classes(cause.signal, effect.signal, labels, folds)
     pair = cause.cue.whole, effect.cue.whole
     overlap = max(inside.get(pair, 0.0), inside.get(pair[::-1], 0.0))

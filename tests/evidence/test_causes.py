@@ -134,7 +134,7 @@ def test_marks_and_files_are_never_excused(role):
 
 
 def test_a_declared_cue_excuses_nothing_that_is_graver_and_needs_photographs_that_are_alike():
-    in_class, folds, fact, _, (view, again) = world()
+    in_class, folds, _, _, (view, again) = world()
     graver = [
         suspect("light", folds, scores=again, role="tone"),
         suspect("clothing", folds, scores=view, level=1, declared=True),
