@@ -17,7 +17,7 @@ _EXPLAINED, _HALVED = 1 / 3, 1 / 2
 # Signals go together inside the classes from here on, as value and as lower end of the interval.
 _TOGETHER, _TOGETHER_FLOOR = 0.3, 0.1
 # What somebody put on a picture, and how it was stored, follows from nothing that it shows.
-_NEVER_EXPECTED = ("mark", "file", "origin")
+NEVER_EXPECTED = ("mark", "file", "origin")
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _explains(
     inside: Mapping[tuple[str, str], float],
     alone: float,
 ) -> bool:
-    if cause.declared and effect.cue.role in _NEVER_EXPECTED:
+    if cause.declared and effect.cue.role in NEVER_EXPECTED:
         return False
     # Looks of one part mirror each other.
     if cause.cue.whole == effect.cue.whole:

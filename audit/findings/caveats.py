@@ -34,6 +34,7 @@ class Measures:
     ``difference``: of the shares of the class and of the others that show the cue, which are ``shares``, None where
     they are not known. ``above_control``: the leakage, of a look the difference, minus the control's. ``own_gap``: the
     gap among the class's own images. ``along_leak``: both gaps are taken along the leak and not by presence.
+    ``given_declared``: the AUC of the leak among images alike in what was declared, None where that is not known.
     """
 
     difference: Evidence = UNMEASURED
@@ -45,6 +46,7 @@ class Measures:
     own_gap: Evidence = UNMEASURED
     along_leak: bool = False
     shares: tuple[float, float] | None = None
+    given_declared: float | None = None
 
     @property
     def leans(self) -> bool:
@@ -68,6 +70,7 @@ class Measures:
             own_gap=Evidence(own.value, own.low, own.high, gap.p_adjusted, own.n, own.mistakes) if own else UNMEASURED,
             along_leak=gap.along == "leak",
             shares=(shown.value or 0.0, shown.elsewhere or 0.0) if known else None,
+            given_declared=figures.leakage.given_declared,
         )
 
 
@@ -116,6 +119,15 @@ def _is_rare(case: Case) -> bool:
     if case.cue.kind in ("cluster", "file") or auc is None or shares is None:
         return False
     return over_all_pairs(auc, *shares) < LEAKAGE.weak
+
+
+def _follows_from_declared(case: Case) -> bool:
+    left = case.measures.given_declared
+    return left is not None and left < LEAKAGE.strong
+
+
+def _is_weak_tone(case: Case) -> bool:
+    return case.cue.role == "tone" and (case.measures.leakage.value or 0.0) < TONE_LEAK
 
 
 def _costs_nothing(case: Case) -> bool:
@@ -184,6 +196,13 @@ LEAK_CAVEATS = (
         _is_rare,
         _AT_MOST_WEAK,
     ),
+    Caveat(
+        "beyond the declared",
+        f"A strong leak counts as weak where it is below {LEAKAGE.strong:.2f} among photographs that are alike in a "
+        "cue that was declared relevant: beyond what is expected it says less.",
+        _follows_from_declared,
+        _AT_MOST_WEAK,
+    ),
 )
 DATA_CAVEATS = (
     Caveat(
@@ -196,7 +215,7 @@ DATA_CAVEATS = (
     Caveat(
         "tone",
         f"Light, colour and detail of whole pictures, in which contents differ, are weak below an AUC of {TONE_LEAK}.",
-        lambda case: case.cue.role == "tone" and (case.measures.leakage.value or 0.0) < TONE_LEAK,
+        _is_weak_tone,
         _AT_MOST_WEAK,
     ),
     Caveat(
@@ -233,6 +252,13 @@ GAP_CAVEATS = (
         "weak leak",
         "Along a leak that counts as weak it is weak at most.",
         _leans_weakly,
+        _AT_MOST_WEAK,
+    ),
+    Caveat(
+        "weak tone",
+        "Of light, colour and detail of whole pictures, too, it is weak at most where these count as weak in the data: "
+        "a photograph that differs from its class in light mostly differs in content.",
+        _is_weak_tone,
         _AT_MOST_WEAK,
     ),
     Caveat(

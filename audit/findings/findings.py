@@ -18,6 +18,7 @@ from audit.detectors.cue import Cue
 from audit.detectors.parts.subject import PERSON
 from audit.evidence.causes import Suspect, consequences
 from audit.evidence.evidence_table import read_evidence, read_probe_scores
+from audit.evidence.given_declared import leaks_given_declared
 from audit.explain.clusters import load_clusters
 from audit.explain.explain_json import Cluster
 from audit.explain.sanity_checks import maps_are_trusted
@@ -128,11 +129,8 @@ def consequences_last(verdicts: Sequence[Verdict], causes: Mapping[int, int]) ->
 
 def excused(verdicts: Sequence[Verdict], causes: Mapping[int, int]) -> list[Verdict]:
     """The verdicts, of which those that an expected one explains are expected, too."""
-    told = list(verdicts)
-    for place, cause in causes.items():
-        if verdicts[cause].severity == "expected":
-            told[place] = replace(told[place], severity="expected")
-    return told
+    expected = {place for place, cause in causes.items() if verdicts[cause].severity == "expected"}
+    return [replace(one, severity="expected") if place in expected else one for place, one in enumerate(verdicts)]
 
 
 def _causes(
@@ -143,10 +141,7 @@ def _causes(
     inside: Mapping[tuple[str, str], float],
     declared: Collection[str],
 ) -> dict[int, int]:
-    """For each verdict (by its place) that accuses and that another one explains, the place of that one.
-
-    What is declared can be a cause, too, where it would accuse otherwise.
-    """
+    """For verdicts (by their places) that accuse and that another or a declared one explains, the place of that."""
     scores = read_probe_scores(folder, len(dataset.images))
     levels = {place: COMPLAINTS.index(as_if) for place, as_if in _accusing(verdicts, declared)}
     accusing = sorted(levels, key=lambda place: (levels[place], verdicts[place].severity != "expected", place))
@@ -206,12 +201,14 @@ def lowered(verdict: Verdict) -> Verdict:
     return verdict if severity == verdict.severity else replace(verdict, severity=severity, lowered=True)
 
 
-def _verdicts(folder: AuditFolder, dataset: Dataset, cues: CueTable, declared: Iterable[str]) -> Iterator[Verdict]:
+def _verdicts(folder: AuditFolder, dataset: Dataset, cues: CueTable, declared: Collection[str]) -> Iterator[Verdict]:
     evidence, learned = read_evidence(folder), has_learned(folder, dataset)
+    left = leaks_given_declared(read_probe_scores(folder, len(dataset.images)), dataset, cues, declared)
     for name, of_cue in evidence.groupby("cue", sort=False):
         cue = cues.named(str(name))
         by_class = of_cue.groupby("class", sort=False)
-        verdicts = [verdict_of(cue, str(label), rows, declared, learned) for label, rows in by_class]
+        given = [(str(label), rows, left.get((cue.name, str(label)))) for label, rows in by_class]
+        verdicts = [verdict_of(cue, label, rows, declared, learned, auc) for label, rows, auc in given]
         yield from [min(verdicts, key=lambda verdict: verdict.rank)] if len(dataset.classes) == 2 else verdicts
 
 
@@ -224,12 +221,15 @@ def has_learned(folder: AuditFolder, dataset: Dataset) -> bool:
     return beats_guessing(correct, dataset.labels, dataset.groups)
 
 
-def verdict_of(cue: Cue, label: str, rows: pd.DataFrame, declared: Iterable[str], learned: bool) -> Verdict:
+def verdict_of(
+    cue: Cue, label: str, rows: pd.DataFrame, declared: Iterable[str], learned: bool, left: float | None = None
+) -> Verdict:
     """What the evidence table's rows of one cue and one class amount to.
 
-    ``declared`` are the cues that are expected; ``learned``: whether the model tells the classes apart at all.
+    ``declared`` are the cues that are expected; ``learned``: whether the model tells the classes apart at all;
+    ``left``: the AUC of the leak given what is declared.
     """
-    figures = figures_of(rows)
+    figures = figures_of(rows).with_leak_given_declared(left)
     judgement = judge(cue, Measures.of(figures), declared, learned)
     return Verdict(cue, label, judgement.data, judgement.model, judgement.severity, figures)
 
