@@ -50,9 +50,9 @@ def consequences(
     mirror it. Of two that explain each other the first is the cause; of one that explains another and not the reverse,
     that one is.
 
-    One that is declared excuses what it explains, so it explains less: at most half of the association must be left,
-    among images enough that are alike in it, and both must go together or lie on each other. Marks, the file and its
-    origin are never excused.
+    One that is declared excuses what it explains, so it explains less: at most a third of the association must be
+    left, among images enough that are alike in it, and both must go together or lie on each other. Marks, the file and
+    its origin are never excused.
     """
     explains = np.zeros((len(suspects), len(suspects)), bool)
     alone = [association(suspect.signal, labels == suspect.label, folds) for suspect in suspects]
@@ -96,7 +96,7 @@ def _explains(
     overlap = max(inside.get(pair, 0.0), inside.get(pair[::-1], 0.0))
     related = (value >= _TOGETHER and low > _TOGETHER_FLOOR) or overlap >= MOSTLY
     if cause.declared:
-        return related and left.n >= LEAST_ALIKE and left.share <= _HALVED
+        return related and left.n >= LEAST_ALIKE and left.share <= _EXPLAINED
     if left.n < LEAST_ALIKE:
         return related or not any(varies_within_classes(suspect.signal, labels) for suspect in (cause, effect))
     return left.share <= _EXPLAINED or (related and left.share <= _HALVED)

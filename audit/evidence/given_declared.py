@@ -31,13 +31,11 @@ def leaks_given_declared(
         if cue.role in NEVER_EXPECTED or {name, cue.whole} & set(declared):
             continue
         everywhere = np.ones(len(score), bool)
-        given = [
-            value
-            for signal in _signals(scores, dataset, cues, declared, label)
-            if (value := _given(signal_of(everywhere, everywhere, score, dataset.folds), signal, score, dataset, label))
-        ]
-        if given:
-            left[name, label] = min(given)
+        own = signal_of(everywhere, everywhere, score, dataset.folds)
+        signals = _signals(scores, dataset, cues, declared, label)
+        given = [_given(own, signal, np.isfinite(score), dataset, label) for signal in signals]
+        if told := [auc for auc in given if auc is not None]:
+            left[name, label] = min(told)
     return left
 
 
@@ -52,8 +50,7 @@ def _signals(
             yield signal_of(cues.present(cue), cues.known(cue), score, dataset.folds)
 
 
-def _given(of: Signal, given: Signal, score: NDArray[np.float64], dataset: Dataset, label: str) -> float | None:
-    rows = np.isfinite(score)
+def _given(of: Signal, given: Signal, rows: NDArray[np.bool_], dataset: Dataset, label: str) -> float | None:
     in_class = dataset.labels[rows] == dataset.classes.index(label)
     left = remainder(_of_rows(of, rows), _of_rows(given, rows), in_class, dataset.groups[rows], dataset.folds[rows])
     return left.given if left.n >= LEAST_ALIKE else None

@@ -123,7 +123,7 @@ def _is_rare(case: Case) -> bool:
 
 def _follows_from_declared(case: Case) -> bool:
     left = case.measures.given_declared
-    return left is not None and left < LEAKAGE.strong
+    return left is not None and left < LEAKAGE.ruled_out
 
 
 def _is_weak_tone(case: Case) -> bool:
@@ -150,7 +150,9 @@ def _does_not_lean(case: Case) -> bool:
 
 
 def _leans_weakly(case: Case) -> bool:
-    return case.measures.along_leak and case.leak == "weak"
+    # Nothing but its difference is known of a look in the data.
+    leaning = case.data if case.cue.kind == "appearance" else case.leak if case.measures.along_leak else None
+    return leaning == "weak"
 
 
 def _rests_on_few(case: Case) -> bool:
@@ -198,8 +200,8 @@ LEAK_CAVEATS = (
     ),
     Caveat(
         "beyond the declared",
-        f"A strong leak counts as weak where it is below {LEAKAGE.strong:.2f} among photographs that are alike in a "
-        "cue that was declared relevant: beyond what is expected it says less.",
+        f"A strong leak counts as weak where it is below {LEAKAGE.ruled_out:.2f} among photographs that are alike in a "
+        "cue that was declared relevant: beyond what is expected it says little.",
         _follows_from_declared,
         _AT_MOST_WEAK,
     ),
@@ -250,13 +252,13 @@ GAP_CAVEATS = (
     ),
     Caveat(
         "weak leak",
-        "Along a leak that counts as weak it is weak at most.",
+        "Along a leak that counts as weak it is weak at most, and so is that of a look whose difference does.",
         _leans_weakly,
         _AT_MOST_WEAK,
     ),
     Caveat(
         "weak tone",
-        "Of light, colour and detail of whole pictures, too, it is weak at most where these count as weak in the data: "
+        f"Of light, colour and detail of whole pictures that leak with an AUC below {TONE_LEAK} it is weak at most: "
         "a photograph that differs from its class in light mostly differs in content.",
         _is_weak_tone,
         _AT_MOST_WEAK,

@@ -211,9 +211,9 @@ STRENGTH_RULES = (
     _data_rules(),
     _model_rules(),
     "A cue that was declared relevant explains another one, which then counts as expected, where it would be as grave "
-    "itself, both go together within the classes or lie on each other, and at most half of what the other one says of "
-    f"the class is left among photographs that are alike in the declared one ({LEAST_ALIKE} distinct ones or more of "
-    "either side). It never explains a mark, the file or its origin.",
+    "itself, both go together within the classes or lie on each other, and at most a third of what the other one says "
+    "of the class is left among photographs that are alike in the declared one, of which there must be "
+    f"{LEAST_ALIKE} distinct ones of either side. It never explains a mark, the file or its origin.",
     "Where the attention maps failed their own checks, high counts as medium, medium as low, and neither low nor "
     "cleared can be told. What is said of the file stays: it needs no map.",
 )

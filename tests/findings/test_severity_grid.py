@@ -71,7 +71,7 @@ def questions() -> Iterator[Question]:
     ):
         yield cue, Measures(difference, leak, above, NOTHING, EFFECTS[3], gap, own, along, (0.9, 0.9)), [], True
     for cue, leak, above, given, gap, along in product(
-        CUES, LEAKS, ABOVE[:2], (None, 0.69, 0.7, 0.95), (GAPS[0], GAPS[3]), (True, False)
+        CUES, LEAKS, ABOVE[:2], (None, 0.64, 0.65, 0.95), (GAPS[0], GAPS[3]), (True, False)
     ):
         yield cue, Measures(NOTHING, leak, above, NOTHING, EFFECTS[3], gap, NOTHING, along, (0.9, 0.9), given), [], True
     for cue, difference, (effect, gap), declared, learned in product(
@@ -179,7 +179,7 @@ class Reader:
         capped = "An unnamed place on the photographed thing itself counts as weak at most" in self.data
         return "weak" if capped and best == "strong" and (cue.role, cue.kind) == ("subject", "cluster") else best
 
-    def by_gap(self, contrast: Evidence, cue: Cue, of: Measures) -> str:
+    def by_gap(self, contrast: Evidence, cue: Cue, of: Measures, data: str) -> str:
         level = self.graded(contrast, self.gap, True)
         if "A gap of places that were found by the attention does not count" in self.model and cue.kind == "cluster":
             return ""
@@ -187,10 +187,14 @@ class Reader:
         leaning = "It counts where what it is taken along leans to the class, at least weakly" in self.model
         if leaning and along not in ("strong", "weak") and level in ("strong", "weak"):
             level = "unknown"
-        if "Along a leak that counts as weak it is weak at most" in self.model and of.along_leak and along == "weak":
-            level = "weak" if level == "strong" else level
-        if level == "strong" and "it is weak at most where these count as weak in the data" in self.model:
-            (least,) = figures(r"are weak below an AUC of #\.", self.data)
+        if (
+            "Along a leak that counts as weak it is weak at most, and so is that of a look whose difference"
+            in self.model
+        ):
+            weak_lean = data == "weak" if cue.kind == "appearance" else of.along_leak and along == "weak"
+            level = "weak" if weak_lean and level == "strong" else level
+        if level == "strong" and "Of light, colour and detail of whole pictures that leak" in self.model:
+            (least,) = figures(r"that leak with an AUC below # it is weak at most", self.model)
             level = "weak" if cue.role == "tone" and (of.leakage.value or 0) < least else level
         if level == "strong" and "on the smaller side, or fewer than" in self.model:
             images, mistakes = figures(r"From fewer than # photographs .*? fewer than # mistakes", self.model)
@@ -204,7 +208,7 @@ class Reader:
             return "none"
         if "no better than by guessing nothing is said" in self.model and not learned:
             return "unknown"
-        gaps = [self.by_gap(contrast, cue, of) for contrast in (of.gap, of.own_gap)]
+        gaps = [self.by_gap(contrast, cue, of, data) for contrast in (of.gap, of.own_gap)]
         if "The attention on places that were found by it does not count" in self.model and cue.kind == "cluster":
             lift = ""
         certain = of.effect.value is not None and (of.effect.p or 1) < self.alpha
