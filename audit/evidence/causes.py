@@ -8,24 +8,31 @@ from numpy.typing import NDArray
 
 from audit.cues.overlap import MOSTLY
 from audit.detectors.cue import Cue
-from audit.measures.conditional import Signal, correlation_within_classes, remainder, varies_within_classes
+from audit.measures.conditional import Signal, association, correlation_within_classes, remainder, varies_within_classes
+from audit.measures.limits import LEAST_ALIKE
 from audit.measures.measure import Ints
 
 # Of an association, so much is left at most where another signal explains it; or so much, if both go together.
 _EXPLAINED, _HALVED = 1 / 3, 1 / 2
 # Signals go together inside the classes from here on, as value and as lower end of the interval.
 _TOGETHER, _TOGETHER_FLOOR = 0.3, 0.1
-_LEAST_IMAGES = 10
+# What somebody put on a picture, and how it was stored, follows from nothing that it shows.
+NEVER_EXPECTED = ("mark", "file", "origin")
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """A flagged pair of a cue and a class. ``level``: 0 for the gravest verdicts, then 1 and so on."""
+    """A flagged pair of a cue and a class. ``level``: 0 for the gravest verdicts, then 1 and so on.
+
+    ``declared``: the owner calls the cue relevant, so that it can be a cause and no consequence; its level is that of
+    the verdict that it would have otherwise.
+    """
 
     cue: Cue
     label: int
     level: int
     signal: Signal
+    declared: bool = False
 
 
 def consequences(
@@ -42,12 +49,17 @@ def consequences(
     images of one class apart. A look is explained by the part that it is a look of and by its other looks, for these
     mirror it. Of two that explain each other the first is the cause; of one that explains another and not the reverse,
     that one is.
+
+    One that is declared excuses what it explains, so it explains less: at most a third of the association must be
+    left, among images enough that are alike in it, and both must go together or lie on each other. Marks, the file and
+    its origin are never excused.
     """
     explains = np.zeros((len(suspects), len(suspects)), bool)
+    alone = [association(suspect.signal, labels == suspect.label, folds) for suspect in suspects]
     for a, cause in enumerate(suspects):
         for b, effect in enumerate(suspects):
-            if a != b and cause.level <= effect.level:
-                explains[a, b] = _explains(cause, effect, labels, groups, folds, inside)
+            if a != b and cause.level <= effect.level and not effect.declared:
+                explains[a, b] = _explains(cause, effect, labels, groups, folds, inside, alone[b])
     return _under_causes([suspect.level for suspect in suspects], explains)
 
 
@@ -65,16 +77,26 @@ def _under_causes(levels: Sequence[int], explains: NDArray[np.bool_]) -> dict[in
 
 
 def _explains(
-    cause: Suspect, effect: Suspect, labels: Ints, groups: Ints, folds: Ints, inside: Mapping[tuple[str, str], float]
+    cause: Suspect,
+    effect: Suspect,
+    labels: Ints,
+    groups: Ints,
+    folds: Ints,
+    inside: Mapping[tuple[str, str], float],
+    alone: float,
 ) -> bool:
+    if cause.declared and effect.cue.role in NEVER_EXPECTED:
+        return False
     # Looks of one part mirror each other.
     if cause.cue.whole == effect.cue.whole:
         return True
-    left = remainder(effect.signal, cause.signal, labels == effect.label, groups, folds)
+    left = remainder(effect.signal, cause.signal, labels == effect.label, groups, folds, alone)
     value, low = correlation_within_classes(cause.signal, effect.signal, labels, folds)
     pair = cause.cue.whole, effect.cue.whole
     overlap = max(inside.get(pair, 0.0), inside.get(pair[::-1], 0.0))
     related = (value >= _TOGETHER and low > _TOGETHER_FLOOR) or overlap >= MOSTLY
-    if left.n < _LEAST_IMAGES:
+    if cause.declared:
+        return related and left.n >= LEAST_ALIKE and left.share <= _EXPLAINED
+    if left.n < LEAST_ALIKE:
         return related or not any(varies_within_classes(suspect.signal, labels) for suspect in (cause, effect))
     return left.share <= _EXPLAINED or (related and left.share <= _HALVED)

@@ -32,6 +32,7 @@ from audit.progress import track
 from audit.store.audit_folder import AuditFolder, read_table, write_table
 
 KINDS = ("prevalence", "attention", "leakage", "effect", "gap")
+NO_PLACE = {"file": NOWHERE, "attribute": "An attribute has no place in the picture."}
 TESTED = ("prevalence", "leakage", "effect", "gap")
 
 # Why nothing else is asked to tell the classes apart within a cue.
@@ -142,37 +143,33 @@ class Measurer:
                 yield cue, label
 
     def measure(self, cue: Cue, label: int) -> dict[str, Measure]:
-        """All five measures of one pair. Attributes have no place in the picture, so they have no attention there."""
-        in_class = self.dataset.labels == label
-        known, present = self.cues.known(cue), self.cues.present(cue)
-        groups, settings = self.dataset.groups, self.config.evidence
+        """All five measures of one pair. What has no place in the picture has neither attention nor effect there."""
+        in_class, present = self.dataset.labels == label, self.cues.present(cue)
+        leak = self._leakage(cue, label, in_class, present)
+        if cue.has_place and leak.value is not None:
+            self.probe_scores(cue, label)
+        nowhere = unmeasured(NO_PLACE.get(cue.kind, ""), int(self.cues.known(cue).sum()))
+        return {
+            "prevalence": self._prevalence(cue, label, in_class, present),
+            "attention": self.measure_attention(cue, label) if cue.has_place else nowhere,
+            "leakage": leak,
+            "effect": self._effect(cue, label, present & in_class) if cue.has_place else nowhere,
+            "gap": self.measure_gap(cue, label),
+        }
+
+    def _prevalence(self, cue: Cue, label: int, in_class: NDArray[np.bool_], present: NDArray[np.bool_]) -> Measure:
+        known, settings = self.cues.known(cue), self.config.evidence
         shown = prevalence(
             present[known],
             in_class[known],
-            groups[known],
+            self.dataset.groups[known],
             self._rng(cue, label, "prevalence"),
             settings.permutations,
             settings.min_images,
         )
-        if cue.kind == "appearance" and shown.value is not None:
-            shown = replace(shown, extra={**shown.extra, **self._beside_control(cue, label, in_class, present)})
-        apart = self.measure_gap(cue, label)
-        if cue.kind == "file":
-            nowhere, leak = unmeasured(NOWHERE, len(known)), self._leakage(cue, label, in_class, present)
-            return {"prevalence": shown, "attention": nowhere, "leakage": leak, "effect": nowhere, "gap": apart}
-        if not cue.has_place:
-            nowhere = unmeasured("An attribute has no place in the picture.", int(known.sum()))
-            return {"prevalence": shown, "attention": nowhere, "leakage": nowhere, "effect": nowhere, "gap": apart}
-        leak = self._leakage(cue, label, in_class, present)
-        if leak.value is not None:
-            self.probe_scores(cue, label)
-        return {
-            "prevalence": shown,
-            "attention": self.measure_attention(cue, label),
-            "leakage": leak,
-            "effect": self._effect(cue, label, present & in_class),
-            "gap": apart,
-        }
+        if cue.kind != "appearance" or shown.value is None:
+            return shown
+        return replace(shown, extra={**shown.extra, **self._beside_control(cue, label, in_class, present)})
 
     def measure_gap(self, cue: Cue, label: int) -> Measure:
         """By presence; where nearly all images of either side show the cue, by what it looks like there."""

@@ -34,6 +34,7 @@ class Measures:
     ``difference``: of the shares of the class and of the others that show the cue, which are ``shares``, None where
     they are not known. ``above_control``: the leakage, of a look the difference, minus the control's. ``own_gap``: the
     gap among the class's own images. ``along_leak``: both gaps are taken along the leak and not by presence.
+    ``given_declared``: the AUC of the leak among images alike in what was declared, None where that is not known.
     """
 
     difference: Evidence = UNMEASURED
@@ -45,6 +46,7 @@ class Measures:
     own_gap: Evidence = UNMEASURED
     along_leak: bool = False
     shares: tuple[float, float] | None = None
+    given_declared: float | None = None
 
     @property
     def leans(self) -> bool:
@@ -68,6 +70,7 @@ class Measures:
             own_gap=Evidence(own.value, own.low, own.high, gap.p_adjusted, own.n, own.mistakes) if own else UNMEASURED,
             along_leak=gap.along == "leak",
             shares=(shown.value or 0.0, shown.elsewhere or 0.0) if known else None,
+            given_declared=figures.leakage.given_declared,
         )
 
 
@@ -118,6 +121,15 @@ def _is_rare(case: Case) -> bool:
     return over_all_pairs(auc, *shares) < LEAKAGE.weak
 
 
+def _follows_from_declared(case: Case) -> bool:
+    left = case.measures.given_declared
+    return left is not None and left < LEAKAGE.ruled_out
+
+
+def _is_weak_tone(case: Case) -> bool:
+    return case.cue.role == "tone" and (case.measures.leakage.value or 0.0) < TONE_LEAK
+
+
 def _costs_nothing(case: Case) -> bool:
     # A sure model's probabilities barely move when one of its reasons is hidden, so a small effect counts here.
     effect = case.measures.effect
@@ -138,7 +150,9 @@ def _does_not_lean(case: Case) -> bool:
 
 
 def _leans_weakly(case: Case) -> bool:
-    return case.measures.along_leak and case.leak == "weak"
+    # Nothing but its difference is known of a look in the data.
+    leaning = case.data if case.cue.kind == "appearance" else case.leak if case.measures.along_leak else None
+    return leaning == "weak"
 
 
 def _rests_on_few(case: Case) -> bool:
@@ -184,6 +198,13 @@ LEAK_CAVEATS = (
         _is_rare,
         _AT_MOST_WEAK,
     ),
+    Caveat(
+        "beyond the declared",
+        f"A strong leak counts as weak where it is below {LEAKAGE.ruled_out:.2f} among photographs that are alike in a "
+        "cue that was declared relevant: beyond what is expected it says little.",
+        _follows_from_declared,
+        _AT_MOST_WEAK,
+    ),
 )
 DATA_CAVEATS = (
     Caveat(
@@ -196,7 +217,7 @@ DATA_CAVEATS = (
     Caveat(
         "tone",
         f"Light, colour and detail of whole pictures, in which contents differ, are weak below an AUC of {TONE_LEAK}.",
-        lambda case: case.cue.role == "tone" and (case.measures.leakage.value or 0.0) < TONE_LEAK,
+        _is_weak_tone,
         _AT_MOST_WEAK,
     ),
     Caveat(
@@ -231,8 +252,15 @@ GAP_CAVEATS = (
     ),
     Caveat(
         "weak leak",
-        "Along a leak that counts as weak it is weak at most.",
+        "Along a leak that counts as weak it is weak at most, and so is that of a look whose difference does.",
         _leans_weakly,
+        _AT_MOST_WEAK,
+    ),
+    Caveat(
+        "weak tone",
+        f"Of light, colour and detail of whole pictures that leak with an AUC below {TONE_LEAK} it is weak at most: "
+        "a photograph that differs from its class in light mostly differs in content.",
+        _is_weak_tone,
         _AT_MOST_WEAK,
     ),
     Caveat(

@@ -20,12 +20,13 @@ from audit.detectors.parts.subject import PERSON
 from audit.evidence.causes import Suspect, consequences
 from audit.evidence.evidence_table import read_evidence, read_probe_scores
 from audit.evidence.exemplars import Exemplars
+from audit.evidence.given_declared import leaks_given_declared
 from audit.explain.clusters import load_clusters
 from audit.explain.sanity_checks import maps_are_trusted
 from audit.findings import file_sentences, sentences
 from audit.findings.caveats import Measures
 from audit.findings.finding import Finding
-from audit.findings.severity import COMPLAINTS, FLAGGED, ORDER, Severity, judge, lower
+from audit.findings.severity import COMPLAINTS, FLAGGED, ORDER, Severity, judge, lower, undeclared
 from audit.measures.balanced_accuracy import beats_guessing
 from audit.measures.conditional import signal_of
 from audit.measures.figures import Figures
@@ -83,7 +84,8 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     if not maps_are_trusted(folder):
         judgements = map(lowered, judgements)
     verdicts = sorted(judgements, key=lambda verdict: verdict.rank)
-    verdicts, causes = consequences_last(verdicts, _causes(folder, verdicts, dataset, cues, inside))
+    causes = _causes(folder, verdicts, dataset, cues, inside, declared)
+    verdicts, causes = consequences_last(excused(verdicts, causes), causes)
     trust = read_table(folder.predictions)["p_label"].to_numpy(np.float64)
     inventory = Inventory(dataset, trust, config.dataset.min_images_per_class)
     chooser = Exemplars(load_clusters(folder), dataset, cues, trust, config.report.exemplars)
@@ -139,26 +141,44 @@ def consequences_last(verdicts: Sequence[Verdict], causes: Mapping[int, int]) ->
     return [verdicts[place] for place in order], {new[place]: new[cause] for place, cause in causes.items()}
 
 
+def excused(verdicts: Sequence[Verdict], causes: Mapping[int, int]) -> list[Verdict]:
+    """The verdicts, of which those that an expected one explains are expected, too."""
+    expected = {place for place, cause in causes.items() if verdicts[cause].severity == "expected"}
+    return [replace(one, severity="expected") if place in expected else one for place, one in enumerate(verdicts)]
+
+
 def _causes(
     folder: AuditFolder,
     verdicts: Sequence[Verdict],
     dataset: Dataset,
     cues: CueTable,
     inside: Mapping[tuple[str, str], float],
+    declared: Collection[str],
 ) -> dict[int, int]:
-    """For each verdict (by its place) that accuses and that another one explains, the place of that one."""
+    """For verdicts (by their places) that accuse and that another or a declared one explains, the place of that."""
     scores = read_probe_scores(folder, len(dataset.images))
-    accusing = [place for place, verdict in enumerate(verdicts) if verdict.severity in COMPLAINTS]
+    levels = {place: COMPLAINTS.index(as_if) for place, as_if in _accusing(verdicts, declared)}
+    accusing = sorted(levels, key=lambda place: (levels[place], verdicts[place].severity != "expected", place))
     suspects = []
     for place in accusing:
         verdict = verdicts[place]
         leans = Measures.of(verdict.figures).leans
         score = None if leans else scores.get((verdict.cue.name, verdict.label))
         signal = signal_of(cues.present(verdict.cue), cues.known(verdict.cue), score, dataset.folds)
-        level, label = COMPLAINTS.index(verdict.severity), dataset.classes.index(verdict.label)
-        suspects.append(Suspect(verdict.cue, label, level, signal))
+        label = dataset.classes.index(verdict.label)
+        suspects.append(Suspect(verdict.cue, label, levels[place], signal, verdict.severity == "expected"))
     under = consequences(suspects, dataset.labels, dataset.groups, dataset.folds, inside)
     return {accusing[place]: accusing[cause] for place, cause in under.items()}
+
+
+def _accusing(verdicts: Sequence[Verdict], declared: Collection[str]) -> Iterator[tuple[int, Severity]]:
+    """The places of verdicts that accuse, or would if nothing were declared, with that verdict."""
+    for place, verdict in enumerate(verdicts):
+        severity = verdict.severity
+        if severity == "expected" and {verdict.cue.name, verdict.cue.whole} & set(declared):
+            severity = undeclared(verdict.cue, verdict.data, verdict.model)
+        if severity in COMPLAINTS:
+            yield place, severity
 
 
 def caution(verdict: Verdict, dataset: Dataset, cues: CueTable) -> str:
@@ -182,9 +202,11 @@ def caution(verdict: Verdict, dataset: Dataset, cues: CueTable) -> str:
 
 
 def _under(entry: Finding, cause: str, words: str) -> Finding:
-    """A finding as the consequence of another one: what mends that one mends it."""
-    told = sentences.consequence(cause, words)
-    return entry.model_copy(update={"explained_by": cause, "recommendation": (told,)})
+    """A finding as the consequence of another one: what mends that one mends it, and if that is expected, so is it."""
+    under = {"explained_by": cause, "recommendation": (sentences.consequence(cause, words),)}
+    if entry.severity == "expected":
+        under |= {"recommendation": (), "sentence": sentences.excused(entry.words, words)}
+    return entry.model_copy(update=under)
 
 
 def lowered(verdict: Verdict) -> Verdict:
@@ -193,12 +215,14 @@ def lowered(verdict: Verdict) -> Verdict:
     return verdict if severity == verdict.severity else replace(verdict, severity=severity, lowered=True)
 
 
-def _verdicts(folder: AuditFolder, dataset: Dataset, cues: CueTable, declared: Iterable[str]) -> Iterator[Verdict]:
+def _verdicts(folder: AuditFolder, dataset: Dataset, cues: CueTable, declared: Collection[str]) -> Iterator[Verdict]:
     evidence, learned = read_evidence(folder), has_learned(folder, dataset)
+    left = leaks_given_declared(read_probe_scores(folder, len(dataset.images)), dataset, cues, declared)
     for name, of_cue in evidence.groupby("cue", sort=False):
         cue = cues.named(str(name))
         by_class = of_cue.groupby("class", sort=False)
-        verdicts = [verdict_of(cue, str(label), rows, declared, learned) for label, rows in by_class]
+        given = [(str(label), rows, left.get((cue.name, str(label)))) for label, rows in by_class]
+        verdicts = [verdict_of(cue, label, rows, declared, learned, auc) for label, rows, auc in given]
         yield from [min(verdicts, key=lambda verdict: verdict.rank)] if len(dataset.classes) == 2 else verdicts
 
 
@@ -211,12 +235,15 @@ def has_learned(folder: AuditFolder, dataset: Dataset) -> bool:
     return beats_guessing(correct, dataset.labels, dataset.groups)
 
 
-def verdict_of(cue: Cue, label: str, rows: pd.DataFrame, declared: Iterable[str], learned: bool) -> Verdict:
+def verdict_of(
+    cue: Cue, label: str, rows: pd.DataFrame, declared: Iterable[str], learned: bool, left: float | None = None
+) -> Verdict:
     """What the evidence table's rows of one cue and one class amount to.
 
-    ``declared`` are the cues that are expected; ``learned``: whether the model tells the classes apart at all.
+    ``declared`` are the cues that are expected; ``learned``: whether the model tells the classes apart at all;
+    ``left``: the AUC of the leak given what is declared.
     """
-    figures = figures_of(rows)
+    figures = figures_of(rows).with_leak_given_declared(left)
     judgement = judge(cue, Measures.of(figures), declared, learned)
     return Verdict(cue, label, judgement.data, judgement.model, judgement.severity, figures)
 

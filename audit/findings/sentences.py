@@ -89,13 +89,17 @@ def data_answer(words: str, label: str, figures: Figures, strength: Strength) ->
         return Answer(
             SHORT[strength],
             f"shown {words} alone, a simple test picks the “{label}” photograph out of two in {percent(leak.value)} of "
-            f"cases (guessing: 50 %){beside}{coverage}.",
+            f"cases (guessing: 50 %){beside}{coverage}{_given_declared(leak.given_declared)}.",
         )
     if shown.value is not None:
         return Answer(
             SHORT[strength], f"{words} is about as common in “{label}” as elsewhere ({percent(shown.value)})."
         )
     return Answer(CANNOT, continued(shown.reason))
+
+
+def _given_declared(auc: float | None) -> str:
+    return "" if auc is None else f"; among photographs alike in what you expect to matter, in {percent(auc)}"
 
 
 def model_answer(words: str, label: str, figures: Figures, strength: Strength) -> Answer:
@@ -168,6 +172,11 @@ def consequence(cause: str, words: str) -> str:
         f"Mend {cause} first: among photographs that are alike in {words}, at most half of this is left, or there are "
         "too few of them to tell the two apart."
     )
+
+
+def excused(words: str, cause: str) -> str:
+    """The finding in one sentence where ``cause``, which is expected, explains it."""
+    return f"{capital(words)} counts as expected: it goes with {cause}, and by itself says little of the class."
 
 
 def _share_of(figures: Figures) -> float:

@@ -23,6 +23,7 @@ from audit.measures.limits import (
     EFFECT,
     GAP,
     LEAKAGE,
+    LEAST_ALIKE,
     LIFT,
     Limit,
     Strength,
@@ -71,7 +72,8 @@ VERDICTS = (
     Rule(
         "expected",
         "The owner of the dataset declared the cue relevant, or what it is a look of, lies within or mostly consists "
-        "of; or a detector sees the photographed subject itself, and the data show neither strong nor weak signs.",
+        "of, or what explains it, as told below; or a detector sees the photographed subject itself, and the data show "
+        "neither strong nor weak signs.",
         lambda case: _is_declared(case) or _is_plain_subject(case),
     ),
     Rule(
@@ -119,6 +121,16 @@ def judge(cue: Cue, measures: Measures, declared: Iterable[str] = (), learned: b
     case = replace(case, model=_in_model(case))
     verdict = next(rule.severity for rule in VERDICTS if rule.holds(case))
     return Judgement(case.data, case.model, verdict)
+
+
+def undeclared(cue: Cue, data: Strength, model: Strength) -> Severity:
+    """The verdict on a cue of which so much is concluded, were nothing declared.
+
+    >>> undeclared(Cue("clothing", "the clothing", "part"), "strong", "none")
+    'medium'
+    """
+    case = Case(cue, Measures(), frozenset(), True, data=data, model=model)
+    return next(rule.severity for rule in VERDICTS if rule.holds(case))
 
 
 def _in_data(case: Case) -> Strength:
@@ -198,6 +210,10 @@ RULES: tuple[tuple[Severity, str], ...] = tuple(
 STRENGTH_RULES = (
     _data_rules(),
     _model_rules(),
+    "A cue that was declared relevant explains another one, which then counts as expected, where it would be as grave "
+    "itself, both go together within the classes or lie on each other, and at most a third of what the other one says "
+    "of the class is left among photographs that are alike in the declared one, of which there must be "
+    f"{LEAST_ALIKE} distinct ones of either side. It never explains a mark, the file or its origin.",
     "Where the attention maps failed their own checks, high counts as medium, medium as low, and neither low nor "
     "cleared can be told. What is said of the file stays: it needs no map.",
 )

@@ -54,22 +54,29 @@ class Remainder:
         return max(0.0, sign * (self.given - 0.5)) / apart if apart > 0 and np.isfinite(self.given) else 0.0
 
 
-def remainder(of: Signal, given: Signal, in_class: Bools, groups: Ints, folds: Ints) -> Remainder:
+def association(of: Signal, in_class: Bools, folds: Ints) -> float:
+    """The AUC of a signal for a class, 0..1, over the pairs (one image of it, one not) inside a fold; all (n,)."""
+    return float(fold_auc(of.values[:, None], in_class[:, None], folds)[0])
+
+
+def remainder(
+    of: Signal, given: Signal, in_class: Bools, groups: Ints, folds: Ints, alone: float | None = None
+) -> Remainder:
     """What is left of a signal's association with a class among images that are alike in another signal.
 
     The AUC over the pairs (one image of the class, one not) inside a fold, and over those of them that are in one
-    stratum of the other signal: Mann-Whitney stratified by a confounder (van Elteren 1960). All arrays (n,).
+    stratum of the other signal: Mann-Whitney stratified by a confounder (van Elteren 1960). All arrays (n,). ``alone``
+    is the former where it is known already (``association``).
     """
     together = np.unique(np.stack([given.strata, folds]), axis=1, return_inverse=True)[1].ravel()
-    values, labels = of.values[:, None], in_class[:, None]
     matched = np.zeros(len(in_class), bool)
     for stratum in np.unique(together):
         rows = together == stratum
         if in_class[rows].any() and not in_class[rows].all():
             matched |= rows
     smaller = min(distinct(groups[matched & side]) for side in (in_class, ~in_class))
-    alone, left = (float(fold_auc(values, labels, strata)[0]) for strata in (folds, together))
-    return Remainder(alone, left, smaller)
+    alone = association(of, in_class, folds) if alone is None else alone
+    return Remainder(alone, association(of, in_class, together), smaller)
 
 
 def varies_within_classes(signal: Signal, labels: Ints) -> bool:

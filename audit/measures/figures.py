@@ -1,7 +1,7 @@
 """Figures as JSON files hold them: shares, measured values, and the five kinds of evidence about a cue and a class."""
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 from pydantic import Field
 
@@ -117,7 +117,7 @@ class Attention(EvidenceFigure):
 
 class Leakage(EvidenceFigure):
     """rest: everything else in the picture; control: a region of the same size and shape elsewhere; above_control: the
-    cue's AUC minus the control's."""
+    cue's AUC minus the control's; given_declared: the AUC among images that are alike in what was declared relevant."""
 
     rest: float | None = None
     rest_low: float | None = None
@@ -128,6 +128,7 @@ class Leakage(EvidenceFigure):
     above_control: float | None = None
     above_control_low: float | None = None
     above_control_high: float | None = None
+    given_declared: float | None = absent("the AUC among photographs that are alike in what was declared relevant")
 
 
 class UnderFilling(Interval):
@@ -188,6 +189,12 @@ class Figures(Record):
     leakage: Leakage
     effect: Effect
     gap: Gap
+
+    def with_leak_given_declared(self, auc: float | None) -> Self:
+        """The same, with the leak's AUC among images alike in what was declared; None where that is not known."""
+        if auc is None:
+            return self
+        return self.model_copy(update={"leakage": self.leakage.model_copy(update={"given_declared": auc})})
 
     def kinds(self) -> Mapping[str, EvidenceFigure]:
         """The five by their names."""

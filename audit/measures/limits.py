@@ -37,6 +37,8 @@ NEARLY_ALL = 0.8
 UNEVEN = 0.1
 # A contrast of accuracies from fewer images, or fewer mistakes, than these is weak at most.
 FEW_IMAGES, FEW_MISTAKES = 20, 5
+# One cue is said to explain another by fewer photographs of either side that are alike in it in no case.
+LEAST_ALIKE = 10
 # Attention whose interval ends below this share of what the area explains speaks against use.
 IDLE_LIFT = 0.75
 # AUC from which light, colour or detail of the whole picture leaks strongly: by the content alone, brightness and tone

@@ -12,10 +12,10 @@ from tests.measures.test_conditional import N, world
 GROUPS = np.arange(N)
 
 
-def suspect(name, folds, present=None, scores=None, level=0, role="part", **more):
+def suspect(name, folds, present=None, scores=None, level=0, role="part", declared=False, **more):
     everywhere = np.ones(N, bool)
     signal = signal_of(everywhere if present is None else present, everywhere, scores, folds)
-    return Suspect(Cue(name, name, role, **more), 1, level, signal)
+    return Suspect(Cue(name, name, role, **more), 1, level, signal, declared)
 
 
 def explained(suspects, in_class, folds, inside=None):
@@ -94,3 +94,62 @@ def test_what_is_declared_covers_its_parts_and_what_consists_of_it_but_no_mark()
     inside = {("skin", "face"): 0.6, ("sticker", "face"): 1.0, ("hair", "face"): 0.2, ("eyes", "face"): 0.4}
     assert covered_cues(["face"], cues, inside) == {"face", "eyes", "skin"}
     assert covered_cues([], cues, inside) == set()
+
+
+def excused(effect, folds, in_class, declared, level=0, role="tone", inside=None, **more):
+    """Whether a declared cue, of presence or scores ``declared``, explains another one with the scores ``effect``."""
+    suspects = [
+        suspect("clothing", folds, **{"present" if declared.dtype == bool else "scores": declared}, declared=True),
+        suspect("light", folds, scores=effect, role=role, level=level, **more),
+    ]
+    return bool(explained(suspects, in_class, folds, inside))
+
+
+def coats_and_light(seed):
+    """Classes, folds, another fact's view, coats that lean, and a light that they change."""
+    in_class, folds, fact, other, (view, _) = world(seed)
+    return in_class, folds, np.where(other, 1.0, -1.0) + np.random.default_rng(seed).normal(0, 0.5, N), fact, view
+
+
+def test_what_follows_from_a_declared_cue_is_excused_and_what_only_shares_the_class_is_not():
+    for seed in range(5):
+        in_class, folds, beside, coats, light = coats_and_light(seed)
+        assert excused(light, folds, in_class, coats)
+        assert not excused(beside, folds, in_class, coats)
+
+
+def test_what_follows_from_a_declared_cue_and_leans_on_its_own_besides_is_not_excused():
+    for seed in range(5):
+        in_class, folds, beside, coats, light = coats_and_light(seed)
+        assert not excused(light + 1.5 * beside, folds, in_class, coats)
+
+
+def test_a_declared_cue_that_leans_to_no_class_excuses_nothing():
+    for seed in range(5):
+        in_class, folds, _, _, light = coats_and_light(seed)
+        noise = np.random.default_rng(seed).normal(0, 1, N)
+        assert not excused(light, folds, in_class, noise)
+        assert not excused(light + noise, folds, in_class, noise)
+
+
+@pytest.mark.parametrize("role", ["mark", "file", "origin"])
+def test_marks_and_files_are_never_excused(role):
+    in_class, folds, _, coats, light = coats_and_light(0)
+    assert not excused(light, folds, in_class, coats, role=role, inside={("light", "clothing"): 1.0})
+
+
+def test_a_declared_cue_excuses_nothing_that_is_graver_and_needs_photographs_that_are_alike():
+    in_class, folds, _, coats, light = coats_and_light(0)
+    graver = [
+        suspect("light", folds, scores=light, role="tone"),
+        suspect("clothing", folds, coats, level=1, declared=True),
+    ]
+    assert not explained(graver, in_class, folds)
+    assert excused(light, folds, in_class, coats, level=1)
+    assert not excused(light, folds, in_class, in_class)
+
+
+def test_what_is_declared_is_never_a_consequence():
+    in_class, folds, fact, _, (view, _) = world()
+    suspects = [suspect("sticker", folds, fact, role="mark"), suspect("clothing", folds, scores=view, declared=True)]
+    assert explained(suspects, in_class, folds) == {}

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from audit.detectors.cue import Cue
-from audit.findings.findings import Verdict, caution, consequences_last, lowered, verdict_of
+from audit.findings.findings import Verdict, caution, consequences_last, excused, lowered, verdict_of
 from tests.bare_records import bare_figures
 
 NOTHING = {"value": None, "low": None, "high": None, "p": None, "p_adjusted": None, "n": 0, "reason": "", "extra": {}}
@@ -100,3 +100,12 @@ def test_a_consequence_stands_behind_its_cause_and_before_the_next_one():
     ordered, causes = consequences_last(verdicts, {0: 1, 3: 1, 5: 2, 4: 2})
     assert [one.cue.name for one in ordered] == ["face", "skin", "eyes", "hat", "text", "hair"]
     assert causes == {1: 0, 2: 0, 4: 3, 5: 3}
+
+
+def test_what_an_expected_finding_explains_is_expected_and_what_an_open_one_explains_is_not():
+    verdicts = [verdict("light"), verdict("skin"), verdict("sticker"), verdict("clothing", "expected")]
+    told = excused(verdicts, {0: 3, 1: 2})
+    assert [one.severity for one in told] == ["expected", "medium", "medium", "expected"]
+    ordered, causes = consequences_last(told, {0: 3, 1: 2})
+    assert [one.cue.name for one in ordered] == ["sticker", "skin", "clothing", "light"]
+    assert causes == {1: 0, 3: 2}

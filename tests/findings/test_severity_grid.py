@@ -70,6 +70,10 @@ def questions() -> Iterator[Question]:
         CUES, SOME_DATA, SOME_LEAKS, ABOVE[:2], GAPS, OWN_GAPS, (True, False)
     ):
         yield cue, Measures(difference, leak, above, NOTHING, EFFECTS[3], gap, own, along, (0.9, 0.9)), [], True
+    for cue, leak, above, given, gap, along in product(
+        CUES, LEAKS, ABOVE[:2], (None, 0.64, 0.65, 0.95), (GAPS[0], GAPS[3]), (True, False)
+    ):
+        yield cue, Measures(NOTHING, leak, above, NOTHING, EFFECTS[3], gap, NOTHING, along, (0.9, 0.9), given), [], True
     for cue, difference, (effect, gap), declared, learned in product(
         CUES, SOME_DATA, SOME_MODEL, DECLARED, (True, False)
     ):
@@ -149,6 +153,13 @@ class Reader:
             everywhere = cue.kind in ("cluster", "file") and "unnamed places and files are there in all" in self.data
             if not everywhere and of.leakage.value * (1 - neither) + 0.5 * neither < least:
                 leak = "weak"
+        if (
+            leak == "strong"
+            and of.given_declared is not None
+            and "A strong leak counts as weak where it is" in self.data
+        ):
+            (least,) = figures(r"counts as weak where it is below # among photographs that are alike", self.data)
+            leak = "weak" if of.given_declared < least else leak
         if shown == "strong" and "A strong difference of a look counts as weak unless" in self.data:
             own, own_floor = figures(r"unless it is # above that of the looks .*? \(interval above #\)", self.data)
             above = of.above_control
@@ -168,7 +179,7 @@ class Reader:
         capped = "An unnamed place on the photographed thing itself counts as weak at most" in self.data
         return "weak" if capped and best == "strong" and (cue.role, cue.kind) == ("subject", "cluster") else best
 
-    def by_gap(self, contrast: Evidence, cue: Cue, of: Measures) -> str:
+    def by_gap(self, contrast: Evidence, cue: Cue, of: Measures, data: str) -> str:
         level = self.graded(contrast, self.gap, True)
         if "A gap of places that were found by the attention does not count" in self.model and cue.kind == "cluster":
             return ""
@@ -176,8 +187,15 @@ class Reader:
         leaning = "It counts where what it is taken along leans to the class, at least weakly" in self.model
         if leaning and along not in ("strong", "weak") and level in ("strong", "weak"):
             level = "unknown"
-        if "Along a leak that counts as weak it is weak at most" in self.model and of.along_leak and along == "weak":
-            level = "weak" if level == "strong" else level
+        if (
+            "Along a leak that counts as weak it is weak at most, and so is that of a look whose difference"
+            in self.model
+        ):
+            weak_lean = data == "weak" if cue.kind == "appearance" else of.along_leak and along == "weak"
+            level = "weak" if weak_lean and level == "strong" else level
+        if level == "strong" and "Of light, colour and detail of whole pictures that leak" in self.model:
+            (least,) = figures(r"that leak with an AUC below # it is weak at most", self.model)
+            level = "weak" if cue.role == "tone" and (of.leakage.value or 0) < least else level
         if level == "strong" and "on the smaller side, or fewer than" in self.model:
             images, mistakes = figures(r"From fewer than # photographs .*? fewer than # mistakes", self.model)
             few = contrast.n is not None and (contrast.n < images or contrast.mistakes < mistakes)
@@ -190,7 +208,7 @@ class Reader:
             return "none"
         if "no better than by guessing nothing is said" in self.model and not learned:
             return "unknown"
-        gaps = [self.by_gap(contrast, cue, of) for contrast in (of.gap, of.own_gap)]
+        gaps = [self.by_gap(contrast, cue, of, data) for contrast in (of.gap, of.own_gap)]
         if "The attention on places that were found by it does not count" in self.model and cue.kind == "cluster":
             lift = ""
         certain = of.effect.value is not None and (of.effect.p or 1) < self.alpha
@@ -281,6 +299,7 @@ def test_measures_are_those_of_the_figures():
     numbers["gap"] |= {"n": 12, "mistakes": 3, "along": "leak"}
     numbers["gap"]["own"] = {"value": 0.25, "low": 0.125, "high": 0.5, "n": 7, "mistakes": 2}
     numbers["leakage"] |= {"above_control": 0.3, "above_control_low": 0.2, "above_control_high": 0.4}
+    numbers["leakage"]["given_declared"] = 0.55
     assert Measures.of(bare_figures(**numbers)) == Measures(
         Evidence(0.7, 0.6, 0.8, 0.01),
         Evidence(0.2, -2, 2, 0.02),
@@ -291,6 +310,7 @@ def test_measures_are_those_of_the_figures():
         Evidence(0.25, 0.125, 0.5, 0.05, 7, 2),
         True,
         (0.1, 0.05),
+        0.55,
     )
     assert Measures.of(bare_figures()) == Measures()
 
