@@ -47,14 +47,14 @@ STEPS = (
         "masking",
         ("dataset", "detect", "training", "explain", "cues"),
         ("evidence.effect_images", "evidence.min_images", "evidence.resamples", "seed"),
-        version=5,
+        version=6,
     ),
-    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=17),
+    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=18),
     Step(
         "findings",
         ("dataset", "detect", "explain", "sanity", "clusters", "cues", "evidence"),
         ("expected_cues", "irrelevant_cues", "dataset.min_images_per_class", "evidence", "report.exemplars"),
-        version=14,
+        version=15,
     ),
     Step(
         "self-audit",

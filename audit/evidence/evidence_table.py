@@ -16,7 +16,8 @@ from audit.cues.cue_table import CueTable, load_cues
 from audit.cues.file_cues import FileCue, file_cues, is_together
 from audit.data.dataset import Dataset, load_dataset
 from audit.detectors.cue import Cue
-from audit.evidence.file_evidence import EVERY, NOWHERE, file_leakage
+from audit.evidence.equalise_test import no_equalised
+from audit.evidence.file_evidence import EVERY, NOWHERE, file_effect, file_leakage
 from audit.evidence.look_control import beside_control_groups, control_groups
 from audit.evidence.occlusion_test import FILLINGS
 from audit.evidence.pixel_views import Views, is_seen_as_pixels, pixel_views
@@ -114,13 +115,15 @@ class Measurer:
     leaks: dict[str, Measure] = field(default_factory=dict)
     scores: dict[tuple[str, int], NDArray[np.float64]] = field(default_factory=dict)
     controls: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    equalised: pd.DataFrame = field(default_factory=no_equalised)
 
     @classmethod
     def open(cls, folder: AuditFolder, config: Config) -> "Measurer":
         """Read the tables of the earlier stages."""
         correct = read_table(folder.predictions)["correct"].to_numpy(bool)
         masking = read_table(folder.masking)
-        return cls(config, load_dataset(folder), load_cues(folder), correct, masking)
+        equalised = read_table(folder.equalised)
+        return cls(config, load_dataset(folder), load_cues(folder), correct, masking, equalised=equalised)
 
     @cached_property
     def files(self) -> tuple[FileCue, ...]:
@@ -153,7 +156,8 @@ class Measurer:
         apart = self.measure_gap(cue, label)
         if cue.kind == "file":
             nowhere, leak = unmeasured(NOWHERE, len(known)), self._leakage(cue, label, in_class, present)
-            return {"prevalence": shown, "attention": nowhere, "leakage": leak, "effect": nowhere, "gap": apart}
+            evened = self._evened_out(cue, label)
+            return {"prevalence": shown, "attention": nowhere, "leakage": leak, "effect": evened, "gap": apart}
         if cue.kind == "attribute":
             nowhere = unmeasured("An attribute has no place in the picture.", int(known.sum()))
             return {"prevalence": shown, "attention": nowhere, "leakage": nowhere, "effect": nowhere, "gap": apart}
@@ -290,6 +294,11 @@ class Measurer:
         return weaker(
             {name: self._under(comparable[comparable["filling"] == name], cue, label, name) for name in tried}
         )
+
+    def _evened_out(self, cue: Cue, label: int) -> Measure:
+        table = self.equalised
+        asked = table[(table["cue"] == cue.name) & (table["class"] == self.dataset.classes[label])]
+        return file_effect(cue, asked, self.dataset, self.config.evidence, self._rng(cue, label, "effect"))
 
     def _under(self, rows: pd.DataFrame, cue: Cue, label: int, filling: str) -> Measure:
         images, settings = rows["image"].to_numpy(), self.config.evidence

@@ -1,20 +1,27 @@
-"""What the file and the frame give away of the class, each fact alone and all together."""
+"""What the file and the frame give away of the class, and what it costs the model to even them out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from audit.config import EvidenceConfig
 from audit.cues.file_cues import FileCue, is_together
+from audit.cues.file_words import fact_of
 from audit.data.dataset import Dataset
+from audit.data.facts.equalise import CHANGED
 from audit.detectors.cue import Cue
+from audit.measures.effect import Answers, effect
 from audit.measures.fact_features import kind_features, number_features
 from audit.measures.leakage import fold_auc, leakage
 from audit.measures.measure import Measure, unmeasured
 from audit.measures.ridge_probe import Probes
 
 NOWHERE = "It is a fact of the whole picture, of which nothing can be hidden."
+UNCHANGED = "No photograph can be evened out in it."
+ALIKE = "The classes differ too little in it, or too few photographs do, for it to be evened out."
 EVERY = "Every photograph has a file and a frame, so that there is none without to compare with."
 COUNTED = "A photograph shows it or does not: how often each class does says it all."
 
@@ -53,6 +60,39 @@ def file_leakage(
         settings.min_images,
         control=control,
     )
+
+
+def file_effect(
+    cue: Cue, asked: pd.DataFrame, dataset: Dataset, settings: EvidenceConfig, rng: np.random.Generator
+) -> Measure:
+    """What evening out a fact of the file costs the model, beyond changing it as much the other way round; [-1, 1].
+
+    ``asked`` are the rows of ``equalised.parquet`` of the cue and a class. Estimator: mean(p_control - p_equalised)
+    over photographs that were brought to what is typical of the other side, and changed as much away from it; p is
+    the probability of the class for its own photographs, and of all others together for photographs of the others
+    that were given the fact. Interval, p and ``extra`` as ``audit.measures.effect.effect`` has them: where the model
+    does not read the fact, either change costs alike. ``extra`` also holds ``evened_out``: whose photographs they were.
+    """
+    if not len(asked):
+        changed = fact_of(cue.name)[0] in CHANGED
+        return unmeasured(ALIKE if changed else UNCHANGED, 0)
+    images = asked["image"].to_numpy()
+    before, equalised, control = (
+        Answers(asked[f"p_{view}"].to_numpy(np.float64), asked[f"predicted_{view}"].to_numpy(np.int64))
+        for view in ("before", "equalised", "control")
+    )
+    measure = effect(
+        before,
+        equalised,
+        control,
+        label=dataset.labels[images],
+        groups=dataset.groups[images],
+        rng=rng,
+        resamples=settings.resamples,
+        permutations=settings.permutations,
+        min_images=settings.min_images,
+    )
+    return replace(measure, extra={**measure.extra, "evened_out": str(asked["side"].iloc[0])})
 
 
 def _features(fact: FileCue) -> NDArray[np.float32]:
