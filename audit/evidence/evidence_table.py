@@ -17,7 +17,7 @@ from audit.cues.file_cues import FileCue, file_cues, is_together
 from audit.data.dataset import Dataset, load_dataset
 from audit.detectors.cue import Cue
 from audit.evidence.equalise_test import no_equalised
-from audit.evidence.file_evidence import EVERY, NOWHERE, file_effect, file_leakage
+from audit.evidence.file_evidence import EVERY, NOWHERE, file_effect, file_leakage, file_views
 from audit.evidence.look_control import beside_control_groups, control_groups
 from audit.evidence.occlusion_test import FILLINGS
 from audit.evidence.pixel_views import Views, is_seen_as_pixels, pixel_views
@@ -157,6 +157,8 @@ class Measurer:
         if cue.kind == "file":
             nowhere, leak = unmeasured(NOWHERE, len(known)), self._leakage(cue, label, in_class, present)
             evened = self._evened_out(cue, label)
+            if leak.value is not None:
+                self.probe_scores(cue, label)
             return {"prevalence": shown, "attention": nowhere, "leakage": leak, "effect": evened, "gap": apart}
         if cue.kind == "attribute":
             nowhere = unmeasured("An attribute has no place in the picture.", int(known.sum()))
@@ -199,9 +201,8 @@ class Measurer:
     def probe_scores(self, cue: Cue, label: int) -> NDArray[np.float64]:
         """Out-of-fold scores (images,) of the probe of a cue that has a leakage; NaN where it is not shown."""
         if (cue.name, label) not in self.scores:
-            scores, rows = np.full(len(self.dataset.images), np.nan), self._leaking_rows(cue)
+            scores, (rows, inside) = np.full(len(self.dataset.images), np.nan), self._probed(cue)
             in_class, folds = self.dataset.labels[rows] == label, self.dataset.folds[rows]
-            inside, _, _ = self._views(cue)
             scores[rows] = out_of_fold_scores(inside[rows], in_class, folds, self._rng(cue, label, "leakage"))
             self.scores[cue.name, label] = scores
         return self.scores[cue.name, label]
@@ -262,6 +263,13 @@ class Measurer:
             settings.min_images,
             control=control[rows],
         )
+
+    def _probed(self, cue: Cue) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """The images whose class a probe is to tell by the cue, and what it sees of all images."""
+        if cue.kind == "file":
+            rows, inside = file_views(self.files, cue)
+            return rows, np.zeros((len(rows), 0), np.float32) if inside is None else inside
+        return self._leaking_rows(cue), self._views(cue)[0]
 
     def _leaking_rows(self, cue: Cue) -> NDArray[np.bool_]:
         # A cluster's place is looked at in every image: whether it shows the cue there is part of what leaks.

@@ -39,15 +39,10 @@ def file_leakage(
     ``facts`` are all that is known of the file, ``in_class`` (images,). A single value, such as a format, is counted
     instead. The control of all together is the single fact that tells most: what one fact says is its own finding.
     """
-    rows, control = np.ones(len(in_class), bool), None
-    if is_together(cue):
-        seen = [_features(fact) for fact in facts if fact.cue.role == "file" and not is_together(fact.cue)]
-        inside, control = np.hstack(seen), _clearest(seen, in_class, dataset)
-    else:
-        fact = next(fact for fact in facts if fact.cue == cue)
-        if not fact.is_number:
-            return unmeasured(COUNTED, len(in_class))
-        rows, inside = fact.known, number_features(fact.noticed)
+    rows, inside = file_views(facts, cue)
+    if inside is None:
+        return unmeasured(COUNTED, len(in_class))
+    control = _clearest(_single(facts), in_class, dataset) if is_together(cue) else None
     return leakage(
         inside[rows],
         None,
@@ -60,6 +55,22 @@ def file_leakage(
         settings.min_images,
         control=control,
     )
+
+
+def file_views(facts: Sequence[FileCue], cue: Cue) -> tuple[NDArray[np.bool_], NDArray[np.float32] | None]:
+    """What a probe sees of a cue of the file: the images (n,) of which it is known, and the features (n, d) of all.
+
+    None for a value that is counted. ``facts`` are all that is known of the file.
+    """
+    if is_together(cue):
+        return np.ones(len(facts[0].known), bool), np.hstack(_single(facts))
+    fact = next(fact for fact in facts if fact.cue == cue)
+    return fact.known, number_features(fact.noticed) if fact.is_number else None
+
+
+def _single(facts: Sequence[FileCue]) -> list[NDArray[np.float32]]:
+    """Features of each fact that the file and the frame at once are made of."""
+    return [_features(fact) for fact in facts if fact.cue.role == "file" and not is_together(fact.cue)]
 
 
 def file_effect(

@@ -139,7 +139,9 @@ def _causes(
     for place in accusing:
         verdict = verdicts[place]
         leans = Measures.of(verdict.figures).leans
-        score = None if leans else scores.get((verdict.cue.name, verdict.label))
+        # Numbers of the file lean in more ways than their high values do.
+        by_score = verdict.cue.kind == "file" or not leans
+        score = scores.get((verdict.cue.name, verdict.label)) if by_score else None
         signal = signal_of(cues.present(verdict.cue), cues.known(verdict.cue), score, dataset.folds)
         level, label = COMPLAINTS.index(verdict.severity), dataset.classes.index(verdict.label)
         suspects.append(Suspect(verdict.cue, label, level, signal))

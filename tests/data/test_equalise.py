@@ -80,7 +80,9 @@ def saved(photo: Image.Image, quality: int) -> bytes:
 def test_bytes_are_those_of_the_best_quality_that_fits():
     photo = picture()
     for bits in (0.8, 2.0, 5.0):
-        fits = [quality for quality in range(5, 96) if len(saved(photo, quality)) * 8 <= bits * photo.width * photo.height]
+        fits = [
+            quality for quality in range(5, 96) if len(saved(photo, quality)) * 8 <= bits * photo.width * photo.height
+        ]
         wanted = squash(Image.open(io.BytesIO(saved(photo, max(fits, default=5)))).convert("RGB"), SIZE)
         assert (views(photo, "bits_per_pixel", 9.0, bits, SIZE)[0] == wanted).all()
 

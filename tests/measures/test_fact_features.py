@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from audit.measures.fact_features import kind_features, number_features
+from audit.measures.fact_features import BUMPS, WIDTH, kind_features, number_features
 from audit.measures.leakage import fold_auc
 from audit.measures.ridge_probe import Probes
 
@@ -42,7 +42,15 @@ def test_equal_values_are_described_alike_and_unknown_ones_as_such():
     assert np.array_equal(features[0], features[1]) and np.array_equal(features[3], features[5])
     assert features[:, -1].tolist() == [0, 0, 0, 1, 0, 1]
     assert not features[3, :-1].any()
-    assert (features[:, 2:].sum(axis=1) == 1).all()
+
+
+def test_a_value_is_near_the_ranks_around_its_own():
+    features = number_features(np.arange(1200.0))
+    tops = (np.arange(BUMPS) + 0.5) / BUMPS
+    for place in (0, 70, 600, 1199):
+        rank = (place + 0.5) / 1200
+        expected = [np.exp(-((rank - top) ** 2) / (2 * WIDTH**2)) for top in tops]
+        assert features[place, 2:-1] == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_value_has_a_column_for_showing_it_and_one_for_not():
