@@ -1,9 +1,10 @@
 """Equalising test: the answers of the model to photographs evened out in a fact of the file, or changed as much away.
 
 What the network sees of a photograph depends on its file, too: shape, resolution, compression, colour, light. So each
-photograph is put to the network of its fold twice: brought to what is typical of the other classes, and changed just as
-much the other way round. If the model does not read the fact, both changes cost alike; if it does, the first one costs
-more of the probability that it is right about the class.
+photograph is put to the network of its fold twice: brought to what is typical of the other side, and changed just as
+much the other way round. If the model does not read the fact, both changes cost alike; if it does, they do not. Where a
+change also destroys content, which its opposite does not, it is made in as many photographs of the class as of the
+others: what it destroys costs both of them, and so cancels; what the model reads moves both towards one side.
 """
 
 from collections.abc import Iterator, Sequence
@@ -38,11 +39,12 @@ _VIEWS = ("before", "equalised", "control")
 def ask_equalised(store: ActivationStore) -> list[Path]:
     """Write ``equalised.parquet``, one row per cue of the file, class and photograph that was evened out.
 
-    ``side``: "own" photographs of the class, which lost the fact, or those of the "others", which were given it.
-    ``p_before``, ``p_equalised``, ``p_control``: the probability, 0..1, of the class for its own, of all others
-    together for the others; ``predicted_`` the classes predicted. ``evidence.min_images`` come first, and the others
-    only if they may show more, as in the occlusion test. At most ``MORE_THAN_HIDDEN`` times ``evidence.effect_images``
-    photographs of each cue and class, two passes through the network for each. Returns the files written.
+    ``way``: whether the fact that points to the class was "taken" from the photograph, or it was "given" that.
+    ``p_before``, ``p_equalised``, ``p_control``: the probability, 0..1, of the class where it was taken, of all others
+    together where it was given; ``predicted_`` the classes predicted. ``evidence.min_images`` come first, and the
+    others only if they may show more, as in the occlusion test. At most ``MORE_THAN_HIDDEN`` times
+    ``evidence.effect_images`` photographs of each cue and class, two passes through the network for each. Returns the
+    files written.
 
     ``equalising/<round>-fold-<f>-<n>.safetensors`` hold the same rows. Raises StageError for a photograph that can no
     longer be decoded, and ChangedImage where it is another one.
@@ -60,7 +62,7 @@ def ask_equalised(store: ActivationStore) -> list[Path]:
 
 def no_equalised() -> pd.DataFrame:
     """``equalised.parquet`` where nothing was evened out."""
-    types = {"cue": "object", "class": "object", "image": "int64", "side": "object"}
+    types = {"cue": "object", "class": "object", "image": "int64", "way": "object"}
     types |= {f"p_{view}": "float64" for view in _VIEWS} | {f"predicted_{view}": "int64" for view in _VIEWS}
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})
 
@@ -87,15 +89,15 @@ def _answers(store: ActivationStore, network: Network, chosen: pd.DataFrame, row
     before = np.stack(read_table(store.folder.predictions)["probabilities"].to_list())[images]
     asked, _ = put_to_model(store, network, _both_views(store, pairs))
     answers = {"before": before, "equalised": asked[0::2], "control": asked[1::2]}
-    right = {name: _right(values, labels, (pairs["side"] == "own").to_numpy()) for name, values in answers.items()}
+    right = {name: _right(values, labels, (pairs["way"] == "taken").to_numpy()) for name, values in answers.items()}
     predicted = {f"predicted_{name}": values.argmax(1).astype(np.int64) for name, values in answers.items()}
     return {"row": np.asarray(rows, np.int64), **{f"p_{name}": p for name, p in right.items()}, **predicted}
 
 
-def _right(probabilities: Floats, labels: Ints, own: Bools) -> NDArray[np.float64]:
-    """The probability of the class (n,) for its own photographs, of all other classes together for the others."""
+def _right(probabilities: Floats, labels: Ints, taken: Bools) -> NDArray[np.float64]:
+    """The probability of the class (n,) where the fact was taken, of all other classes together where it was given."""
     p = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return np.where(own, p, 1 - p)
+    return np.where(taken, p, 1 - p)
 
 
 def _both_views(store: ActivationStore, pairs: pd.DataFrame) -> Iterator[NDArray[np.uint8]]:
@@ -132,7 +134,7 @@ def _answered(kept: ShardStore, shards: Sequence[Shard]) -> pd.DataFrame:
 
 def _named(answered: pd.DataFrame, chosen: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     """The answers with what was asked, in the columns of ``equalised.parquet``."""
-    pairs = chosen.iloc[answered["row"]][["cue", "class", "image", "side"]].reset_index(drop=True)
+    pairs = chosen.iloc[answered["row"]][["cue", "class", "image", "way"]].reset_index(drop=True)
     named = pairs.assign(**{"class": np.array(dataset.classes, object)[pairs["class"]]})
     return pd.concat([named, answered.drop(columns="row")], axis=1)[list(no_equalised())]
 

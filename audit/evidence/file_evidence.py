@@ -79,10 +79,11 @@ def file_effect(
     """What evening out a fact of the file costs the model, beyond changing it as much the other way round; [-1, 1].
 
     ``asked`` are the rows of ``equalised.parquet`` of the cue and a class. Estimator: mean(p_control - p_equalised)
-    over photographs that were brought to what is typical of the other side, and changed as much away from it; p is
-    the probability of the class for its own photographs, and of all others together for photographs of the others
-    that were given the fact. Interval, p and ``extra`` as ``audit.measures.effect.effect`` has them: where the model
-    does not read the fact, either change costs alike. ``extra`` also holds ``evened_out``: whose photographs they were.
+    over photographs that were brought to what is typical of the other side, and changed as much away from it; p is the
+    probability of the class where the fact was taken, and of all others together where it was given. A change that
+    destroys content was made in as many photographs of the class as of the others, so that this cancels. Interval, p
+    and ``extra`` as ``audit.measures.effect.effect`` has them: where the model does not read the fact, the two changes
+    can change roles. ``extra`` also holds ``evened_out``: whether the fact was taken or given.
     """
     if not len(asked):
         changed = fact_of(cue.name)[0] in CHANGED
@@ -103,7 +104,7 @@ def file_effect(
         permutations=settings.permutations,
         min_images=settings.min_images,
     )
-    return replace(measure, extra={**measure.extra, "evened_out": str(asked["side"].iloc[0])})
+    return replace(measure, extra={**measure.extra, "evened_out": str(asked["way"].iloc[0])})
 
 
 def _features(fact: FileCue) -> NDArray[np.float32]:

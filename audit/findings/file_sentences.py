@@ -17,8 +17,8 @@ _EVENED_OUT = {
     "aspect_ratio": "cropped to a shape",
     "megapixels": "shrunk to a size",
     "jpeg_quality": "saved again in a quality",
-    "bits_per_pixel": "saved again in few bytes",
-    "brightness": "made as bright or dark",
+    "bits_per_pixel": "saved again in as few bytes",
+    "brightness": "brought to a light",
     "contrast": "brought to a contrast",
     "warmth": "brought to a tone",
     "tint": "brought to a tone",
@@ -66,12 +66,10 @@ def _evened_out(fact: str, label: str, effect: Effect) -> str:
     """What evening a fact out cost; empty where nobody did."""
     if effect.value is None or effect.evened_out is None:
         return ""
-    if effect.evened_out == "own":
-        whose, like, confidence = f"the “{label}” photographs", "the others", f"in “{label}”"
-    else:
-        whose, like, confidence = "the other photographs", f"those of “{label}”", f"that they are no “{label}”"
+    taken = effect.evened_out == "taken"
+    like, change = ("the others", -effect.value) if taken else (f"those of “{label}”", effect.value)
     return (
-        f"with {whose} {_EVENED_OUT[fact]} like {like}, the confidence {confidence} changes by {points(-effect.value)} "
+        f"with photographs {_EVENED_OUT[fact]} like {like}, the confidence in “{label}” changes by {points(change)} "
         "compared with changing them as much the other way round"
     )
 

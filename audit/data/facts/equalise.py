@@ -155,6 +155,6 @@ _ON_PICTURES: Mapping[str, Callable[[Image.Image, float, float | str], Image.Ima
     "subsampling": _sampled,
     "bits_per_pixel": _in_bytes,
 }
-# Facts of which only less can be made: what is not in a file cannot be put back.
-ONLY_LESS = ("megapixels", "jpeg_quality", "bits_per_pixel", "sharpness")
+# Changes that can only be made one way, and take content away: what is not in a file cannot be put back.
+DESTROYING = ("sharpness", *_ON_PICTURES)
 CHANGED = ("aspect_ratio", *_ON_PIXELS, *_ON_PICTURES)

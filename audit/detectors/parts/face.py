@@ -184,6 +184,15 @@ def find_faces(photo: Photo) -> tuple[Face, ...]:
     return tuple(sorted(faces, key=lambda face: -_area(face.box))[:_MOST_FACES])
 
 
+def unconfirmed_score(photo: Photo) -> float:
+    """The full-range network's best score, 0..1, in a photograph without an accepted face; 0 below a candidate's.
+
+    Of 91 faces that were covered from the nose down and then not accepted, this network alone still saw 75; of 132
+    photographs of animals without an accepted face it sees one in 6.
+    """
+    return float(_candidates(photo, FULL_RANGE).scores.max(initial=0.0))
+
+
 @shared
 def face_mask(photo: Photo) -> Mask:
     """Inside of all accepted faces' outlines."""
@@ -197,14 +206,19 @@ class FaceDetector:
     """The faces of people."""
 
     name = "face"
-    version = 2
+    version = 3
     cues: tuple[Cue, ...] = (Cue("face", "the face", "part", within="person"),)
     models: tuple[ModelFile, ...] = FACE_MODELS
     keepable = True
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
-        """Present when a face is accepted; the mask is the inside of the outlines."""
-        score = max((face.score for face in find_faces(photo)), default=0.0)
+        """Present when a face is accepted; the mask is the inside of the outlines.
+
+        The score of an absent one is above 0 where one of the two detectors sees a face that the other does not.
+        """
+        if not find_faces(photo):
+            return {"face": Sighting(False, unconfirmed_score(photo), None)}
+        score = max(face.score for face in find_faces(photo))
         return {"face": Sighting.of_mask(face_mask(photo), score, _LEAST_AREA)}
 
 
