@@ -21,7 +21,7 @@ MarkKind = Literal["text", "sticker", "border", "tint", "blur", "vignette", "obj
 Tree = dict[str, Any]
 """Settings as they are written in YAML, before they are checked."""
 DEFAULT_CUES = "default"
-"""In the setting ``cues`` this word stands for all that is looked for by default: ``registry.default_cues``."""
+"""In the settings ``cues`` and ``attributes`` this word stands for all that is looked for, or measured, by default."""
 
 
 class Section(BaseModel):
@@ -188,6 +188,7 @@ class Config(Section):
     compute: ComputeConfig = ComputeConfig()
     attention: AttentionConfig = AttentionConfig()
     cues: list[str] = [DEFAULT_CUES]
+    attributes: list[str] = [DEFAULT_CUES]
     own_cues: list[OwnCueConfig] = []
     expected_cues: list[str] = []
     irrelevant_cues: list[str] = []

@@ -25,7 +25,7 @@ class Step:
 
 STEPS = (
     Step("dataset", (), ("dataset", "training.folds", "seed"), version=5),
-    Step("detect", ("dataset",), ("cues", "own_cues"), version=4),
+    Step("detect", ("dataset",), ("cues", "attributes", "own_cues"), version=5),
     Step("features", ("dataset",), ("model", "training.flips", "compute.cache_gb", "seed")),
     Step("training", ("dataset", "features"), ("model", "training", "seed")),
     Step("explain", ("dataset", "detect", "features", "training"), ("model", "attention", "seed"), version=3),
@@ -41,7 +41,7 @@ STEPS = (
         "cues",
         ("dataset", "detect", "features", "explain", "regions", "clusters"),
         ("attention", "evidence", "seed"),
-        version=10,
+        version=12,
     ),
     Step(
         "masking",
@@ -49,7 +49,7 @@ STEPS = (
         ("evidence.effect_images", "evidence.min_images", "evidence.resamples", "seed"),
         version=6,
     ),
-    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=18),
+    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=19),
     Step(
         "findings",
         ("dataset", "detect", "explain", "sanity", "clusters", "cues", "evidence"),
@@ -59,8 +59,19 @@ STEPS = (
     Step(
         "self-audit",
         ("dataset", "detect", "features", "explain", "sanity", "cues", "masking", "evidence"),
-        ("self_audit", "model", "training", "attention", "evidence", "cues", "own_cues", "expected_cues", "seed"),
-        version=7,
+        (
+            "self_audit",
+            "model",
+            "training",
+            "attention",
+            "evidence",
+            "cues",
+            "attributes",
+            "own_cues",
+            "expected_cues",
+            "seed",
+        ),
+        version=8,
         repeats=("training", "explain", "regions", "clusters", "cues", "evidence", "findings"),
     ),
     Step(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audit.config import Config, dump_config, load_config
+from audit.cues.names import GivenName, give_name
 from audit.plan.plan_json import Strategy
 from audit.processes import standing_apart
 from audit.progress import note, track
@@ -85,6 +86,22 @@ def render_again(path: Path) -> Path:
         do_stage(REPORT.name, folder)
         write_manifest(folder, all_stages())
     return folder.report
+
+
+def name_cue(path: Path, cue: str, words: str, by: str) -> GivenName:
+    """Give a look or a cluster of the finished audit in ``path`` a name; write audit.json and the report anew.
+
+    Raises AuditFolderError when the audit is not finished, ConfigError for a cue that cannot be named.
+    """
+    folder = AuditFolder(path)
+    folder.require_finished()
+    with folder.locked(), error_log(path):
+        given = give_name(folder, cue, words, by)
+        for stage in ("record", REPORT.name):
+            folder.stage_record(stage).unlink(missing_ok=True)
+            do_stage(stage, folder)
+        write_manifest(folder, all_stages())
+    return given
 
 
 def check_finished(path: Path, amounts: Sequence[str]) -> AuditFolder:

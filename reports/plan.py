@@ -26,5 +26,5 @@ loader = DataLoader(photos, batch_size=32, sampler=sampler)
 def orders(record: AuditRecord) -> list[Order]:
     """What to collect for all findings together, the largest orders of each class first; none in an older audit."""
     ways = record.plan.ways
-    to_collect = [order for order in ways.collect.cells if order.add] if ways else []
+    to_collect = [order for order in ways.collect.cells if order.add and order.ask != 0] if ways else []
     return sorted(to_collect, key=lambda order: (order.label, -order.add))[:ORDERS]

@@ -76,7 +76,7 @@ def _context(folder: AuditFolder, record: AuditRecord, config: Config) -> dict[s
     to_collect, verifications = orders(record), verified(folder)
     plain = [path for cue in examples for path in cue.layers] + [path for cue in sorted_looks for path in cue.boxes]
     plain += [path for card in all_cards if card.is_file for path in card.paths]
-    plain += [path for order in to_collect for path in order.examples]
+    plain += [path for order in to_collect for path in (*order.examples, *(order.avoid or ()))]
     plain += [sight.path for verification in verifications for sight in verification.sights]
     root = Path(record.dataset.root)
     return {
@@ -97,6 +97,7 @@ def _context(folder: AuditFolder, record: AuditRecord, config: Config) -> dict[s
         ),
         "former": record.former,
         "orders": to_collect,
+        "names": {name.cue: name for name in record.names or ()},
         "sampler": SAMPLER,
         "verifications": verifications,
         "found": examples,

@@ -10,7 +10,7 @@ from PIL import Image
 
 from audit.cam.regions import Region
 from audit.cues.cue_json import CueEntry, LooksEntry
-from audit.detection.detect import Detections, load_detections
+from audit.detection.detections import Detections, load_detections
 from audit.findings.audit_json import AuditRecord
 from audit.store.audit_folder import AuditFolder, read_table
 from reports.cards import Box

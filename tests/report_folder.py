@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from safetensors.numpy import save_file
 
 from audit.config import Config
-from audit.detection.detect import DETECTIONS_PER_SHARD, shard_path
+from audit.detection.detections import DETECTIONS_PER_SHARD, shard_path
 from audit.detectors.cue import GRID
 from audit.detectors.mask_grid import pack_masks
 from audit.store.audit_folder import AuditFolder, file_digest, write_json, write_table

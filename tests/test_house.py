@@ -49,7 +49,7 @@ REPORT_READS = {
     "audit.data.dataset_json",
     "audit.data.decode",
     "audit.data.photo_file",
-    "audit.detection.detect",
+    "audit.detection.detections",
     "audit.detection.detectors_json",
     "audit.errors",
     "audit.explain.explain_json",

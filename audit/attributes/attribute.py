@@ -61,40 +61,19 @@ class AttributeReader(Protocol):
         """
 
 
-@dataclass(frozen=True)
 class AttributeDetector:
     """A reader asked as detectors are, so that answers are kept, divided among workers and resumed alike.
 
-    A sighting's score is the value, NaN where it is unknown; it has no mask of its own, being where its region is.
+    A sighting's score is the value, NaN where it is unknown; it has no mask of its own, being where its region is. The
+    version changes with the reader's, and with the values from which on attributes show.
     """
 
-    reader: AttributeReader
-
-    @property
-    def name(self) -> str:
-        """That of the reader, which no detector has."""
-        return f"attributes.{self.reader.name}"
-
-    @property
-    def cues(self) -> tuple[Cue, ...]:
-        """One cue for each attribute."""
-        return tuple(attribute.cue for attribute in self.reader.attributes)
-
-    @property
-    def models(self) -> tuple[ModelFile, ...]:
-        """The files that the reader reads."""
-        return self.reader.models
-
-    @property
-    def keepable(self) -> bool:
-        """Whether values depend on the photograph and the version alone."""
-        return self.reader.keepable
-
-    @property
-    def version(self) -> str:
-        """Changes with the reader's, and with the values from which on attributes show."""
-        limits = " ".join(f"{one.name}>={one.shown_from:g}" for one in self.reader.attributes)
-        return f"{self.reader.version} {limits}"
+    def __init__(self, reader: AttributeReader) -> None:
+        self.reader, self.models, self.keepable = reader, reader.models, reader.keepable
+        self.name = f"attributes.{reader.name}"
+        self.cues = tuple(attribute.cue for attribute in reader.attributes)
+        limits = " ".join(f"{one.name}>={one.shown_from:g}" for one in reader.attributes)
+        self.version = f"{reader.version} {limits}"
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
         """A sighting for every attribute, by its name."""

@@ -19,7 +19,7 @@ from audit.cues.cue_json import LookCell, LookGroup, LooksEntry
 from audit.cues.summary import examples
 from audit.data.batches import Images, read_pixels
 from audit.data.dataset import Dataset
-from audit.detection.detect import Detections
+from audit.detection.detections import Detections
 from audit.detectors.cue import GRID, Cue
 from audit.explain.clusters import unit_components
 from audit.explain.stable_kmeans import group

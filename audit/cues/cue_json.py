@@ -28,6 +28,24 @@ class Distribution(Record):
     counts: dict[str, tuple[Count, ...]] = Field(description="by class, one count per bin")
 
 
+class Difference(Record):
+    """An attribute that some photographs show more often than the others that they are compared with.
+
+    ``n`` of ``of`` photographs show it, ``n_elsewhere`` of ``of_elsewhere`` others; ``low`` to ``high`` is the 95 %
+    interval of the ``difference`` of the two shares.
+    """
+
+    attribute: str
+    words: str = Field(description="what they show more often, whichever end of the attribute that is")
+    n: Count
+    of: Positive
+    n_elsewhere: Count
+    of_elsewhere: Positive
+    difference: PresentShare
+    low: PresentShare
+    high: PresentShare
+
+
 class CueEntry(Record, Generic[PhotoName]):
     """What is known of one cue as a whole."""
 

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 from audit.cam.regions import cover, mass_on
 from audit.config import Config
 from audit.cues.appearance_groups import Looks, find_looks
-from audit.cues.attributes import attribute_cues
 from audit.cues.cluster_cues import look_alikes, read_look_alikes, write_look_alikes
+from audit.cues.column_cues import column_cues
 from audit.cues.cue_json import CueSummary
+from audit.cues.differences import Trait, differences, in_words, traits_in, traits_of
 from audit.cues.file_cues import file_cues
 from audit.cues.membership import is_member
 from audit.cues.summary import summarise
 from audit.data.batches import Images
 from audit.data.dataset import Dataset
-from audit.detection.detect import Detections, detections_digest, load_detections
+from audit.detection.detections import Detections, detections_digest, load_attributes, load_detections
 from audit.detectors.cue import GRID, Cue
 from audit.explain.clusters import load_clusters
 from audit.explain.compute_maps import read_shards
@@ -39,6 +40,7 @@ from audit.store.audit_folder import (
 )
 
 _PART = 512
+_OF_REGION = ("area", "attention")
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
@@ -46,7 +48,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
 
     ``attention`` is the share of the positive mass of the label's map on the cue; NaN where the map is empty or the
     cue has no place in the picture. ``present`` is null where it is unknown: an attribute, or the look of what is not
-    in the picture. ``score`` is the value itself of a number that was measured on the file.
+    in the picture. ``score`` is the value itself of a number that was measured on a region or on the file.
     """
     store = ActivationStore.open(folder, config)
     return tabulate(store, looks_of(store))
@@ -60,10 +62,11 @@ def looks_of(store: ActivationStore) -> list[Looks]:
 def tabulate(store: ActivationStore, looks: Sequence[Looks]) -> list[Path]:
     """As ``build``, from a store that is open and its looks."""
     folder, config, dataset = store.folder, store.config, store.dataset
+    seen, traits = _detected(folder), traits_of(load_attributes(folder))
+    looks = [_told(one, traits, seen[0], dataset) for one in looks]
     write_records(folder.looks, [one.entry(dataset, config.seed) for one in looks])
-    seen = _detected(folder)
-    tables = [seen, _look_alikes(store), _looks(looks, seen[1]), files_of(dataset)]
-    tables.append(_attributes(dataset, [cue.name for found, _ in tables for cue in found]))
+    tables = [seen, _measured(folder, seen[1]), _look_alikes(store, traits), _looks(looks, seen[1]), files_of(dataset)]
+    tables.append(_columns(dataset, [cue.name for found, _ in tables for cue in found]))
     cues = [cue for found, _ in tables for cue in found]
     table = pd.concat([rows for _, rows in tables], ignore_index=True)
     write_table(folder.cues, table.sort_values(["cue", "image"], ignore_index=True))
@@ -156,7 +159,31 @@ def _detected(folder: AuditFolder) -> tuple[list[Cue], pd.DataFrame]:
     return list(found.cues), _concat([_rows(*column) for column in columns])
 
 
-def _look_alikes(store: ActivationStore) -> tuple[list[Cue], pd.DataFrame]:
+def _measured(folder: AuditFolder, seen: pd.DataFrame) -> tuple[list[Cue], pd.DataFrame]:
+    """Rows of the attributes: one is where its region is, in the images that show it; ``score`` is its value."""
+    measured, rows = load_attributes(folder), []
+    regions = dict(list(seen.sort_values("image").groupby("cue", sort=False)))
+    for attribute, values, shown in zip(measured.attributes, measured.values.T, measured.shown.T, strict=True):
+        present, nowhere = shown.astype(object), np.full(len(shown), np.nan, np.float32)
+        present[np.isnan(values)] = None
+        region = regions.get(attribute.within)
+        area, attention = (nowhere if region is None else region[name].to_numpy(np.float32) for name in _OF_REGION)
+        rows.append(_rows(attribute.cue, present, values, np.where(shown, area, 0), np.where(shown, attention, np.nan)))
+    return [attribute.cue for attribute in measured.attributes], _concat(rows)
+
+
+def _told(looks: Looks, traits: Sequence[Trait], cues: Sequence[Cue], dataset: Dataset) -> Looks:
+    """Looks whose words say first what their images differ in from those of the other looks."""
+    of_part = traits_in(looks.parent, traits, cues)
+    told = []
+    for look, cue in enumerate(looks.cues):
+        here, there = looks.assigned == look, (looks.assigned != look) & (looks.assigned >= 0)
+        different = differences(of_part, here, there, dataset.groups, dataset.folds)
+        told.append(replace(cue, words=in_words(cue.words, different)))
+    return replace(looks, cues=tuple(told))
+
+
+def _look_alikes(store: ActivationStore, traits: Sequence[Trait]) -> tuple[list[Cue], pd.DataFrame]:
     folder, dataset = store.folder, store.dataset
     regions, numbers = read_table(folder.regions), from_columns(read_table(folder.clusters))
     shape = read_maps(folder, np.arange(1)).shape[1:]
@@ -167,12 +194,14 @@ def _look_alikes(store: ActivationStore) -> tuple[list[Cue], pd.DataFrame]:
     write_look_alikes(store, sought, folder / "look-alikes")
     likeness, scores = (read_look_alikes(folder / "look-alikes", name) for name in ("likeness", "score"))
     packed = read_look_alikes(folder / "look-alikes", "masks")
-    rows = []
+    rows, cues = [], []
     for index, one in enumerate(sought):
         masks = np.unpackbits(packed[:, index], axis=1).astype(bool).reshape(-1, GRID, GRID)
         present = is_member(likeness[:, index], dataset.folds, one.made_of.members(dataset.groups))
         rows.append(_rows(one.cue, present, scores[:, index], masks.mean((1, 2)), _attention(folder, masks)))
-    return [one.cue for one in sought], _concat(rows)
+        different = differences(traits, present, ~present, dataset.groups, dataset.folds)
+        cues.append(replace(one.cue, words=in_words(one.cue.words, different)))
+    return cues, _concat(rows)
 
 
 def _looks(found: Sequence[Looks], seen: pd.DataFrame) -> tuple[list[Cue], pd.DataFrame]:
@@ -199,8 +228,8 @@ def _pooled_in(folder: AuditFolder, cue: Cue, name: str = "inside") -> NDArray[n
     return pooled
 
 
-def _attributes(dataset: Dataset, taken: list[str]) -> tuple[list[Cue], pd.DataFrame]:
-    found = attribute_cues(dataset.images, dataset.attributes, taken)
+def _columns(dataset: Dataset, taken: list[str]) -> tuple[list[Cue], pd.DataFrame]:
+    found = column_cues(dataset.images, dataset.attributes, taken)
     rows = []
     for one in found:
         present = one.present.astype(object)

@@ -46,7 +46,7 @@ def covered_cues(declared: Iterable[str], cues: Iterable[Cue], inside: Mapping[t
     ['face', 'skin']
     """
     declared = set(declared)
-    within = {cue.name for cue in cues if cue.within in declared and cue.kind == "detector"}
+    within = {cue.name for cue in cues if cue.within in declared and cue.kind in ("detector", "attribute")}
     consisting = {
         cue.name
         for cue in cues

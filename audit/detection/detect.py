@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from audit.attributes.attribute import Attribute
 from audit.config import Config, model_folder
 from audit.data.dataset import Dataset, load_dataset
 from audit.detection.cache import Answer, KeptAnswers, detector_key, kept_answers
-from audit.detection.detectors_json import DetectedCue, DetectorList
-from audit.detection.registry import choose_cues, choose_detectors, listed_cues, missing_cues
+from audit.detection.detections import DETECTIONS_PER_SHARD, SHARD_NAME, VALUES, Detections, load_columns
+from audit.detection.detectors_json import DetectedCue, DetectorList, MeasuredAttribute
+from audit.detection.registry import choose_attributes, choose_cues, choose_detectors, listed_cues, missing_cues
 from audit.detection.workers import Answers, Job, looking, read_shrunk
 from audit.detectors.cue import ABSENT, GRID, Cue, Detector, Mask, Sighting
 from audit.detectors.marks.find_printed_marks import find_overlays
@@ -27,61 +28,16 @@ from audit.detectors.photo import Pixels
 from audit.detectors.user_cues import OwnCueDetector
 from audit.progress import note, track
 from audit.steps import version_of
-from audit.store.audit_folder import AuditFolder, file_digest, read_record, value_digest, write_record
+from audit.store.audit_folder import AuditFolder, value_digest, write_record
 from audit.store.model_files import require
-from audit.store.shards import SUFFIX, Shard, ShardStore, divide
-from audit.store.tensors import load_arrays, load_header
+from audit.store.shards import Shard, ShardStore, divide
+from audit.store.tensors import load_header
 
-DETECTIONS_PER_SHARD = 256
-_NAME = "shard-{:05d}"
 # Photographs in which a printed mark is compared with other marks.
 _COMPARED = 200
 _EDGE_CELLS = 5
 # One cue in every image.
 Column = list[Answer]
-
-
-@dataclass(frozen=True)
-class Detections:
-    """What the detectors found: K cues, n images in order.
-
-    ``present`` boolean (n, K); ``score`` float32 (n, K), 0..1; ``area`` float32 (n, K), share of the picture.
-    ``columns``: where in the shards each of the K is.
-    """
-
-    folder: AuditFolder
-    cues: tuple[Cue, ...]
-    columns: tuple[int, ...]
-    present: NDArray[np.bool_]
-    score: NDArray[np.float32]
-    area: NDArray[np.float32]
-
-    def place(self, name: str) -> int:
-        """Where the cue of that name is among the K."""
-        return [cue.name for cue in self.cues].index(name)
-
-    @property
-    def marks(self) -> list[int]:
-        """Where among the K the marks on a picture are."""
-        return [place for place, cue in enumerate(self.cues) if cue.role == "mark"]
-
-    def masks(self, images: NDArray[np.integer]) -> Mask:
-        """Where the cues are, boolean (len(images), K, GRID, GRID) over the whole picture; reads only their shards.
-
-        Raises AuditFolderError when one is missing or damaged.
-        """
-        masks = np.zeros((len(images), len(self.cues), GRID, GRID), bool)
-        shards = np.asarray(images) // DETECTIONS_PER_SHARD
-        for shard in np.unique(shards):
-            rows = np.flatnonzero(shards == shard)
-            packed = load_arrays(shard_path(self.folder, int(shard)), "masks")["masks"]
-            masks[rows] = unpack_masks(packed[np.asarray(images)[rows] % DETECTIONS_PER_SHARD][:, list(self.columns)])
-        return masks
-
-    def text(self) -> pd.DataFrame:
-        """Every line that was read: columns image, cue, text. Raises AuditFolderError for a damaged shard."""
-        rows = [row for path in _shard_paths(self.folder) for row in load_header(path)["text"]]
-        return pd.DataFrame(rows, columns=["image", "cue", "text"])
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
@@ -99,18 +55,18 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     for cue, reason in left_out.items():
         note(f"The cue '{cue}' is not looked for: {reason}.")
     config = config.model_copy(update={"cues": [name for name in names if name not in left_out]})
-    cues, detectors = choose_cues(config), choose_detectors(config)
+    cues, detectors, attributes = choose_cues(config), choose_detectors(config), choose_attributes(config)
     for model in dict.fromkeys(model for detector in detectors for model in detector.models):
         require(model_folder(config), model.name)
     dataset = load_dataset(folder)
     for detector in detectors:
         if isinstance(detector, OwnCueDetector):
             detector.require_marks(dataset.images["path"].tolist())
-    asked = [cue.name for cue in cues], list(map(detector_key, detectors))
+    asked = [cue.name for cue in cues], [one.name for one in attributes], list(map(detector_key, detectors))
     kept = ShardStore(folder.detections, value_digest(version_of("detect"), *asked))
     shards = _shards(dataset)
     kept.discard_others(shards, "shard-*")
-    _Filler(kept, config, dataset, cues, detectors).fill(kept.missing(shards), len(dataset.images))
+    _Filler(kept, config, dataset, cues, attributes, detectors).fill(kept.missing(shards), len(dataset.images))
     columns = (*cues, *_add_columns(folder, kept, config, dataset, cues))
     cues = tuple({cue.name: cue for cue in columns}.values())
     summary = folder.detections / "detectors.json"
@@ -119,51 +75,22 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
         DetectedCue(name=cue.name, words=cue.words, role=cue.role, kind=cue.kind, within=cue.within) for cue in cues
     )
     column_names = tuple(cue.name for cue in columns)
-    listing = DetectorList(grid=GRID, cues=listed, columns=column_names, versions=versions, not_looked_for=left_out)
+    listing = DetectorList(
+        grid=GRID,
+        cues=listed,
+        columns=column_names,
+        attributes=tuple(map(MeasuredAttribute.of, attributes)),
+        versions=versions,
+        not_looked_for=left_out,
+    )
     write_record(summary, listing)
     return [summary, *map(kept.path, shards)]
-
-
-def load_detections(folder: AuditFolder) -> Detections:
-    """Read what the stage wrote, masks and text excepted. Raises AuditFolderError when a file is missing or damaged."""
-    listed = _listed(folder)
-    cues = tuple(cue.cue for cue in listed.cues)
-    return _load(folder, cues, listed.columns or tuple(cue.name for cue in cues))
-
-
-def _load(folder: AuditFolder, cues: tuple[Cue, ...], columns: Sequence[str]) -> Detections:
-    """Cues of shards whose columns have those names, of which a later one takes the place of an earlier."""
-    where = {name: column for column, name in enumerate(columns)}
-    chosen = tuple(where[cue.name] for cue in cues)
-    names = ("present", "score", "area")
-    shards = [load_arrays(path, *names) for path in _shard_paths(folder)]
-    present, score, area = (np.concatenate([shard[name][:, list(chosen)] for shard in shards]) for name in names)
-    return Detections(folder, cues, chosen, present.astype(bool), score, area)
-
-
-def not_looked_for(folder: AuditFolder) -> dict[str, str]:
-    """Cues of the settings that the stage had to leave out, each with the reason, the end of a sentence."""
-    return _listed(folder).not_looked_for
-
-
-def _listed(folder: AuditFolder) -> DetectorList:
-    return read_record(folder.detections / "detectors.json", DetectorList)
-
-
-def detections_digest(folder: AuditFolder) -> str:
-    """Digest of all that was found, masks included: maps are pooled, and photographs occluded, under these."""
-    return value_digest([file_digest(path) for path in (folder.detections / "detectors.json", *_shard_paths(folder))])
-
-
-def shard_path(folder: AuditFolder, shard: int) -> Path:
-    """The file that holds the images from ``shard * DETECTIONS_PER_SHARD`` on."""
-    return folder.detections / f"{_NAME.format(shard)}{SUFFIX}"
 
 
 def _shards(dataset: Dataset) -> list[Shard]:
     """All images in shards. Own marks are found by a photograph's path, so that this is part of what is asked."""
     contents = [value_digest(*of_one) for of_one in zip(dataset.images["sha256"], dataset.images["path"], strict=True)]
-    return divide(np.arange(len(dataset.images), dtype=np.int32), DETECTIONS_PER_SHARD, _NAME.format, contents)
+    return divide(np.arange(len(dataset.images), dtype=np.int32), DETECTIONS_PER_SHARD, SHARD_NAME.format, contents)
 
 
 @dataclass(frozen=True)
@@ -174,6 +101,7 @@ class _Filler:
     config: Config
     dataset: Dataset
     cues: tuple[Cue, ...]
+    attributes: tuple[Attribute, ...]
     detectors: tuple[Detector, ...]
 
     def fill(self, missing: Sequence[Shard], total: int) -> None:
@@ -220,13 +148,15 @@ class _Filler:
         return Job(self.dataset.file_of(image), str(self.dataset.images["path"].iloc[image]), asked)
 
     def _write(self, shard: Shard, answers: Sequence[Answers]) -> None:
-        """One shard, the cues in the order of the settings; lines of text in its header."""
+        """One shard, the cues in the order of the settings, then the attributes; lines of text in its header."""
         where = {cue.name: (p, k) for p, one in enumerate(self.detectors) for k, cue in enumerate(one.cues)}
         places = [where[cue.name] for cue in self.cues]
         arrays: dict[str, NDArray[Any]] = {"image": shard.rows}
-        for name, empty in _EMPTY.items():
-            rows = [[answer[p].tensors[name][k] for p, k in places] for answer in answers]
-            arrays[name] = np.array(rows, empty.dtype).reshape(len(answers), len(places), *empty.shape)
+        for name in _EMPTY:
+            arrays[name] = _of_all(answers, places, name)
+        asked = [where[attribute.name] for attribute in self.attributes]
+        for name, kept_as in zip(VALUES, ("score", "present"), strict=True):
+            arrays[name] = _of_all(answers, asked, kept_as)
         text = [
             (image, cue.name, line)
             for image, answer in zip(shard.rows.tolist(), answers, strict=True)
@@ -234,6 +164,13 @@ class _Filler:
             for line in answer[p].text[k]
         ]
         self.kept.write(shard, arrays, text=text)
+
+
+def _of_all(answers: Sequence[Answers], places: Sequence[tuple[int, int]], name: str) -> NDArray[Any]:
+    """One tensor of answers, (answers, places, ...), at places that are a detector's and one of its cues' each."""
+    empty = _EMPTY[name]
+    rows = [[answer[p].tensors[name][k] for p, k in places] for answer in answers]
+    return np.array(rows, empty.dtype).reshape(len(answers), len(places), *empty.shape)
 
 
 # What an answer holds of each cue.
@@ -316,7 +253,7 @@ def _add_columns(
     The columns come behind those of ``cues``, the detectors': whatever an interrupted run left there is replaced. Where
     stickers are found, one of them is that of patches again, with the stickers. Returns the cues of the columns.
     """
-    together = _Together(config, dataset, _load(folder, cues, [cue.name for cue in cues]))
+    together = _Together(config, dataset, load_columns(folder, cues, [cue.name for cue in cues]))
     added = tuple(cue for cue in cues if cue.name == PATCH)
     patches = together.patches() if added else []
     added, columns = (added, [patches]) if patches else ((), [])
@@ -333,7 +270,3 @@ def _add_columns(
             arrays[name] = np.concatenate([arrays[name][:, : len(cues)], extra], axis=1)
         shards.write(shard, arrays, text=text)
     return added
-
-
-def _shard_paths(folder: AuditFolder) -> list[Path]:
-    return sorted(folder.detections.glob("shard-*.safetensors"))

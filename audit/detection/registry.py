@@ -9,6 +9,8 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from itertools import chain
 
+from audit.attributes import registry as attribute_registry
+from audit.attributes.attribute import Attribute, AttributeDetector
 from audit.config import DEFAULT_CUES, Config
 from audit.detectors.cue import Cue, Detector
 from audit.detectors.marks.border import BorderDetector
@@ -100,12 +102,24 @@ def choose_cues(config: Config) -> tuple[Cue, ...]:
     return (*_listed(config), *_marked(config))
 
 
+def choose_attributes(config: Config) -> tuple[Attribute, ...]:
+    """What is measured of the regions of the settings' cues, and of whole pictures.
+
+    Raises ConfigError, naming the nearest, for one that no reader measures.
+    """
+    return attribute_registry.choose_attributes(config, _names(config))
+
+
 def choose_detectors(config: Config) -> tuple[Detector, ...]:
-    """One of each detector that some of these cues need, in the table's order. Raises as ``choose_cues``."""
+    """One of each detector that some of these cues need, in the table's order, then the readers of attributes.
+
+    Raises as ``choose_cues`` and ``choose_attributes``.
+    """
     wanted = {cue.name for cue in choose_cues(config)}
     makers = DETECTORS if set(listed_cues(config)) <= {*_built_in(), OVERLAY} else (*DETECTORS, *plugins())
+    readers = attribute_registry.choose_readers(config, _names(config))
     chosen = tuple(make() for make in makers if wanted & {cue.name for cue in make.cues})
-    return (*chosen, *map(OwnCueDetector, config.own_cues))
+    return (*chosen, *map(OwnCueDetector, config.own_cues), *map(AttributeDetector, readers))
 
 
 def missing_cues(names: Sequence[str]) -> dict[str, str]:
@@ -116,6 +130,11 @@ def missing_cues(names: Sequence[str]) -> dict[str, str]:
         if sought and (reason := why_missing()):
             missing |= dict.fromkeys(sought, reason)
     return missing
+
+
+def _names(config: Config) -> list[str]:
+    """Of the cues of the settings, those that users marked included."""
+    return [*listed_cues(config), *(cue.name for settings in config.own_cues for cue in own_cues(settings))]
 
 
 def _listed(config: Config) -> Iterator[Cue]:

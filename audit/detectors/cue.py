@@ -46,12 +46,12 @@ class Cue:
     @property
     def has_place(self) -> bool:
         """Whether it is somewhere in the picture."""
-        return self.kind not in ("attribute", "file")
+        return self.kind != "file" and not (self.kind == "attribute" and not self.within)
 
     @property
     def whole(self) -> str:
-        """The name of the cue that says where this one is: itself, but for a look, which is where its part is."""
-        return self.within if self.kind == "appearance" else self.name
+        """The name of the cue that says where this one is: itself, but for a look or an attribute of a region."""
+        return self.within if self.kind in ("appearance", "attribute") and self.within else self.name
 
 
 @dataclass(frozen=True)

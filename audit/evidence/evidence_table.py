@@ -32,8 +32,15 @@ from audit.measures.prevalence import leaning_classes, prevalence
 from audit.progress import track
 from audit.store.audit_folder import AuditFolder, read_table, write_table
 
+NO_PLACE = {"file": NOWHERE, "attribute": "An attribute has no place in the picture."}
 KINDS = ("prevalence", "attention", "leakage", "effect", "gap")
 TESTED = ("prevalence", "leakage", "effect", "gap")
+
+# Why nothing else is asked to tell the classes apart within a cue.
+_UNTESTED = {
+    "appearance": "The looks were told apart by the very activations that this test would see.",
+    "attribute": "An attribute is one number, whose share in each class says all.",
+}
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
@@ -139,40 +146,33 @@ class Measurer:
                 yield cue, label
 
     def measure(self, cue: Cue, label: int) -> dict[str, Measure]:
-        """All five measures of one pair. Attributes have no place in the picture, so they have no attention there."""
-        in_class = self.dataset.labels == label
-        known, present = self.cues.known(cue), self.cues.present(cue)
-        groups, settings = self.dataset.groups, self.config.evidence
+        """All five measures of one pair. What has no place in the picture has no attention there."""
+        in_class, present = self.dataset.labels == label, self.cues.present(cue)
+        leak = self._leakage(cue, label, in_class, present)
+        if leak.value is not None:
+            self.probe_scores(cue, label)
+        nowhere = unmeasured(NO_PLACE.get(cue.kind, ""), int(self.cues.known(cue).sum()))
+        return {
+            "prevalence": self._prevalence(cue, label, in_class, present),
+            "attention": self.measure_attention(cue, label) if cue.has_place else nowhere,
+            "leakage": leak,
+            "effect": self._effect(cue, label, present & in_class) if cue.has_place else self._evened(cue, label),
+            "gap": self.measure_gap(cue, label),
+        }
+
+    def _prevalence(self, cue: Cue, label: int, in_class: NDArray[np.bool_], present: NDArray[np.bool_]) -> Measure:
+        known, settings = self.cues.known(cue), self.config.evidence
         shown = prevalence(
             present[known],
             in_class[known],
-            groups[known],
+            self.dataset.groups[known],
             self._rng(cue, label, "prevalence"),
             settings.permutations,
             settings.min_images,
         )
-        if cue.kind == "appearance" and shown.value is not None:
-            shown = replace(shown, extra={**shown.extra, **self._beside_control(cue, label, in_class, present)})
-        apart = self.measure_gap(cue, label)
-        if cue.kind == "file":
-            nowhere, leak = unmeasured(NOWHERE, len(known)), self._leakage(cue, label, in_class, present)
-            evened = self._evened_out(cue, label)
-            if leak.value is not None:
-                self.probe_scores(cue, label)
-            return {"prevalence": shown, "attention": nowhere, "leakage": leak, "effect": evened, "gap": apart}
-        if cue.kind == "attribute":
-            nowhere = unmeasured("An attribute has no place in the picture.", int(known.sum()))
-            return {"prevalence": shown, "attention": nowhere, "leakage": nowhere, "effect": nowhere, "gap": apart}
-        leak = self._leakage(cue, label, in_class, present)
-        if leak.value is not None:
-            self.probe_scores(cue, label)
-        return {
-            "prevalence": shown,
-            "attention": self.measure_attention(cue, label),
-            "leakage": leak,
-            "effect": self._effect(cue, label, present & in_class),
-            "gap": apart,
-        }
+        if cue.kind != "appearance" or shown.value is None:
+            return shown
+        return replace(shown, extra={**shown.extra, **self._beside_control(cue, label, in_class, present)})
 
     def measure_gap(self, cue: Cue, label: int) -> Measure:
         """By presence; where nearly all images of either side show the cue, by what it looks like there."""
@@ -234,9 +234,8 @@ class Measurer:
         return attention(share, area, self.dataset.groups[rows], rng, settings.resamples, settings.min_images)
 
     def _leakage(self, cue: Cue, label: int, in_class: NDArray[np.bool_], present: NDArray[np.bool_]) -> Measure:
-        if cue.kind == "appearance":
-            told = "The looks were told apart by the very activations that this test would see."
-            return unmeasured(told, int(present.sum()))
+        if cue.kind in _UNTESTED:
+            return unmeasured(_UNTESTED[cue.kind], int(present.sum()))
         if cue.name in self.leaks:
             return self.leaks[cue.name]
         leak = self._measure_leakage(cue, label, in_class)
@@ -303,10 +302,12 @@ class Measurer:
             {name: self._under(comparable[comparable["filling"] == name], cue, label, name) for name in tried}
         )
 
-    def _evened_out(self, cue: Cue, label: int) -> Measure:
-        table = self.equalised
-        asked = table[(table["cue"] == cue.name) & (table["class"] == self.dataset.classes[label])]
-        return file_effect(cue, asked, self.dataset, self.config.evidence, self._rng(cue, label, "effect"))
+    def _evened(self, cue: Cue, label: int) -> Measure:
+        if cue.kind != "file":
+            return unmeasured(NO_PLACE.get(cue.kind, ""), int(self.cues.known(cue).sum()))
+        asked = (self.equalised["cue"] == cue.name) & (self.equalised["class"] == self.dataset.classes[label])
+        rng = self._rng(cue, label, "effect")
+        return file_effect(cue, self.equalised[asked], self.dataset, self.config.evidence, rng)
 
     def _under(self, rows: pd.DataFrame, cue: Cue, label: int, filling: str) -> Measure:
         images, settings = rows["image"].to_numpy(), self.config.evidence

@@ -89,13 +89,14 @@ def choose_images(cues: CueTable, store: ActivationStore) -> pd.DataFrame:
 
     ``rank`` counts those of one cue and class from 0.
 
-    Nothing is asked for looks: hiding one is hiding its cue in some of the images. Nor is anything asked where a class
-    has fewer than ``evidence.min_images`` different images of a cue: no effect would be made of the answers.
+    Nothing is asked for looks and attributes: hiding one is hiding its region in some of the images. Nor is anything
+    asked where a class has fewer than ``evidence.min_images`` different images of a cue: no effect would be made of the
+    answers.
     """
     dataset, settings = store.dataset, store.config
     pairs = []
     for number, cue in enumerate(cues.cues):
-        if not cue.has_place or cue.kind == "appearance":
+        if not cue.has_place or cue.whole != cue.name:
             continue
         present = cues.present(cue)
         for label in leaning_classes(present, dataset.labels, len(dataset.classes)):

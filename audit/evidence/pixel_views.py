@@ -10,7 +10,7 @@ from audit.data.batches import Images, read_pixels
 from audit.data.dataset import Dataset
 from audit.data.occlude import control_masks
 from audit.data.ordered_map import ordered_map
-from audit.detection.detect import Detections
+from audit.detection.detections import Detections
 from audit.detectors.cue import Cue
 from audit.evidence.pixel_features import DIMENSIONS, Surface
 

@@ -13,7 +13,7 @@ from audit.cam.regions import cover, mass_on
 from audit.config import Config, model_folder
 from audit.data.batches import read_pixels
 from audit.data.dataset import Dataset, load_dataset, one_per_group
-from audit.detection.detect import Detections, load_detections
+from audit.detection.detections import Detections, load_detections
 from audit.detectors.describe import colour_words, place_words, size_words
 from audit.explain.cluster_names import name_cluster, vote
 from audit.explain.explain_json import Cluster

@@ -15,7 +15,7 @@ from audit.cam.regions import cover, find_regions
 from audit.config import Config
 from audit.data.batches import Images
 from audit.data.occlude import controls_of
-from audit.detection.detect import Detections, detections_digest, load_detections
+from audit.detection.detections import Detections, detections_digest, load_detections
 from audit.explain.read_maps import shard_paths
 from audit.model.activation_store import ActivationStore, to_half
 from audit.model.cross_fit import fold_path, load_fold

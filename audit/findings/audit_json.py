@@ -6,6 +6,7 @@ from pydantic import Field
 
 from audit.config import FineTune, Head
 from audit.cues.cue_json import CueEntry, LooksEntry
+from audit.cues.names import GivenName
 from audit.data.dataset_json import RefusedFile
 from audit.explain.explain_json import Cluster, Sanity
 from audit.findings.finding import Finding
@@ -195,6 +196,7 @@ class AuditRecord(Record):
         description="visual groups inside cues that nearly every photograph shows, by class"
     )
     clusters: tuple[Cluster[str], ...]
+    names: tuple[GivenName, ...] | None = absent("names that reviewers gave to looks and clusters")
     failures: tuple[Failure, ...]
     plan: Plan
     self_audit: SelfAudit = Field(

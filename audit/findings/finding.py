@@ -1,5 +1,6 @@
 """findings.json: one verdict per cue and class, in words, with its evidence."""
 
+from audit.cues.cue_json import Difference
 from audit.detectors.cue import Kind
 from audit.findings.severity import FLAGGED, Severity
 from audit.measures.figures import Figures
@@ -26,6 +27,10 @@ class Finding(Record):
     counter_exemplars: tuple[str, ...]
     cluster: int | None
     recommendation: tuple[str, ...]
+    differences: tuple[Difference, ...] | None = absent(
+        "attributes in which the class's photographs that show the cue differ from the others that do, largest first"
+    )
+    differences_sentences: tuple[str, ...] | None = absent("the same in sentences, or that no word was found")
     caution: str | None = absent("what to look at before the finding is believed, a sentence")
     explained_by: str | None = absent("the id of the finding of which this one is a consequence")
 

@@ -7,19 +7,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from audit.config import Config
+from audit.cues.cue_json import Difference
 from audit.cues.cue_table import CueTable, load_cues
+from audit.cues.differences import Trait, differences, traits_in, traits_of
 from audit.cues.overlap import covered_cues, shares_inside
-from audit.data.batches import Images
-from audit.data.dataset import Dataset, load_dataset, one_per_group
+from audit.data.dataset import Dataset, load_dataset
+from audit.detection.detections import load_attributes
 from audit.detectors.cue import Cue
 from audit.detectors.parts.subject import PERSON
 from audit.evidence.causes import Suspect, consequences
 from audit.evidence.evidence_table import read_evidence, read_probe_scores
+from audit.evidence.exemplars import Exemplars
 from audit.explain.clusters import load_clusters
-from audit.explain.explain_json import Cluster
 from audit.explain.sanity_checks import maps_are_trusted
 from audit.findings import file_sentences, sentences
 from audit.findings.caveats import Measures
@@ -85,12 +86,15 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     verdicts, causes = consequences_last(verdicts, _causes(folder, verdicts, dataset, cues, inside))
     trust = read_table(folder.predictions)["p_label"].to_numpy(np.float64)
     inventory = Inventory(dataset, trust, config.dataset.min_images_per_class)
-    chooser = _Exemplars(load_clusters(folder), dataset, cues, trust, config.report.exemplars)
+    chooser = Exemplars(load_clusters(folder), dataset, cues, trust, config.report.exemplars)
+    traits = traits_of(load_attributes(folder))
+    opposites = {trait.attribute.name: trait.attribute.opposite for trait in traits}
     entries, to_mend, plan_cells = [], [], []
     marks: dict[str, Flagged] = {}
     for place, verdict in enumerate(verdicts):
         cue, cause = verdict.cue, causes.get(place)
-        flagged = Flagged(_id(place), cue.name, cue.words, cues.present(cue), cues.known(cue))
+        present, known = cues.present(cue), cues.known(cue)
+        flagged = Flagged(_id(place), cue.name, cue.words, present, known, opposite=opposites.get(cue.name, ""))
         needed = cells(inventory, flagged) if _is_uneven(verdict) and cause is None else []
         plan_cells += needed
         to_mend += [flagged] if verdict.severity in FLAGGED and needed else []
@@ -98,12 +102,19 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
         mark = _mark(flagged.finding, region_cue, config.irrelevant_cues, cues)
         if verdict.severity in COMPLAINTS and cause is None:
             marks.setdefault(region_cue.name, mark)
-        entry = _entry(mark, verdict, needed, chooser, declared - set(config.expected_cues))
+        different = _differences(verdict, traits, dataset, cues)
+        entry = _entry(mark, verdict, needed, chooser, declared - set(config.expected_cues), different or ())
+        if different is not None:
+            told_of = {
+                "differences": tuple(different),
+                "differences_sentences": sentences.differ(different, verdict.label),
+            }
+            entry = entry.model_copy(update=told_of)
         if verdict.severity in COMPLAINTS and (told := caution(verdict, dataset, cues)):
             entry = entry.model_copy(update={"caution": told})
         entries.append(entry if cause is None else _under(entry, _id(cause), verdicts[cause].cue.words))
     write_records(folder.findings, entries)
-    return [folder.findings, *write_plan(folder, inventory, to_mend, plan_cells, list(marks.values()))]
+    return [folder.findings, *write_plan(folder, inventory, to_mend, plan_cells, list(marks.values()), traits)]
 
 
 def _id(place: int) -> str:
@@ -246,15 +257,21 @@ def _is_uneven(verdict: Verdict) -> bool:
 
 
 def _entry(
-    mark: Flagged, verdict: Verdict, needed: Sequence[PlanCell], chooser: "_Exemplars", covered: Collection[str]
+    mark: Flagged,
+    verdict: Verdict,
+    needed: Sequence[PlanCell],
+    chooser: Exemplars,
+    covered: Collection[str],
+    different: Sequence[Difference],
 ) -> Finding:
     cue, label, figures = verdict.cue, verdict.label, verdict.figures
     to_mask, adds = mark.cue if mark.removal else "", [cell.sentence() for cell in needed if cell.add]
+    named = sentences.in_other_words(cue.words, different)
     in_data = sentences.data_answer(cue.words, label, figures, verdict.data)
     in_model = sentences.model_answer(cue.words, label, figures, verdict.model)
     steps = sentences.recommendations(cue.words, label, verdict.severity, adds, to_mask)
     if cue.kind == "file":
-        in_data = file_sentences.data_answer(cue.name, label, figures, verdict.data, chooser.medians(verdict))
+        in_data = file_sentences.data_answer(cue.name, label, figures, verdict.data, chooser.medians(cue, label))
         in_model = file_sentences.model_answer(cue.name, cue.words, label, figures, verdict.model)
         steps = file_sentences.advice(cue.name, verdict.severity)
     return Finding(
@@ -264,62 +281,30 @@ def _entry(
         words=cue.words,
         label=label,
         severity=verdict.severity,
-        sentence=sentences.headline(cue.words, label, verdict.severity, verdict.lowered, cue.name in covered),
+        sentence=sentences.headline(named, label, verdict.severity, verdict.lowered, cue.name in covered),
         in_data=verdict.data,
         in_model=verdict.model,
         in_data_sentence=in_data.sentence,
         in_model_sentence=in_model.sentence,
         evidence=figures,
-        exemplars=chooser.showing(verdict),
-        counter_exemplars=chooser.against(verdict),
+        exemplars=chooser.showing(cue, label),
+        counter_exemplars=chooser.against(cue, label),
         cluster=chooser.cluster(cue),
         recommendation=tuple(steps),
     )
 
 
-class _Exemplars:
-    """Chooses the example images of a finding: up to ``count`` that show it, and as many that contradict it."""
+def _differences(
+    verdict: Verdict, traits: Sequence[Trait], dataset: Dataset, cues: CueTable
+) -> list[Difference] | None:
+    """In what a class's images that show the cue differ from the others that do; None where that is not the question.
 
-    def __init__(
-        self,
-        clusters: Sequence[Cluster[int]],
-        dataset: Dataset,
-        cues: CueTable,
-        trust: NDArray[np.float64],
-        count: int,
-    ) -> None:
-        self.clusters, self.dataset, self.cues, self.trust, self.count = clusters, dataset, cues, trust, count
-
-    def showing(self, verdict: Verdict) -> tuple[str, ...]:
-        """Images of the class with the cue, those first where it holds most attention and the model is sure."""
-        inside = self._in_class(verdict)
-        attention = np.nan_to_num(self.cues.column(verdict.cue, "attention").astype(np.float64))
-        score = (attention if attention.any() else 1.0) * self.trust
-        return self._paths(np.flatnonzero(inside & self.cues.present(verdict.cue)), score)
-
-    def against(self, verdict: Verdict) -> tuple[str, ...]:
-        """Images of other classes with the cue, then of the class without it; the least sure first."""
-        present, inside = self.cues.present(verdict.cue), self._in_class(verdict)
-        images = np.flatnonzero((present & ~inside) | (~present & inside & self.cues.known(verdict.cue)))
-        return self._paths(images, present[np.arange(len(present))] - self.trust)
-
-    def cluster(self, cue: Cue) -> int | None:
-        """The largest cluster of attention that shows the cue."""
-        if cue.kind == "cluster":
-            return cue.number
-        return next((cluster.cluster for cluster in self.clusters if cluster.name == cue.name), None)
-
-    def medians(self, verdict: Verdict) -> tuple[float, float] | None:
-        """The medians of a number that was measured on the file, in the class and elsewhere."""
-        values, inside = self.cues.column(verdict.cue, "score").astype(np.float64), self._in_class(verdict)
-        sides = [values[side & np.isfinite(values)] for side in (inside, ~inside)]
-        return (float(np.median(sides[0])), float(np.median(sides[1]))) if all(map(len, sides)) else None
-
-    def _in_class(self, verdict: Verdict) -> NDArray[np.bool_]:
-        inside: NDArray[np.bool_] = self.dataset.labels == self.dataset.classes.index(verdict.label)
-        return inside
-
-    def _paths(self, images: Images, score: NDArray[np.float64]) -> tuple[str, ...]:
-        ordered = images[np.argsort(-score[images], kind="stable")]
-        shown = one_per_group(ordered, self.dataset.groups)[: self.count]
-        return tuple(str(path) for path in self.dataset.images["path"].iloc[shown])
+    It is where the cue is in nearly all images, or is a place that has no name, and the finding accuses.
+    """
+    cue, leans = verdict.cue, Measures.of(verdict.figures).leans
+    accuses = verdict.severity in COMPLAINTS and cue.kind in ("detector", "cluster")
+    if not accuses or leans or cue.role == "mark":
+        return None
+    in_class = dataset.labels == dataset.classes.index(verdict.label)
+    shown, of_cue = cues.present(cue), traits if cue.kind == "cluster" else traits_in(cue, traits, cues.cues)
+    return differences(of_cue, shown & in_class, shown & ~in_class, dataset.groups, dataset.folds)

@@ -1,7 +1,7 @@
 """What an audit's result does not say, in sentences."""
 
 from audit.config import Config, ModelConfig
-from audit.detection.detect import not_looked_for
+from audit.detection.detections import not_looked_for
 from audit.detection.registry import listed_cues
 from audit.store.audit_folder import (
     AuditFolder,

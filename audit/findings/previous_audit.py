@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from audit.cues.cue_table import load_cues
+from audit.cues.names import carry_names
 from audit.data.dataset_json import DatasetSummary
 from audit.detectors.cue import Cue
 from audit.errors import AuditFolderError
@@ -67,6 +68,15 @@ def changes(folder: AuditFolder, record: AuditRecord) -> Former | None:
         )
     except (AuditFolderError, KeyError, TypeError, ValueError):
         return None  # damaged, or written by a version that kept other files
+
+
+def carry_from_former(folder: AuditFolder) -> None:
+    """Take over the names that reviewers gave to looks and clusters of the former audit, if that can be read."""
+    try:
+        if (former := find_former(folder)) and former.names.exists():
+            carry_names(former, folder, former_names(former, folder))
+    except (AuditFolderError, KeyError, TypeError, ValueError):
+        return  # damaged, or written by a version that kept other files
 
 
 def kind_of_change(former: Finding | None, current: Finding | None) -> Kind:

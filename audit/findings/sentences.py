@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from audit.cues.cue_json import Difference
 from audit.findings.severity import COMPLAINTS, Severity
 from audit.measures.figures import Figures, Gap
 from audit.measures.limits import UNEVEN, Strength
@@ -33,6 +34,23 @@ def headline(words: str, label: str, severity: Severity, lowered: bool = False, 
     if severity == "cleared":
         return f"{capital(words)} is no shortcut to “{label}”: neither the data nor the model lean on it."
     return f"Too few photographs to tell whether {words} is a shortcut to “{label}”."
+
+
+def in_other_words(words: str, different: Sequence[Difference]) -> str:
+    """A cue's words with what differs most in it, if anything does."""
+    return f"{words}, above all {different[0].words}," if different else words
+
+
+def differ(different: Sequence[Difference], label: str) -> tuple[str, ...]:
+    """What differs, a sentence for each attribute, or that no word was found for it."""
+    if not different:
+        return ("No word was found for what differs here; compare the photographs.",)
+    return tuple(
+        f"{capital(one.words)}: in {one.n} of {one.of} of the “{label}” photographs, in {one.n_elsewhere} of "
+        f"{one.of_elsewhere} of the others (a difference of {round(one.low * 100)} to {round(one.high * 100)} "
+        "percentage points)."
+        for one in different
+    )
 
 
 def _lowered_headline(words: str, label: str, severity: Severity) -> str:

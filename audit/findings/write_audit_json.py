@@ -1,8 +1,10 @@
 """audit.json: the whole audit in one machine-readable file, and the schema that it follows."""
 
+import json
 import platform
 import resource
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from audit.config import Config
 from audit.cues.cue_json import CueSummary, LooksEntry
 from audit.cues.cue_table import CueTable, load_cues
+from audit.cues.names import GivenName, read_names, renamed
 from audit.data.dataset import Dataset, load_dataset
 from audit.data.dataset_json import DatasetSummary, RefusedFile
 from audit.explain.clusters import load_clusters
@@ -35,7 +38,7 @@ from audit.findings.finding import Finding
 from audit.findings.findings import has_learned
 from audit.findings.flagged import to_mend
 from audit.findings.limitations import GUESSES, limits, ungrouped
-from audit.findings.previous_audit import changes
+from audit.findings.previous_audit import carry_from_former, changes
 from audit.findings.self_audit_json import SelfAudit
 from audit.findings.severity import RULES, STRENGTH_RULES
 from audit.measures.balanced_accuracy import balanced_accuracy
@@ -78,8 +81,18 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     Raises AuditFolderError when a stage before it is not done.
     """
     record = describe(folder, config, load_dataset(folder))
-    write_record(folder.record, record.model_copy(update={"former": changes(folder, record)}))
+    record = record.model_copy(update={"former": changes(folder, record)})
+    carry_from_former(folder)
+    write_record(folder.record, with_names(record, read_names(folder)))
     return [folder.record, write_schema(folder.record, audit_schema())]
+
+
+def with_names(record: AuditRecord, names: Sequence[GivenName]) -> AuditRecord:
+    """The record with the names that reviewers gave in the place of the audit's own words."""
+    if not names:
+        return record
+    content = renamed(record.tree(), names)
+    return AuditRecord.model_validate_json(json.dumps({**content, "names": [name.tree() for name in names]}))
 
 
 def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> AuditRecord:

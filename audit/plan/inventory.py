@@ -17,7 +17,7 @@ class Flagged:
     """A finding that the plan is to mend.
 
     ``present`` and ``known`` (n,) are the cue's state in every image; ``removal`` is how the cue can be masked, None
-    where that would take away what the classes are told apart by.
+    where that would take away what the classes are told apart by. ``opposite`` are words for what is there without it.
     """
 
     finding: str
@@ -26,6 +26,11 @@ class Flagged:
     present: NDArray[np.bool_]
     known: NDArray[np.bool_]
     removal: Removal | None = None
+    opposite: str = ""
+
+    def state_in_words(self, is_shown: bool) -> tuple[str, bool]:
+        """What is in an image with or without the cue, and whether these words say what is there or what is not."""
+        return (self.opposite, True) if self.opposite and not is_shown else (self.words, is_shown)
 
     @property
     def state(self) -> NDArray[np.int64]:

@@ -151,11 +151,11 @@ def _cue_called(name: str, cues: CueTable) -> Cue:
 
 def why_not(cue: Cue) -> str:
     """Why a cue for which there is no way to mask it cannot be masked, and what can be done instead."""
-    if cue.kind == "attribute":
+    if cue.kind == "attribute" and not cue.has_place:
         return f"--cue {cue.name}: a column of the table has no place in the picture, so nothing can be masked."
     if cue.kind == "file":
         return f"--cue {cue.name}: {cue.words} is no place in the picture. {remedy(cue.name)}"
-    if cue.kind == "appearance":
+    if cue.whole != cue.name:
         return f"--cue {cue.name}: masking one look alone would give it away; mask all of it with --cue {cue.within}."
     return (
         f"--cue {cue.name}: {cue.words} is no mark on the picture, and the answer may lie in it; if you know that it "

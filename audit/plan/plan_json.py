@@ -15,6 +15,7 @@ class PlanCell(Record):
     finding: str
     cue: str
     words: str
+    opposite: str | None = absent("words for what is there without the cue")
     label: str = named("class")
     present: bool
     have: Count
@@ -25,6 +26,8 @@ class PlanCell(Record):
     @property
     def state(self) -> str:
         """The cue's state in words."""
+        if self.opposite and not self.present:
+            return state_words([(self.opposite, True)])
         return state_words([(self.words, self.present)])
 
     def sentence(self) -> str:
@@ -40,7 +43,11 @@ class Order(Record):
     have: Count
     need: Count
     add: Count
+    ask: Count | None = newer("how many to order: what is missing, rounded; 0 for fewer than five")
+    first: Count | None = newer("how many of these to collect first, before the rest is decided on")
+    keep: tuple[str, ...] | None = newer("what new photographs should be like in all else, with its present share")
     examples: tuple[str, ...]
+    avoid: tuple[str, ...] | None = newer("photographs of the class that are not meant")
     sentence: str
 
 

@@ -24,10 +24,11 @@ def allowed_removal(cue: Cue, irrelevant: Sequence[str]) -> Removal | None:
     """How a cue may be taken out of images; None where it must not be, or has no place in the image.
 
     Only marks that somebody put on the image may be masked, and what the dataset's owner declared ``irrelevant``: of
-    any other cue nobody knows whether the answer lies in it. A look is never masked alone, since a place that is masked
-    wherever it has one look would give that look away.
+    any other cue nobody knows whether the answer lies in it. A look or an attribute of a region is never masked alone,
+    since a place that is masked wherever it has one look would give that look away.
     """
-    if not cue.has_place or cue.kind == "appearance" or not (cue.role == "mark" or cue.name in irrelevant):
+    is_all_of_its_place = cue.has_place and cue.whole == cue.name
+    if not is_all_of_its_place or not (cue.role == "mark" or cue.name in irrelevant):
         return None
     if cue.name == "border":
         return "crop"

@@ -1,19 +1,19 @@
 """Four strategies that make flagged cues independent of the class: what each costs, and what it leaves."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from audit.cues.differences import Trait
 from audit.data.batches import Images
 from audit.plan.inventory import Flagged, Inventory
+from audit.plan.orders import JointCell, with_company
 from audit.plan.plan_json import (
     Collecting,
     Dropping,
     MaskedCue,
     Masking,
-    Order,
     PlanCell,
     Removal,
     Weighting,
@@ -28,45 +28,6 @@ JOINT = 4
 _MASKED: dict[Removal, str] = {"crop": "cut off", "inpaint": "painted over", "blur": "blurred"}
 
 
-@dataclass(frozen=True)
-class JointCell:
-    """Images of one class in one state of several cues; ``states`` are the cues' words, and whether shown."""
-
-    label: str
-    states: tuple[tuple[str, bool], ...]
-    have: int
-    need: int
-    examples: tuple[str, ...] = ()
-
-    @property
-    def add(self) -> int:
-        """How many are to be collected."""
-        return self.need - self.have
-
-    @property
-    def state(self) -> str:
-        """The cues' states in words."""
-        return state_words(self.states)
-
-    def order(self) -> Order:
-        """The cell as audit.json holds it."""
-        return Order(
-            label=self.label,
-            state=self.state,
-            have=self.have,
-            need=self.need,
-            add=self.add,
-            examples=self.examples,
-            sentence=self.sentence(),
-        )
-
-    def sentence(self) -> str:
-        """What to collect, to be copied into an order."""
-        like = "like these" if self.have else "as in these of another class"
-        noun = "photograph" if self.add == 1 else "photographs"
-        return f"Collect {self.add} {noun} of “{self.label}” {self.state}, {like}."
-
-
 def cells(inventory: Inventory, flagged: Flagged) -> list[PlanCell]:
     """The fewest images to collect so that the cue is equally common in every class, two cells per class."""
     dataset, known = inventory.dataset, flagged.known
@@ -75,6 +36,7 @@ def cells(inventory: Inventory, flagged: Flagged) -> list[PlanCell]:
             finding=flagged.finding,
             cue=flagged.cue,
             words=flagged.words,
+            **({"opposite": flagged.opposite} if flagged.opposite else {}),
             label=dataset.classes[cell.label],
             present=cell.present,
             have=cell.have,
@@ -95,17 +57,22 @@ def together(flagged: Sequence[Flagged]) -> list[Flagged]:
     return chosen[:JOINT]
 
 
-def collect(inventory: Inventory, flagged: Sequence[Flagged]) -> tuple[Collecting, list[JointCell]]:
+def collect(
+    inventory: Inventory, flagged: Sequence[Flagged], marks: Sequence[Flagged] = (), traits: Sequence[Trait] = ()
+) -> tuple[Collecting, list[JointCell]]:
     """The fewest images to collect so that the gravest cues, all at once, are equally common in every class.
 
-    Images in which one of the cues is unknown are left out of the count (``unknown``).
+    Of ``marks`` that can be taken off the images it is said that collecting is the wrong way to mend them; ``traits``
+    are what new images should keep. Images in which one of the cues is unknown are left out of the count (``unknown``).
     """
     chosen = together(flagged)
-    orders = _joint_cells(inventory, chosen) if chosen else []
+    orders = _joint_cells(inventory, chosen, traits) if chosen else []
     known = np.logical_and.reduce([flag.known for flag in chosen]) if chosen else np.ones(len(inventory.trust), bool)
-    new, old, possible = sum(cell.add for cell in orders), len(known), bool(known.any())
-    cost = f"{new:,} new photographs of {sum(cell.add > 0 for cell in orders)} kinds"
+    new, old, possible = sum(cell.ask for cell in orders), len(known), bool(known.any())
+    cost = f"about {new:,} new photographs of {sum(cell.ask > 0 for cell in orders)} kinds, a quarter of them first"
     sentence = "Always possible, and the model learns from more photographs rather than from fewer."
+    if wrong := _better_taken_off(chosen, marks):
+        sentence = f"Do not collect photographs without {' or '.join(wrong)}: take it off those that there are (Mask)."
     if not possible:
         cost, sentence = "", "Cannot be worked out: in every photograph at least one of the cues is unknown."
     mended = _mended(flagged, chosen)
@@ -225,27 +192,37 @@ def _states(inventory: Inventory, flagged: Sequence[Flagged]) -> NDArray[np.int6
     return np.stack([flag.state for flag in flagged], 1) if flagged else np.zeros((len(inventory.trust), 0), np.int64)
 
 
-def _joint_cells(inventory: Inventory, chosen: Sequence[Flagged]) -> list[JointCell]:
+def _better_taken_off(chosen: Sequence[Flagged], marks: Sequence[Flagged]) -> list[str]:
+    """The words of those of the ``chosen`` cues that are marks which can be taken off an image."""
+    removable = {mark.cue for mark in marks if mark.removal in ("crop", "inpaint")}
+    return [flag.words for flag in chosen if flag.cue in removable]
+
+
+def _joint_cells(inventory: Inventory, chosen: Sequence[Flagged], traits: Sequence[Trait]) -> list[JointCell]:
     known, states = np.logical_and.reduce([flag.known for flag in chosen]), _states(inventory, chosen)
     if not known.any():
         return []
     table = JointTable.of(inventory.dataset.labels[known], states[known], len(inventory.dataset.classes))
     need = fewest_to_add(table)
-    return [
-        JointCell(
+    orders = []
+    for label, row in np.argwhere(need > 0):
+        inside = (states == table.states[row]).all(1)
+        cell = JointCell(
             inventory.dataset.classes[label],
             _named(chosen, table.states[row]),
             int(table.counts[label, row]),
             int(need[label, row]),
-            inventory.examples(int(label), (states == table.states[row]).all(1)),
+            inventory.examples(int(label), inside),
         )
-        for label, row in np.argwhere(need > 0)
-    ]
+        orders.append(with_company(cell, inventory, chosen, traits, inside))
+    return orders
 
 
 def _named(chosen: Sequence[Flagged], state: NDArray[np.int64]) -> tuple[tuple[str, bool], ...]:
-    """The words of each cue whose state is known, and whether it is shown."""
-    return tuple((flag.words, value == 1) for flag, value in zip(chosen, state.tolist(), strict=True) if value != 2)
+    """Words of each cue whose state is known, and whether that is shown; the opposite's where an attribute has one."""
+    return tuple(
+        flag.state_in_words(value == 1) for flag, value in zip(chosen, state.tolist(), strict=True) if value != 2
+    )
 
 
 def _left_out(

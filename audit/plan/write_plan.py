@@ -5,9 +5,11 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from audit.cues.differences import Trait
 from audit.plan.inventory import EXAMPLES, Flagged, Inventory
+from audit.plan.orders import JointCell
 from audit.plan.plan_json import Plan, PlanCell, Ways
-from audit.plan.strategies import JointCell, collect, drop, mask, weight
+from audit.plan.strategies import collect, drop, mask, weight
 from audit.store.audit_folder import AuditFolder, write_record, write_text
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -20,14 +22,16 @@ def write_plan(
     flagged: Sequence[Flagged],
     single_cells: Sequence[PlanCell],
     marks: Sequence[Flagged] = (),
+    traits: Sequence[Trait] = (),
 ) -> list[Path]:
     """Write ``plan/`` and return its files.
 
     ``weights.csv`` has path and weight, ``drop.csv`` path, class and reason, ``shopping-list.csv`` what to collect, and
     ``plan.json`` all of it with what each strategy costs. ``flagged`` are the findings to mend, gravest first,
-    ``single_cells`` the cells of each finding alone, ``marks`` the findings whose cue might be masked.
+    ``single_cells`` the cells of each finding alone, ``marks`` the findings whose cue might be masked,
+    ``traits`` what is known of the images besides.
     """
-    collecting, joint = collect(inventory, flagged)
+    collecting, joint = collect(inventory, flagged, marks, traits)
     dropping, left_out = drop(inventory, flagged)
     weighting, weights = weight(inventory, flagged)
     paths, labels = ([str(value) for value in inventory.dataset.images[name]] for name in ("path", "label"))

@@ -138,8 +138,8 @@ def _shrunk(dataset: Dataset, image: int, config: Config) -> Pixels:
 
 
 def _config_of_copies(config: Config, cues: list[str]) -> Config:
-    """Marks that the user drew belong to the original files."""
-    return config.model_copy(update={"cues": cues, "own_cues": []})
+    """Marks that the user drew belong to the original files, and no attribute is a mark."""
+    return config.model_copy(update={"cues": cues, "attributes": [], "own_cues": []})
 
 
 def _write_dataset(

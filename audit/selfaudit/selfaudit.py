@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from audit.config import Config
 from audit.data.batches import Images
-from audit.detection.detect import not_looked_for
+from audit.detection.detections import not_looked_for
 from audit.detection.registry import listed_cues
 from audit.explain.sanity_checks import maps_are_trusted
 from audit.findings.finding import Finding

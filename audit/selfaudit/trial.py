@@ -20,7 +20,7 @@ from audit.cues.cue_table import load_cues, looks_of, tabulate
 from audit.data.batches import Images
 from audit.data.dataset import load_dataset
 from audit.data.dataset_json import DatasetSummary
-from audit.detection.detect import DETECTIONS_PER_SHARD, load_detections, shard_path
+from audit.detection.detections import DETECTIONS_PER_SHARD, load_detections, shard_path
 from audit.detection.detectors_json import DetectorList
 from audit.evidence.equalise_test import no_equalised
 from audit.evidence.evidence_table import Measurer, measure_all

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.data.batches import Images
-from audit.detection.detect import DETECTIONS_PER_SHARD, load_detections, shard_path
+from audit.detection.detections import DETECTIONS_PER_SHARD, load_detections, shard_path
 from audit.evidence.occlusion_test import read_masked
 from audit.evidence.pixel_views import Views, is_seen_as_pixels, pixel_views
 from audit.model.activation_store import ActivationStore, to_half

@@ -55,6 +55,7 @@ class AuditFolder:
     explain = _Inside("explain")
     predictions = _Inside("predictions.parquet")
     sanity = _Inside("sanity.json")
+    names = _Inside("names.json")
     regions = _Inside("regions.parquet")
     clusters = _Inside("clusters.parquet")
     cluster_list = _Inside("clusters.json")

@@ -15,7 +15,7 @@ from audit.config import parse_config
 from audit.cues.appearance_groups import find_looks
 from audit.data.batches import Images
 from audit.data.dataset import Dataset
-from audit.detection.detect import Detections, load_detections
+from audit.detection.detections import Detections, load_detections
 from audit.detectors.cue import GRID, Mask
 from audit.detectors.mask_grid import to_grid
 from audit.measures.limits import DIFFERENCE, Evidence, strength

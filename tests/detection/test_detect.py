@@ -14,10 +14,11 @@ from PIL import Image
 
 from audit.config import Config, parse_config
 from audit.data.dataset import build as build_dataset
-from audit.detection import detect
+from audit.detection import detect, detections
 from audit.detection import workers as looking
 from audit.detection.cache import KeptAnswers
-from audit.detection.detect import build, load_detections, shard_path
+from audit.detection.detect import build
+from audit.detection.detections import load_detections, shard_path
 from audit.detectors.cue import GRID, Sighting
 from audit.detectors.marks.border import BorderDetector
 from audit.errors import AuditFolderError, ChangedImage, ConfigError, MissingModelFile, StageError
@@ -59,7 +60,8 @@ def audit(photos, tmp_path):
 
 @pytest.fixture
 def small_shards(monkeypatch):
-    monkeypatch.setattr(detect, "DETECTIONS_PER_SHARD", 5)
+    for module in (detect, detections):
+        monkeypatch.setattr(module, "DETECTIONS_PER_SHARD", 5)
 
 
 def _digests(folder):
@@ -304,7 +306,7 @@ def test_the_list_of_detectors_is_as_documented(audit):
     build(*audit)
     listed = json.loads((audit[0].detections / "detectors.json").read_text())
     cue = {"name": "border", "words": "a border or frame", "role": "mark", "kind": "detector", "within": ""}
-    columns = {"grid": 56, "cues": [cue], "columns": ["border"]}
+    columns = {"grid": 56, "cues": [cue], "columns": ["border"], "attributes": []}
     assert listed == columns | {"versions": {"border": BorderDetector.version}, "not_looked_for": {}}
 
 

@@ -60,7 +60,7 @@ class Reads(nn.Module):
 
 
 def draw(root: Path, odd: Callable[[Image.Image], Image.Image], shares: tuple[float, float], per_class: int) -> Config:
-    """Coloured blocks, class "a" brighter above, "b" below; ``odd`` is done to a share of class "a" and another of class "b"."""
+    """Coloured blocks, class "a" brighter above, "b" below; ``odd`` is done to a share of "a" and another of "b"."""
     rng = np.random.default_rng(1)
     for label, share in zip("ab", shares, strict=True):
         (root / label).mkdir(parents=True)
@@ -93,7 +93,10 @@ def wide(photo: Image.Image) -> Image.Image:
 def asked(
     tmp_path: Path, config: Config, read: Callable[[Tensor], Tensor], weight: float, middle: float | None = None
 ) -> ActivationStore:
-    """An audit whose every fold's network says sigmoid(weight * (the number read - middle)) of class "a"; the middle is the mean, where none is given."""
+    """An audit whose every fold's network says sigmoid(weight * (the number read - middle)) of class "a".
+
+    The middle is the mean, where none is given.
+    """
     return put_to(listed(tmp_path, config), config, read, weight, middle)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from audit.config import parse_config
-from audit.detection.detect import Detections
+from audit.detection.detections import Detections
 from audit.detectors.cue import GRID, Cue
 from audit.evidence import pixel_views
 from audit.evidence.pixel_features import DIMENSIONS, Surface

@@ -8,7 +8,8 @@ from PIL import Image
 from audit.config import parse_config
 from audit.data.dataset import build as read_dataset
 from audit.data.dataset import load_dataset
-from audit.detection.detect import build, load_detections
+from audit.detection.detect import build
+from audit.detection.detections import load_detections
 from audit.detectors.marks.find_printed_marks import find_overlays
 from audit.detectors.marks.find_stickers import find_stickers
 from audit.detectors.marks.foreign_colour import CELLS, colours_of

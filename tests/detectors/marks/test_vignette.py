@@ -8,7 +8,8 @@ from PIL import Image
 
 from audit.config import parse_config
 from audit.data.dataset import build as read_dataset
-from audit.detection.detect import build, load_detections
+from audit.detection.detect import build
+from audit.detection.detections import load_detections
 from audit.detectors.marks.printed_mark import OVERLAY
 from audit.detectors.marks.vignette import VignetteDetector, find_vignette
 from audit.detectors.photo import Photo

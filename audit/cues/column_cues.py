@@ -1,4 +1,4 @@
-"""Attribute columns of the manifest as cues."""
+"""Columns of the manifest as cues."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ _NO = {"0", "no", "false", "n", "none", "absent", "without"}
 
 
 @dataclass(frozen=True)
-class AttributeCue:
+class ColumnCue:
     """One value of one column. ``present`` and ``known`` are boolean (images,)."""
 
     cue: Cue
@@ -21,13 +21,13 @@ class AttributeCue:
     known: NDArray[np.bool_]
 
 
-def attribute_cues(images: pd.DataFrame, attributes: tuple[str, ...], taken: Iterable[str] = ()) -> list[AttributeCue]:
+def column_cues(images: pd.DataFrame, attributes: tuple[str, ...], taken: Iterable[str] = ()) -> list[ColumnCue]:
     """Cues of every attribute: one for a column with two values, one per value for a column with more.
 
     A column called like another cue (``taken``) gets a name of its own, since cues are told apart by their names.
     """
     names, found = set(taken), []
-    for one in (cue for name in attributes for cue in _column_cues(name, images[f"attribute:{name}"])):
+    for one in (cue for name in attributes for cue in _cues_of(name, images[f"attribute:{name}"])):
         name = one.cue.name
         while name in names:
             name += " (column)"
@@ -36,7 +36,7 @@ def attribute_cues(images: pd.DataFrame, attributes: tuple[str, ...], taken: Ite
     return found
 
 
-def _column_cues(name: str, column: pd.Series) -> list[AttributeCue]:
+def _cues_of(name: str, column: pd.Series) -> list[ColumnCue]:
     known = column.notna().to_numpy(bool)
     values = sorted(column.dropna().unique())
     if len(values) < 2:
@@ -48,6 +48,6 @@ def _column_cues(name: str, column: pd.Series) -> list[AttributeCue]:
     return [_cue(f"{name}={value}", name, value, column, known) for value in values]
 
 
-def _cue(cue_name: str, column_name: str, value: str, column: pd.Series, known: NDArray[np.bool_]) -> AttributeCue:
+def _cue(cue_name: str, column_name: str, value: str, column: pd.Series, known: NDArray[np.bool_]) -> ColumnCue:
     cue = Cue(name=cue_name, words=f"{column_name} = {value}", role="attribute", kind="attribute")
-    return AttributeCue(cue, (column == value).to_numpy(bool), known)
+    return ColumnCue(cue, (column == value).to_numpy(bool), known)

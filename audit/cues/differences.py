@@ -1,0 +1,162 @@
+"""What differs, in words: the attributes in which some images differ from others, chosen and quoted on different folds.
+
+An attribute is chosen on all folds but one and its shares are read off that one, so that the largest of many chance
+differences is not what is quoted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import fisher_exact
+
+from audit.attributes.attribute import Attribute
+from audit.cues.cue_json import Difference
+from audit.data.dataset import one_per_group
+from audit.detection.detections import MeasuredAttributes
+from audit.detectors.cue import Cue
+from audit.measures.conditional import remainder, signal_of
+from audit.measures.intervals import contrast_interval, wilson
+from audit.measures.limits import ALPHA
+from audit.measures.measure import Bools, Ints
+from audit.measures.permutation import benjamini_hochberg
+
+MOST = 3
+# The shares must differ by so much on the folds that choose, or nothing is said.
+LEAST = 0.2
+_FEWEST = 10
+# From this share on images are said to have what is told of them, and below it to have it often.
+_MOSTLY = 0.75
+# Of a difference, so much is left at most among images that are alike in another attribute that explains it.
+_EXPLAINED = 1 / 2
+
+
+@dataclass(frozen=True)
+class Trait:
+    """An attribute and, of n images, which show it and of which it is ``known``, boolean (n,) each."""
+
+    attribute: Attribute
+    shown: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+
+
+def traits_of(measured: MeasuredAttributes) -> list[Trait]:
+    """All attributes of an audit, with the images of the dataset in order."""
+    columns = zip(measured.attributes, measured.shown.T, measured.values.T, strict=True)
+    return [Trait(attribute, shown, ~np.isnan(values)) for attribute, shown, values in columns]
+
+
+def traits_in(part: Cue, traits: Sequence[Trait], cues: Sequence[Cue]) -> list[Trait]:
+    """Those of the attributes of a part, and of the parts within it."""
+    inside = {part.name, *(cue.name for cue in cues if cue.within == part.name)}
+    return [trait for trait in traits if trait.attribute.within in inside]
+
+
+def differences(traits: Sequence[Trait], here: Bools, there: Bools, groups: Ints, folds: Ints) -> list[Difference]:
+    """In what the images ``here`` differ from those ``there``, the largest difference first, at most MOST.
+
+    ``here`` and ``there``, boolean (n,), share no image; ``groups`` and ``folds`` are those of all n images, of each
+    duplicate group one image is counted. For every fold the attributes whose shares differ by LEAST or more with a
+    Fisher's exact p below ALPHA (Benjamini-Hochberg over all attributes) are ranked on the other folds, without those
+    of the topic of a larger one, or of which at most half is left among images alike in it. An attribute that most
+    folds agree on is told with its shares in the folds that it was not chosen on, if the interval of their difference
+    (Newcombe 1998) still leads the same way.
+    """
+    first = np.zeros(len(here), bool)
+    first[one_per_group(np.arange(len(here)), groups)] = True
+    chosen: dict[tuple[int, bool], list[int]] = {}
+    held_out = np.unique(folds)
+    for fold in held_out.tolist():
+        rows = first & (folds != fold)
+        for key in _ranked(traits, here & rows, there & rows, groups, folds):
+            chosen.setdefault(key, []).append(fold)
+    agreed = {key: chosen_on for key, chosen_on in chosen.items() if len(chosen_on) > len(held_out) / 2}
+    told = [
+        difference
+        for (place, is_more), chosen_on in agreed.items()
+        if (difference := _quoted(traits[place], is_more, here & first, there & first, np.isin(folds, chosen_on)))
+    ]
+    told.sort(key=lambda difference: (-difference.difference, difference.attribute))
+    return told[:MOST]
+
+
+def in_words(words: str, different: Sequence[Difference]) -> str:
+    """The words for a look or a cluster with what its images differ in first, where they do.
+
+    >>> long = Difference(attribute="long_hair", words="long hair", n=40, of=50, n_elsewhere=5, of_elsewhere=50,
+    ...     difference=0.7, low=0.5, high=0.8)
+    >>> in_words("one look of the hair (no. 1 of 2)", [long])
+    'long hair (one look of the hair (no. 1 of 2))'
+    """
+    if not different:
+        return words
+    return f"{_said(different[0])} ({words})"
+
+
+def _said(difference: Difference) -> str:
+    share = difference.n / difference.of
+    return difference.words if share >= _MOSTLY else f"often {difference.words}"
+
+
+def _ranked(traits: Sequence[Trait], here: Bools, there: Bools, groups: Ints, folds: Ints) -> list[tuple[int, bool]]:
+    """Places of the attributes that differ, and whether those ``here`` show more of it; none that another explains."""
+    tables = np.array([_table(trait, here, there) for trait in traits]).reshape(-1, 2, 2)
+    counted = tables.sum(2).min(1) >= _FEWEST
+    p = [float(fisher_exact(table).pvalue) if enough else None for table, enough in zip(tables, counted, strict=True)]
+    adjusted = benjamini_hochberg(p)
+    shares = tables[:, :, 0] / np.maximum(tables.sum(2), 1)
+    apart = shares[:, 0] - shares[:, 1]
+    told: list[int] = []
+    for place in np.argsort(-np.abs(apart), kind="stable").tolist():
+        is_large = counted[place] and adjusted[place] < ALPHA and abs(apart[place]) >= LEAST
+        if is_large and not any(_explains(traits[other], traits[place], here, there, groups, folds) for other in told):
+            told.append(place)
+    return [(place, bool(apart[place] > 0)) for place in told[:MOST]]
+
+
+def _table(trait: Trait, here: Bools, there: Bools) -> list[list[int]]:
+    """How many show it and how many lack it, here and there."""
+    return [
+        [int((side & trait.known & (trait.shown == is_shown)).sum()) for is_shown in (True, False)]
+        for side in (here, there)
+    ]
+
+
+def _explains(cause: Trait, effect: Trait, here: Bools, there: Bools, groups: Ints, folds: Ints) -> bool:
+    if cause.attribute.topic == effect.attribute.topic:
+        return True
+    rows = (here | there) & cause.known & effect.known
+    if not (here[rows].any() and there[rows].any()):
+        return False
+    one_fold = np.zeros_like(folds[rows])
+    of, given = (signal_of(trait.shown[rows], trait.known[rows], None, one_fold) for trait in (effect, cause))
+    left = remainder(of, given, here[rows], groups[rows], one_fold)
+    return left.n >= _FEWEST and left.share <= _EXPLAINED
+
+
+def _quoted(trait: Trait, is_more: bool, here: Bools, there: Bools, rows: Bools) -> Difference | None:
+    """The difference in the ``rows`` that it was not chosen on; None where it is not certain there."""
+    (shown, lacking), (shown_there, lacking_there) = _table(trait, here & rows, there & rows)
+    if not is_more:
+        shown, lacking, shown_there, lacking_there = lacking, shown, lacking_there, shown_there
+    n, n_there = shown + lacking, shown_there + lacking_there
+    if min(n, n_there) < _FEWEST:
+        return None
+    shares = np.array([shown / n, shown_there / n_there])
+    lows, highs = np.array([wilson(shown, n), wilson(shown_there, n_there)]).T
+    low, high = contrast_interval(np.array([1.0, -1.0]), shares, lows, highs)
+    if low <= 0:
+        return None
+    attribute = trait.attribute
+    return Difference(
+        attribute=attribute.name,
+        words=attribute.words if is_more else attribute.opposite,
+        n=shown,
+        of=n,
+        n_elsewhere=shown_there,
+        of_elsewhere=n_there,
+        difference=float(shares[0] - shares[1]),
+        low=low,
+        high=high,
+    )
