@@ -80,7 +80,7 @@ def evening_of(dataset: Dataset, fact: FileCue, label: int) -> Evening | None:
 
     A number leans where it alone tells the class from the others with an AUC of ``LEAKAGE.weak`` or more, one way or
     the other; then the class's photographs on its side of the others' median are brought to that. Where only less can
-    be made of it, all photographs above the others' median are, or above the class's if the class has less. A kind
+    be made of it, all photographs above the middle of both medians are, or to the class's if the class has less. A kind
     leans where ``UNEVEN`` more of the class show it: then it is taken from, or given to, the photographs in which that
     can be done.
     """
@@ -103,11 +103,12 @@ def _of_number(values: NDArray[np.float64], name: str, in_class: NDArray[np.bool
     if abs(auc - 0.5) < LEAKAGE.weak - 0.5:
         return None
     here, elsewhere = float(np.median(own)), float(np.median(others))
-    if auc > 0.5:
-        return Evening("taken", values > elsewhere, elsewhere)
-    return (
-        Evening("given", values > here, here) if name in DESTROYING else Evening("taken", values < elsewhere, elsewhere)
-    )
+    if name in DESTROYING:
+        # Of either class those that have much to lose, as much is destroyed in them.
+        much = known & (values > (here + elsewhere) / 2)
+        return Evening("taken", much, elsewhere) if auc > 0.5 else Evening("given", much, here)
+    beyond = values > elsewhere if auc > 0.5 else values < elsewhere
+    return Evening("taken", known & beyond, elsewhere)
 
 
 def _of_kind(dataset: Dataset, name: str, value: str, fact: FileCue, in_class: NDArray[np.bool_]) -> Evening | None:

@@ -99,7 +99,8 @@ def choose_images(cues: CueTable, store: ActivationStore) -> pd.DataFrame:
         if not cue.has_place or cue.whole != cue.name:
             continue
         present = cues.present(cue)
-        for label in leaning_classes(present, dataset.labels, len(dataset.classes)):
+        known = cues.known(cue)
+        for label in leaning_classes(present[known], dataset.labels[known], len(dataset.classes)):
             rng = np.random.default_rng((settings.seed, number, label))
             shown = rng.permutation(np.flatnonzero(present & (dataset.labels == label)))
             images = one_per_group(shown, dataset.groups)

@@ -165,6 +165,15 @@ def rests_on_faces(words: str, label: str, share: float, elsewhere: float) -> st
     )
 
 
+def left_open(words: str, label: str, share: float, elsewhere: float) -> str:
+    """What to look at before a finding is believed where detectors contradict each other more in one class."""
+    return (
+        f"In {percent(share)} of “{label}” photographs and in {percent(elsewhere)} of the others one of two detectors "
+        f"saw a face and the other did not; whether they show {words} is left open, and they are not counted. Look at "
+        "them: what covers or turns the faces may itself tell the classes apart."
+    )
+
+
 def consequence(cause: str, words: str) -> str:
     """What to do about a finding that another one, about ``words``, explains."""
     return (
