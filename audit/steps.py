@@ -41,15 +41,15 @@ STEPS = (
         "cues",
         ("dataset", "detect", "features", "explain", "regions", "clusters"),
         ("attention", "evidence", "seed"),
-        version=11,
+        version=12,
     ),
     Step(
         "masking",
         ("dataset", "detect", "training", "explain", "cues"),
         ("evidence.effect_images", "evidence.min_images", "evidence.resamples", "seed"),
-        version=5,
+        version=6,
     ),
-    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=18),
+    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=19),
     Step(
         "findings",
         ("dataset", "detect", "explain", "sanity", "clusters", "cues", "evidence"),
@@ -78,7 +78,7 @@ STEPS = (
             "expected_cues",
             "seed",
         ),
-        version=7,
+        version=8,
         repeats=("training", "explain", "regions", "clusters", "cues", "evidence", "findings"),
     ),
     Step(

@@ -49,7 +49,8 @@ KINDS: tuple[tuple[str, str, str, str], ...] = (
         "in_model",
         "effect",
         "Effect",
-        "Certainty that the model loses when this is covered, beyond covering another place of the same size.",
+        "Certainty that the model loses when this is covered or evened out, beyond covering another place of the same "
+        "size or changing it as much the other way round.",
     ),
     (
         "in_model",

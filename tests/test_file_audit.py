@@ -44,7 +44,10 @@ def test_the_format_is_named_and_strong_in_the_data(audit):
     assert (found["cue_kind"], found["class"], found["in_data"]) == ("file", "square", "strong")
     assert found["severity"] in ("high", "medium")
     assert found["in_data_sentence"] == "Yes: 80 % of the “square” photographs are PNG files, and 20 % of the others."
-    assert found["evidence"]["attention"]["value"] is None and found["evidence"]["effect"]["value"] is None
+    effect = found["evidence"]["effect"]
+    assert found["evidence"]["attention"]["value"] is None and effect["evened_out"] == "taken"
+    # Ten of the other class are PNG files, and as many of this one are saved again.
+    assert effect["n"] in (10, 20) and "saved again as JPEG files" in found["in_model_sentence"]
 
 
 def test_nothing_is_to_be_collected_for_it_nor_to_be_masked(audit):

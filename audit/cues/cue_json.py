@@ -6,7 +6,7 @@ from typing import Annotated, Generic
 from pydantic import ConfigDict, Field
 
 from audit.detectors.cue import Cue, Kind, Role
-from audit.measures.figures import AttentionInClass
+from audit.measures.figures import AttentionInClass, CountedShare
 from audit.records import CLOSED, Count, PhotoName, Positive, Record, absent, named_photos
 
 PresentShare = Annotated[float, Field(ge=0, le=1)]
@@ -62,6 +62,9 @@ class CueEntry(Record, Generic[PhotoName]):
     examples: tuple[PhotoName, ...] = Field(description="photographs that show the cue, drawn at random")
     text: tuple[ReadText, ...] = Field(description="the lines most often read there")
     distribution: Distribution | None = absent("of a fact of the file")
+    undecided: dict[str, CountedShare] | None = absent(
+        "by class: photographs in which one of two detectors sees it and the other does not; they are not counted"
+    )
 
 
 class CueSummary(CueEntry[int]):

@@ -20,6 +20,7 @@ from audit.cues.differences import Trait, differences, in_words, traits_in, trai
 from audit.cues.file_cues import file_cues
 from audit.cues.membership import is_member
 from audit.cues.summary import summarise
+from audit.cues.undecided import undecided
 from audit.data.batches import Images
 from audit.data.dataset import Dataset
 from audit.detection.detections import Detections, detections_digest, load_attributes, load_detections
@@ -47,8 +48,9 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     """Stage: write ``cues.parquet`` (image, cue, present, score, area, attention), ``cues.json`` and ``looks.json``.
 
     ``attention`` is the share of the positive mass of the label's map on the cue; NaN where the map is empty or the
-    cue has no place in the picture. ``present`` is null where it is unknown: an attribute, or the look of what is not
-    in the picture. ``score`` is the value itself of a number that was measured on a region or on the file.
+    cue has no place in the picture. ``present`` is null where it is unknown: an attribute, the look of what is not
+    in the picture, or what detectors contradict each other about (``audit.cues.undecided``). ``score`` is the value
+    itself of a number that was measured on a region or on the file.
     """
     store = ActivationStore.open(folder, config)
     return tabulate(store, looks_of(store))
@@ -155,7 +157,9 @@ def _detected(folder: AuditFolder) -> tuple[list[Cue], pd.DataFrame]:
     for images in _parts(len(found.area)):
         maps = read_maps(folder, images)
         attention[images] = mass_on(maps, cover(found.masks(images), maps.shape[1:]))
-    columns = zip(found.cues, found.present.T, found.score.T, found.area.T, attention.T, strict=True)
+    present = found.present.astype(object)
+    present[undecided(found.cues, found.present, found.score)] = None
+    columns = zip(found.cues, present.T, found.score.T, found.area.T, attention.T, strict=True)
     return list(found.cues), _concat([_rows(*column) for column in columns])
 
 

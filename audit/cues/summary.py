@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from audit.config import Config
 from audit.cues.cue_json import CueSummary, ReadText
 from audit.cues.file_distribution import distribution
+from audit.cues.undecided import undecided_by_class
 from audit.data.dataset import Dataset, one_per_group
 from audit.detectors.cue import Cue
 from audit.measures.attention import attention
@@ -26,8 +28,12 @@ def summarise(cue: Cue, rows: pd.DataFrame, lines: pd.DataFrame, dataset: Datase
     place in the picture has neither attention nor examples.
     """
     rows = rows.sort_values("image")
-    spread = distribution(cue, dataset) if cue.kind == "file" else None
-    present = rows["present"].fillna(False).to_numpy(bool)
+    present, open_ones = rows["present"].fillna(False).to_numpy(bool), rows["present"].isna().to_numpy(bool)
+    further: dict[str, Any] = {}
+    if cue.kind == "file" and (spread := distribution(cue, dataset)):
+        further["distribution"] = spread
+    if cue.kind == "detector" and open_ones.any():
+        further["undecided"] = undecided_by_class(open_ones, dataset)
     shares = {name: float(present[dataset.labels == label].mean()) for label, name in enumerate(dataset.classes)}
     return CueSummary(
         name=cue.name,
@@ -41,7 +47,7 @@ def summarise(cue: Cue, rows: pd.DataFrame, lines: pd.DataFrame, dataset: Datase
         attention=_attention_by_class(rows, present, dataset, config) if cue.has_place else None,
         examples=examples(present, dataset.groups, config.seed) if cue.has_place else (),
         text=most_read(lines["text"].tolist(), lines["image"].tolist()),
-        **({"distribution": spread} if spread else {}),
+        **further,
     )
 
 

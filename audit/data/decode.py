@@ -90,8 +90,12 @@ def read_header(content: bytes, read: Callable[[Image.Image], Facts]) -> Facts:
 
 def decode_square(content: bytes, size: int, max_megapixels: float = 100.0) -> NDArray[np.uint8]:
     """As ``load_square``, of a file's bytes. Raises RejectedImage."""
-    photo = _decode(content, max_megapixels, size, min)
-    return np.array(_resize(photo.image, (size, size)))
+    return squash(_decode(content, max_megapixels, size, min).image, size)
+
+
+def squash(image: Image.Image, size: int) -> NDArray[np.uint8]:
+    """An RGB picture squashed into a square, antialiased: uint8 (size, size, 3)."""
+    return np.array(_resize(image, (size, size)))
 
 
 def _decode(

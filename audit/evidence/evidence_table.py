@@ -16,7 +16,8 @@ from audit.cues.cue_table import CueTable, load_cues
 from audit.cues.file_cues import FileCue, file_cues, is_together
 from audit.data.dataset import Dataset, load_dataset
 from audit.detectors.cue import Cue
-from audit.evidence.file_evidence import EVERY, NOWHERE, file_leakage
+from audit.evidence.equalise_test import no_equalised
+from audit.evidence.file_evidence import EVERY, NOWHERE, file_effect, file_leakage, file_views
 from audit.evidence.look_control import beside_control_groups, control_groups
 from audit.evidence.occlusion_test import FILLINGS
 from audit.evidence.pixel_views import Views, is_seen_as_pixels, pixel_views
@@ -121,13 +122,15 @@ class Measurer:
     leaks: dict[str, Measure] = field(default_factory=dict)
     scores: dict[tuple[str, int], NDArray[np.float64]] = field(default_factory=dict)
     controls: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    equalised: pd.DataFrame = field(default_factory=no_equalised)
 
     @classmethod
     def open(cls, folder: AuditFolder, config: Config) -> "Measurer":
         """Read the tables of the earlier stages."""
         correct = read_table(folder.predictions)["correct"].to_numpy(bool)
         masking = read_table(folder.masking)
-        return cls(config, load_dataset(folder), load_cues(folder), correct, masking)
+        equalised = read_table(folder.equalised)
+        return cls(config, load_dataset(folder), load_cues(folder), correct, masking, equalised=equalised)
 
     @cached_property
     def files(self) -> tuple[FileCue, ...]:
@@ -143,17 +146,17 @@ class Measurer:
                 yield cue, label
 
     def measure(self, cue: Cue, label: int) -> dict[str, Measure]:
-        """All five measures of one pair. What has no place in the picture has neither attention nor effect there."""
+        """All five measures of one pair. What has no place in the picture has no attention there."""
         in_class, present = self.dataset.labels == label, self.cues.present(cue)
         leak = self._leakage(cue, label, in_class, present)
-        if cue.has_place and leak.value is not None:
+        if leak.value is not None:
             self.probe_scores(cue, label)
         nowhere = unmeasured(NO_PLACE.get(cue.kind, ""), int(self.cues.known(cue).sum()))
         return {
             "prevalence": self._prevalence(cue, label, in_class, present),
             "attention": self.measure_attention(cue, label) if cue.has_place else nowhere,
             "leakage": leak,
-            "effect": self._effect(cue, label, present & in_class) if cue.has_place else nowhere,
+            "effect": self._effect(cue, label, present & in_class) if cue.has_place else self._evened(cue, label),
             "gap": self.measure_gap(cue, label),
         }
 
@@ -198,9 +201,8 @@ class Measurer:
     def probe_scores(self, cue: Cue, label: int) -> NDArray[np.float64]:
         """Out-of-fold scores (images,) of the probe of a cue that has a leakage; NaN where it is not shown."""
         if (cue.name, label) not in self.scores:
-            scores, rows = np.full(len(self.dataset.images), np.nan), self._leaking_rows(cue)
+            scores, (rows, inside) = np.full(len(self.dataset.images), np.nan), self._probed(cue)
             in_class, folds = self.dataset.labels[rows] == label, self.dataset.folds[rows]
-            inside, _, _ = self._views(cue)
             scores[rows] = out_of_fold_scores(inside[rows], in_class, folds, self._rng(cue, label, "leakage"))
             self.scores[cue.name, label] = scores
         return self.scores[cue.name, label]
@@ -261,6 +263,13 @@ class Measurer:
             control=control[rows],
         )
 
+    def _probed(self, cue: Cue) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """The images whose class a probe is to tell by the cue, and what it sees of all images."""
+        if cue.kind == "file":
+            rows, inside = file_views(self.files, cue)
+            return rows, np.zeros((len(rows), 0), np.float32) if inside is None else inside
+        return self._leaking_rows(cue), self._views(cue)[0]
+
     def _leaking_rows(self, cue: Cue) -> NDArray[np.bool_]:
         # A cluster's place is looked at in every image: whether it shows the cue there is part of what leaks.
         present = self.cues.present(cue)
@@ -292,6 +301,13 @@ class Measurer:
         return weaker(
             {name: self._under(comparable[comparable["filling"] == name], cue, label, name) for name in tried}
         )
+
+    def _evened(self, cue: Cue, label: int) -> Measure:
+        if cue.kind != "file":
+            return unmeasured(NO_PLACE.get(cue.kind, ""), int(self.cues.known(cue).sum()))
+        asked = (self.equalised["cue"] == cue.name) & (self.equalised["class"] == self.dataset.classes[label])
+        rng = self._rng(cue, label, "effect")
+        return file_effect(cue, self.equalised[asked], self.dataset, self.config.evidence, rng)
 
     def _under(self, rows: pd.DataFrame, cue: Cue, label: int, filling: str) -> Measure:
         images, settings = rows["image"].to_numpy(), self.config.evidence

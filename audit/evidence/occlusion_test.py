@@ -1,27 +1,27 @@
 """Occlusion test: the answers of the model with a cue, or an equal-area control mask, occluded in two ways."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from audit.config import Config
 from audit.cues.cue_table import CueTable, load_cues, places_digest
 from audit.data.dataset import one_per_group
 from audit.data.occlude import both_views, controls_of, mean_colour
+from audit.evidence.equalise_test import ask_equalised
+from audit.evidence.put_to_model import put_to_model
 from audit.measures.effect import may_show_more
 from audit.measures.figures import Filling
 from audit.measures.limits import EFFECT
 from audit.measures.measure import Floats
 from audit.measures.prevalence import leaning_classes
-from audit.model.activation_store import ActivationStore, to_half
+from audit.model.activation_store import ActivationStore
 from audit.model.cross_fit import fold_path, load_fold
 from audit.model.network import Network
 from audit.progress import track
@@ -51,6 +51,8 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     same without a pass through the network: ``masked`` and ``control`` float16 (rows, C), the pretrained activations of
     these views averaged over positions, NaN where nothing was asked. In the order of their names their rows are those
     of ``masking.parquet`` (``read_masked``).
+
+    Facts of the file are evened out instead of hidden: ``equalised.parquet`` (``equalise_test``).
     """
     store = ActivationStore.open(folder, config)
     cues = load_cues(folder)
@@ -69,7 +71,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     for stale in set(_shard_paths(folder)) - set(written):
         stale.unlink()
     write_table(folder.masking, _gathered(cues, _shard_paths(folder)))
-    return [folder.masking, *_shard_paths(folder)]
+    return [folder.masking, *_shard_paths(folder), *ask_equalised(store)]
 
 
 def read_masked(folder: AuditFolder) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
@@ -97,7 +99,8 @@ def choose_images(cues: CueTable, store: ActivationStore) -> pd.DataFrame:
         if not cue.has_place or cue.whole != cue.name:
             continue
         present = cues.present(cue)
-        for label in leaning_classes(present, dataset.labels, len(dataset.classes)):
+        known = cues.known(cue)
+        for label in leaning_classes(present[known], dataset.labels[known], len(dataset.classes)):
             rng = np.random.default_rng((settings.seed, number, label))
             shown = rng.permutation(np.flatnonzero(present & (dataset.labels == label)))
             images = one_per_group(shown, dataset.groups)
@@ -189,23 +192,11 @@ class _Asker:
         room = np.array(controls.any((1, 2)))
         colours = [self.colour] * int(room.sum())
         views = both_views(self.store.dataset, self.store.config, images[room], masks[room], controls[room], colours)
-        probabilities, pooled = (self._spread(answers, room) for answers in self._predict(views))
+        probabilities, pooled = (
+            self._spread(answers, room) for answers in put_to_model(self.store, self.network, views)
+        )
         columns = {name: column.to_numpy() for name, column in self._table(pairs, probabilities).items()}
         return columns | {name: pooled[:, view] for view, name in enumerate(_VIEWS)}
-
-    def _predict(self, views: Iterator[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
-        """Class probabilities (views, classes) and pooled pretrained activations (views, C), in full batches."""
-        probabilities = [np.zeros((0, len(self.store.dataset.classes)), np.float32)]
-        pooled = [np.zeros((0, self.store.backbone.channels), np.float16)]
-        while batch := list(islice(views, self.store.config.compute.batch_size)):
-            trunk = self.store.compute(np.stack(batch))
-            activations, pretrained = (
-                self.store.runtime.infer(some.tail, trunk) for some in (self.network, self.store.backbone)
-            )
-            with torch.no_grad():
-                probabilities.append(self.network.head(activations).softmax(1).cpu().numpy())
-            pooled.append(to_half(pretrained.mean((2, 3))))
-        return np.concatenate(probabilities), np.concatenate(pooled)
 
     def _spread(self, answers: NDArray[np.floating], room: NDArray[np.bool_]) -> NDArray[np.floating]:
         """Answers about the views (views, d) by pair and what is hidden (pairs, 2, d), else NaN."""

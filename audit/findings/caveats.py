@@ -295,9 +295,9 @@ MODEL_CAVEATS = (
     ),
     Caveat(
         "contradicted",
-        "Strong signs that are contradicted count as weak: hiding the cue makes the model surer (interval below 0, "
-        f"corrected p below {ALPHA}), or the cue gets less attention than its area explains (interval below "
-        f"{IDLE_LIFT:.2f} times) and hiding it has no certain cost.",
+        "Strong signs that are contradicted count as weak: hiding the cue, or evening it out, makes the model surer "
+        f"(interval below 0, corrected p below {ALPHA}), or the cue gets less attention than its area explains "
+        f"(interval below {IDLE_LIFT:.2f} times) and hiding it has no certain cost.",
         _is_contradicted,
         _AT_MOST_WEAK,
     ),

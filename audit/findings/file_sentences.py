@@ -2,9 +2,9 @@
 
 from audit.cues.file_words import KINDS, NUMBERS, fact_of, remedy
 from audit.findings import sentences
-from audit.findings.sentences import CANNOT, SHORT, Answer
+from audit.findings.sentences import CANNOT, SHORT, Answer, points
 from audit.findings.severity import COMPLAINTS, Severity
-from audit.measures.figures import Figures
+from audit.measures.figures import Effect, Figures
 from audit.measures.limits import Strength
 from audit.text import continued, percent
 
@@ -12,6 +12,21 @@ _EVERYWHERE = (
     "Do the same with every photograph that the model is to judge, and audit them again before you train on them. "
     "New photographs are not needed."
 )
+# What was done to photographs to even them out.
+_EVENED_OUT = {
+    "aspect_ratio": "cropped to a shape",
+    "megapixels": "shrunk to a size",
+    "jpeg_quality": "saved again in a quality",
+    "bits_per_pixel": "saved again in as few bytes",
+    "brightness": "brought to a light",
+    "contrast": "brought to a contrast",
+    "warmth": "brought to a tone",
+    "tint": "brought to a tone",
+    "sharpness": "blurred",
+    "format": "saved again as JPEG files",
+    "colour": "made grey",
+    "subsampling": "saved again",
+}
 
 
 def data_answer(
@@ -44,7 +59,19 @@ def model_answer(cue: str, words: str, label: str, figures: Figures, strength: S
     fact, _ = fact_of(cue)
     if fact in KINDS and KINDS[fact].role == "origin":
         return Answer(SHORT[strength], "no pixel shows it, so that no model can use it.")
-    return sentences.model_answer(words, label, figures, strength)
+    return sentences.model_answer(words, label, figures, strength, _evened_out(fact, label, figures.effect))
+
+
+def _evened_out(fact: str, label: str, effect: Effect) -> str:
+    """What evening a fact out cost; empty where nobody did."""
+    if effect.value is None or effect.evened_out is None:
+        return ""
+    taken = effect.evened_out == "taken"
+    like, change = ("the others", -effect.value) if taken else (f"those of “{label}”", effect.value)
+    return (
+        f"with photographs {_EVENED_OUT[fact]} like {like}, the confidence in “{label}” changes by {points(change)} "
+        "compared with changing them as much the other way round"
+    )
 
 
 def compare(fact: str, label: str, here: float, elsewhere: float) -> str:

@@ -13,6 +13,7 @@ from audit.cues.cue_json import Difference
 from audit.cues.cue_table import CueTable, load_cues
 from audit.cues.differences import Trait, differences, traits_in, traits_of
 from audit.cues.overlap import covered_cues, shares_inside
+from audit.cues.undecided import outermost
 from audit.data.dataset import Dataset, load_dataset
 from audit.detection.detections import load_attributes
 from audit.detectors.cue import Cue
@@ -163,7 +164,9 @@ def _causes(
     for place in accusing:
         verdict = verdicts[place]
         leans = Measures.of(verdict.figures).leans
-        score = None if leans else scores.get((verdict.cue.name, verdict.label))
+        # Numbers of the file lean in more ways than their high values do.
+        by_score = verdict.cue.kind == "file" or not leans
+        score = scores.get((verdict.cue.name, verdict.label)) if by_score else None
         signal = signal_of(cues.present(verdict.cue), cues.known(verdict.cue), score, dataset.folds)
         label = dataset.classes.index(verdict.label)
         suspects.append(Suspect(verdict.cue, label, levels[place], signal, verdict.severity == "expected"))
@@ -185,17 +188,21 @@ def caution(verdict: Verdict, dataset: Dataset, cues: CueTable) -> str:
     """What to look at before a finding is believed, a sentence; empty where there is nothing.
 
     The parts of people are sought only where a face was found. Where that alone makes half of a difference or more, it
-    may be the face detector's mistakes that differ between the classes.
+    may be the face detector's mistakes that differ between the classes. Where its two networks contradict each other
+    more often in one class, what is left open differs.
     """
-    whole = {cue.name: cue.within for cue in cues.cues}
-    outermost = verdict.cue.name
-    while whole.get(outermost):
-        outermost = whole[outermost]
     difference = verdict.figures.prevalence.difference
-    if outermost != PERSON or PERSON not in whole or difference is None or abs(difference) < UNEVEN:
+    if PERSON not in {cue.name for cue in cues.cues} or outermost(verdict.cue, cues.cues) != PERSON:
         return ""
-    seen, inside = cues.present(cues.named(PERSON)), dataset.labels == dataset.classes.index(verdict.label)
-    share, elsewhere = float(seen[inside].mean()), float(seen[~inside].mean())
+    person, inside = cues.named(PERSON), dataset.labels == dataset.classes.index(verdict.label)
+    decided = cues.known(person)
+    open_here, open_elsewhere = (float((~decided)[side].mean()) for side in (inside, ~inside))
+    if abs(open_here - open_elsewhere) >= UNEVEN:
+        return sentences.left_open(verdict.cue.words, verdict.label, open_here, open_elsewhere)
+    if difference is None or abs(difference) < UNEVEN:
+        return ""
+    seen = cues.present(person)
+    share, elsewhere = (float(seen[decided & side].mean()) for side in (inside, ~inside))
     if (share - elsewhere) / difference < 0.5:
         return ""
     return sentences.rests_on_faces(verdict.cue.words, verdict.label, share, elsewhere)

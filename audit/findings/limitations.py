@@ -1,11 +1,17 @@
 """What an audit's result does not say, in sentences."""
 
+from collections.abc import Iterable
+
 from audit.config import Config, ModelConfig
+from audit.cues.cue_json import CueSummary
+from audit.cues.undecided import FACE
 from audit.detection.detections import not_looked_for
 from audit.detection.registry import listed_cues
 from audit.store.audit_folder import (
     AuditFolder,
+    read_records,
 )
+from audit.text import at_most_ten, percent
 
 LIMITS = (
     "A finding says that a cue and a class go together in these photographs and how far this model leans on it; it "
@@ -59,8 +65,25 @@ def limits(folder: AuditFolder, config: Config) -> list[str]:
     """What the result does not say, and what could not be done on this machine."""
     missing = not_looked_for(folder)
     sentences = [f"The cue '{cue}' was not looked for: {reason}." for cue, reason in missing.items()]
+    sentences += undecided_faces(read_records(folder.cue_list, CueSummary))
     was_read = "text" in listed_cues(config) and "text" not in missing
     return [*sentences, *_model_limits(config.model), *LIMITS, TEXT_READ if was_read else TEXT_UNREAD]
+
+
+def undecided_faces(cues: Iterable[CueSummary]) -> list[str]:
+    """How often the two networks for faces contradict each other, by class; nothing where they never do."""
+    shares = next((cue.undecided for cue in cues if cue.name == FACE and cue.undecided), None)
+    if shares is None:
+        return []
+    told = at_most_ten(
+        f"{percent(one.value)} of “{label}” ({percent(one.low)} to {percent(one.high)}, n = {one.n})"
+        for label, one in shares.items()
+    )
+    return [
+        "In some photographs one of two detectors saw a face and the other did not, as happens where faces are "
+        f"covered, turned away or tiny: in {told}. Whether these show a person, or any part of one, is left open; they "
+        "are not counted where the classes are compared in that."
+    ]
 
 
 def _model_limits(settings: ModelConfig) -> list[str]:

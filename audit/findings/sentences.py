@@ -102,13 +102,16 @@ def _given_declared(auc: float | None) -> str:
     return "" if auc is None else f"; among photographs alike in what you expect to matter, in {percent(auc)}"
 
 
-def model_answer(words: str, label: str, figures: Figures, strength: Strength) -> Answer:
-    """Answers "does this model use it?" with the figure that weighs most."""
+def model_answer(words: str, label: str, figures: Figures, strength: Strength, evened_out: str = "") -> Answer:
+    """Answers "does this model use it?" with the figure that weighs most.
+
+    ``evened_out`` says what the effect is that evening out a fact of the file had, instead of hiding a part.
+    """
     effect, gap, looks = figures.effect, figures.gap, figures.attention
-    parts = []
-    if effect.value is not None:
+    parts = [evened_out] if evened_out else []
+    if effect.value is not None and not evened_out:
         parts.append(
-            f"hiding {words} changes the confidence in “{label}” by {_points(-effect.value)} "
+            f"hiding {words} changes the confidence in “{label}” by {points(-effect.value)} "
             "compared with hiding as much elsewhere"
         )
     if told := _told_apart(words, label, gap):
@@ -134,7 +137,7 @@ def _told_apart(words: str, label: str, gap: Gap) -> str:
         more = "more" if gap.own.value is None or gap.own.value >= 0 else "less"
         return (
             f"among the “{label}” photographs alone it is {more} often right with {words} than without, by "
-            f"{_points(gap.own.value or 0.0)} (n = {gap.own.n})"
+            f"{points(gap.own.value or 0.0)} (n = {gap.own.n})"
         )
     return ""
 
@@ -166,6 +169,15 @@ def rests_on_faces(words: str, label: str, share: float, elsewhere: float) -> st
     )
 
 
+def left_open(words: str, label: str, share: float, elsewhere: float) -> str:
+    """What to look at before a finding is believed where detectors contradict each other more in one class."""
+    return (
+        f"In {percent(share)} of “{label}” photographs and in {percent(elsewhere)} of the others one of two detectors "
+        f"saw a face and the other did not; whether they show {words} is left open, and they are not counted. Look at "
+        "them: what covers or turns the faces may itself tell the classes apart."
+    )
+
+
 def consequence(cause: str, words: str) -> str:
     """What to do about a finding that another one, about ``words``, explains."""
     return (
@@ -185,5 +197,6 @@ def _share_of(figures: Figures) -> float:
     return 1.0 if shown.value is None else figures.leakage.n / (shown.n + (shown.elsewhere_n or 0))
 
 
-def _points(change: float) -> str:
+def points(change: float) -> str:
+    """A change of a share, -1..1, in words, such as "+3 percentage points"."""
     return f"{round(change * 100):+d} percentage points".replace("-", "−")

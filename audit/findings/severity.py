@@ -190,7 +190,8 @@ def _data_rules() -> str:
 def _model_rules() -> str:
     limits = (
         f"In the model, strong: hiding the cue costs {EFFECT.strong:.0%} of the class's probability more than hiding "
-        f"as much elsewhere (interval above {EFFECT.strong_floor:.0%}); or accuracy is {GAP.strong:.0%} higher where "
+        f"as much elsewhere, or evening out a fact of the file that more than changing it as much the other way round "
+        f"(interval above {EFFECT.strong_floor:.0%}); or accuracy is {GAP.strong:.0%} higher where "
         f"cue and class go together (interval above {GAP.strong_floor:.0f}), over all photographs or over the class's "
         f"own; or the cue gets {LIFT.strong:.0f} times the attention that its area explains (interval above "
         f"{LIFT.strong_floor:.1f}). Weak from {EFFECT.weak:.0%} (above {EFFECT.weak_floor:.0%}), {GAP.weak:.0%} "

@@ -150,6 +150,10 @@ class Effect(EvidenceFigure):
     filling: Filling | None = absent("under which filling the effect is smallest; the value is that one's")
     blur: UnderFilling | None = absent()
     mean: UnderFilling | None = absent()
+    evened_out: Literal["taken", "given"] | None = absent(
+        "of a fact of the file: whether it was taken from photographs, or they were given it; masked is that view, and "
+        "control one changed as much the other way round"
+    )
 
 
 class WorstCell(Record):

@@ -22,6 +22,7 @@ from audit.data.dataset import load_dataset
 from audit.data.dataset_json import DatasetSummary
 from audit.detection.detections import DETECTIONS_PER_SHARD, load_detections, shard_path
 from audit.detection.detectors_json import DetectorList
+from audit.evidence.equalise_test import no_equalised
 from audit.evidence.evidence_table import Measurer, measure_all
 from audit.evidence.occlusion_test import no_answers
 from audit.explain import clusters, region_table
@@ -120,6 +121,7 @@ def _audit(inputs: TrialInputs, trial: Trial, store: ActivationStore) -> None:
     clusters.build(folder, config)
     tabulate(store, inputs.once(trial.images, b"looks", lambda: looks_of(store)))
     write_table(folder.masking, _asked_again(inputs, trial, store))
+    write_table(folder.equalised, no_equalised())
     rows = inputs.rows(trial.images)
     seen = {name: (a[rows], b[rows], c[rows]) for name, (a, b, c) in inputs.textures.items()}
     measure_all(replace(Measurer.open(folder, config), textures=seen))

@@ -63,6 +63,7 @@ class AuditFolder:
     cue_list = _Inside("cues.json")
     looks = _Inside("looks.json")
     masking = _Inside("masking.parquet")
+    equalised = _Inside("equalised.parquet")
     evidence = _Inside("evidence.parquet")
     probe_scores = _Inside("probe-scores.parquet")
     findings = _Inside("findings.json")

@@ -27,10 +27,11 @@ from audit.cues import cue_table
 from audit.cues.cue_table import CueTable
 from audit.cues.file_cues import file_cues
 from audit.data.dataset import build, load_dataset
-from audit.evidence.evidence_table import Measurer, measure_all, read_evidence
-from audit.findings.caveats import Measures
-from audit.findings.findings import figures_of
-from audit.findings.severity import FLAGGED, judge
+from audit.evidence.causes import Suspect, consequences
+from audit.evidence.evidence_table import Measurer, measure_all, read_evidence, read_probe_scores
+from audit.findings.findings import verdict_of
+from audit.findings.severity import COMPLAINTS, FLAGGED
+from audit.measures.conditional import signal_of
 from audit.measures.intervals import wilson
 from audit.progress import Silence, reporting_to
 from audit.store.audit_folder import AuditFolder
@@ -40,6 +41,8 @@ from tests.bench.figures import Cell, Column
 CARRIERS = ("cats-dogs", "raccoon-kangaroo", "doctor-nurse", "lfw-hair")
 PER_CLASS, SHARES, QUALITY = 100, (0.8, 0.2), 90
 CLASSES = ("one", "other")
+# Before the severity of what another flagged fact explains: no finding of its own.
+UNDER = "under another: "
 
 
 @dataclass(frozen=True)
@@ -117,20 +120,31 @@ def _target(folder: Path, number: int, total: int, suffix: str) -> Path:
 
 
 def flagged(photos: Path, place: Path, seed: int) -> dict[str, str]:
-    """The severity of every fact of the file that the data flag, by the cue's name: the data half of an audit."""
+    """What the data half of an audit flags of the file, by the cue's name: its severity, and whether a consequence."""
     config = parse_config({"dataset": {"photos": str(photos)}, "seed": seed})
     folder = AuditFolder(place)
     place.mkdir(parents=True)
     with reporting_to(Silence()):
         build(folder, config)
         measure_all(_measurer(folder, config))
-    found = {}
-    cues = {one.cue.name: one.cue for one in file_cues(load_dataset(folder).images)}
-    for (name, _), rows in read_evidence(folder).groupby(["cue", "class"]):
-        severity = judge(cues[str(name)], Measures.of(figures_of(rows))).severity
-        if severity in FLAGGED:
-            found[str(name)] = severity
-    return found
+    return _causes_and_consequences(folder)
+
+
+def _causes_and_consequences(folder: AuditFolder) -> dict[str, str]:
+    """The severity of what is flagged, and after ``UNDER`` the severity of what another flagged fact explains."""
+    dataset = load_dataset(folder)
+    facts = {one.cue.name: one for one in file_cues(dataset.images)}
+    rows = read_evidence(folder).groupby(["cue", "class"])
+    verdicts = [verdict_of(facts[str(name)].cue, str(label), some, (), True) for (name, label), some in rows]
+    flags = sorted((one for one in verdicts if one.severity in FLAGGED), key=lambda one: one.rank)
+    scores = read_probe_scores(folder, len(dataset.images))
+    suspects = []
+    for one in flags:
+        fact, label = facts[one.cue.name], dataset.classes.index(one.label)
+        signal = signal_of(fact.present, fact.known, scores.get((one.cue.name, one.label)), dataset.folds)
+        suspects.append(Suspect(one.cue, label, COMPLAINTS.index(one.severity), signal))
+    under = consequences(suspects, dataset.labels, dataset.groups, dataset.folds, {})
+    return {one.cue.name: (UNDER if place in under else "") + one.severity for place, one in enumerate(flags)}
 
 
 def _measurer(folder: AuditFolder, config: Config) -> Measurer:
@@ -151,10 +165,13 @@ class Outcome:
     flagged: Mapping[str, str]
 
 
-def outcomes(data: Path, carriers: Sequence[str], draws: int, keep: Path | None = None) -> Iterator[Outcome]:
+def outcomes(
+    data: Path, carriers: Sequence[str], draws: int, keep: Path | None = None, round_number: int = 0
+) -> Iterator[Outcome]:
     """Every draw of every case: clean ones of all carriers, biased ones of each change, the carriers in turn.
 
-    What is in the file ``keep``, one outcome a line, is not done again; what is done is added to it.
+    What is in the file ``keep``, one outcome a line, is not done again; what is done is added to it. Another
+    ``round_number`` draws other photographs.
     """
     known = {(one.carrier, one.change, one.draw): one for one in kept(keep)} if keep else {}
     clean = [
@@ -168,7 +185,7 @@ def outcomes(data: Path, carriers: Sequence[str], draws: int, keep: Path | None 
     for carrier, change, draw, seed in (*clean, *biased):
         done = known.get((carrier, change.name if change else "", draw))
         if done is None:
-            done = _outcome(photographs(data, carrier), carrier, change, draw, seed)
+            done = _outcome(photographs(data, carrier), carrier, change, draw, (*seed, round_number))
             if keep:
                 with keep.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(asdict(done)) + "\n")
@@ -201,7 +218,7 @@ COLUMNS = (
     Column("photographs"),
     Column("planted"),
     Column("draws in which the planted fact is medium or above", ".2f"),
-    Column("draws in which anything else of the file is", ".2f"),
+    Column("draws in which anything else of the file is a finding of its own", ".2f"),
     Column("what else"),
 )
 
@@ -218,10 +235,15 @@ def table(found: Sequence[Outcome]) -> list[tuple[Cell, ...]]:
         biased = [one for one in found if one.change == change.name]
         if biased:
             seen = sum(bool(set(one.flagged) & set(change.cues)) for one in biased)
-            others = sum(bool(set(one.flagged) - set(change.cues)) for one in biased)
+            others = sum(bool(_open(one) - set(change.cues)) for one in biased)
             counts = _count(seen, len(biased)), _count(others, len(biased))
             rows.append(("all in turn", change.name, *counts, _names(biased, change.cues)))
     return rows
+
+
+def _open(one: Outcome) -> set[str]:
+    """The flagged facts that are findings of their own."""
+    return {name for name, severity in one.flagged.items() if not severity.startswith(UNDER)}
 
 
 def _count(count: int, of: int) -> Cell:
@@ -230,8 +252,8 @@ def _count(count: int, of: int) -> Cell:
 
 
 def _names(found: Sequence[Outcome], but: Sequence[str]) -> str:
-    """The other facts that were flagged, with the number of draws."""
-    names = pd.Series([name for one in found for name in one.flagged if name not in but], dtype=object)
+    """The other facts that are findings of their own, with the number of draws."""
+    names = pd.Series([name for one in found for name in sorted(_open(one)) if name not in but], dtype=object)
     return ", ".join(f"{name} {count}" for name, count in names.value_counts().items())
 
 
@@ -241,11 +263,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the carriers")
     parser.add_argument("--draws", type=int, default=20, help="draws of each case")
     parser.add_argument("--carriers", nargs="+", default=list(CARRIERS), help="carriers to draw from")
+    parser.add_argument("--round", type=int, default=0, help="another number draws other photographs")
     parser.add_argument("--keep", type=Path, help="file of outcomes, from which an interrupted run goes on")
     figures.add_option(parser)
     given = parser.parse_args(arguments)
     found = []
-    for one in outcomes(given.data, given.carriers, given.draws, given.keep):
+    for one in outcomes(given.data, given.carriers, given.draws, given.keep, given.round):
         found.append(one)
         print(one.carrier, one.change or "clean", dict(one.flagged), flush=True)
     rows = table(found)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from audit.data.facts.equalise import CHANGED
 from audit.findings.file_sentences import advice, compare, data_answer, model_answer
 from audit.findings.findings import lowered
 from tests.bare_records import bare_figures
@@ -39,6 +40,26 @@ def test_only_what_some_pixel_shows_has_an_accuracy_to_tell():
         model_answer(cue, "it", "a", figures, "none").reason for cue in ("file.format=PNG", "file.folder=x")
     )
     assert "90 %" in seen and "%" not in unseen
+
+
+def test_what_evening_out_did_is_said_with_its_direction():
+    gap = {"together": 0.9, "apart": 0.5, "along": "presence"}
+    taken, given = (
+        model_answer(cue, "it", "a", bare_figures(effect={"value": 0.12, "evened_out": way}, gap=gap), "strong").reason
+        for cue, way in (("file.aspect_ratio", "taken"), ("file.colour=grey", "given"))
+    )
+    assert taken.startswith(
+        "with photographs cropped to a shape like the others, the confidence in “a” changes by −12 "
+    )
+    assert given.startswith("with photographs made grey like those of “a”, the confidence in “a” changes by +12 ")
+    assert "90 %" in taken and "hiding" not in taken + given
+
+
+def test_every_fact_that_can_be_evened_out_has_words_for_it():
+    for fact in CHANGED:
+        figures = bare_figures(effect={"value": 0.1, "evened_out": "taken"})
+        told = model_answer(f"file.{fact}", "it", "a", figures, "weak").reason
+        assert "changes by −10 percentage points" in told
 
 
 def test_the_direction_is_that_of_the_medians():

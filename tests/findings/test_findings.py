@@ -87,10 +87,24 @@ def test_where_the_face_detector_may_have_failed_in_one_class_it_is_said(name, f
     cues = [Cue(cue, cue, "part", within=whole) for cue, whole in within.items()]
     labels = np.repeat([0, 1], 100)
     seen = np.concatenate([np.arange(100) < 100 * share for share in faces])
-    table = SimpleNamespace(cues=cues, present=lambda cue: seen, named=lambda name: cues[0])
+    table = SimpleNamespace(
+        cues=cues, present=lambda cue: seen, known=lambda cue: seen | True, named=lambda name: cues[0]
+    )
     dataset = SimpleNamespace(labels=labels, classes=["a", "b"])
     told = caution(verdict(name, difference=difference), dataset, table)
     assert ("80 %" in told and "60 %" in told) if is_told else told == ""
+
+
+@pytest.mark.parametrize(("shares", "is_told"), [((0.4, 0.1), True), ((0.2, 0.2), False)])
+def test_where_more_faces_of_one_class_are_in_doubt_it_is_said(shares, is_told):
+    cues = [Cue("person", "person", "subject"), Cue("glasses", "glasses", "part", within="person")]
+    open_ones = np.concatenate([np.arange(100) < 100 * share for share in shares])
+    table = SimpleNamespace(
+        cues=cues, present=lambda cue: ~open_ones, known=lambda cue: ~open_ones, named=lambda name: cues[0]
+    )
+    dataset = SimpleNamespace(labels=np.repeat([0, 1], 100), classes=["a", "b"])
+    told = caution(verdict("glasses", difference=0.3), dataset, table)
+    assert ("40 %" in told and "10 %" in told and "not counted" in told) if is_told else told == ""
 
 
 def test_a_consequence_stands_behind_its_cause_and_before_the_next_one():

@@ -173,7 +173,7 @@ def find_faces(photo: Photo) -> tuple[Face, ...]:
     back = _candidates(photo, BACK)
     if not len(back.scores):  # nothing that ``full`` sees alone is accepted
         return ()
-    full = _candidates(photo, FULL_RANGE)
+    full = _full_range(photo)
     same = iou(full.boxes, back.boxes) >= _SAME_FACE_IOU
     both = same & ((full.scores[:, None] + back.scores) / 2 > _MEAN_SCORE)
     faces = [_mesh_face(photo, full, int(i)) for i in np.flatnonzero(both.any(1))]
@@ -182,6 +182,15 @@ def find_faces(photo: Photo) -> tuple[Face, ...]:
         if face.presence > _BACK_PRESENCE and _score_near(photo, back.boxes[j], face.angle) > _NEAR_SCORE:
             faces.append(face)
     return tuple(sorted(faces, key=lambda face: -_area(face.box))[:_MOST_FACES])
+
+
+def unconfirmed_score(photo: Photo) -> float:
+    """The full-range network's best score, 0..1, in a photograph without an accepted face; 0 below a candidate's.
+
+    It sees most of the faces that are not accepted since something covers them, and hardly an animal's, which ``back``
+    takes for faces.
+    """
+    return float(_full_range(photo).scores.max(initial=0.0))
 
 
 @shared
@@ -197,15 +206,25 @@ class FaceDetector:
     """The faces of people."""
 
     name = "face"
-    version = 2
+    version = 3
     cues: tuple[Cue, ...] = (Cue("face", "the face", "part", within="person"),)
     models: tuple[ModelFile, ...] = FACE_MODELS
     keepable = True
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
-        """Present when a face is accepted; the mask is the inside of the outlines."""
-        score = max((face.score for face in find_faces(photo)), default=0.0)
+        """Present when a face is accepted; the mask is the inside of the outlines.
+
+        The score of an absent one is above 0 where one of the two detectors sees a face that the other does not.
+        """
+        if not find_faces(photo):
+            return {"face": Sighting(False, unconfirmed_score(photo), None)}
+        score = max(face.score for face in find_faces(photo))
         return {"face": Sighting.of_mask(face_mask(photo), score, _LEAST_AREA)}
+
+
+@shared
+def _full_range(photo: Photo) -> Candidates:
+    return _candidates(photo, FULL_RANGE)
 
 
 def _candidates(photo: Photo, network: BlazeFace) -> Candidates:
