@@ -47,9 +47,9 @@ STEPS = (
         "masking",
         ("dataset", "detect", "training", "explain", "cues"),
         ("evidence.effect_images", "evidence.min_images", "evidence.resamples", "seed"),
-        version=6,
+        version=7,
     ),
-    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=19),
+    Step("evidence", ("dataset", "detect", "explain", "cues", "masking"), ("evidence", "seed"), version=20),
     Step(
         "findings",
         ("dataset", "detect", "explain", "sanity", "clusters", "cues", "evidence"),

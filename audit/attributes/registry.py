@@ -19,6 +19,7 @@ from audit.attributes.people.pose import PoseReader
 from audit.attributes.people.skin_tone import SkinToneReader
 from audit.attributes.people.smile import SmileReader
 from audit.attributes.surfaces.background import BackgroundReader
+from audit.attributes.surfaces.bare_skin import BareSkinReader
 from audit.attributes.surfaces.clothing import ClothingReader
 from audit.attributes.surfaces.main_object import MainObjectReader
 from audit.attributes.surfaces.patch import PatchReader
@@ -36,6 +37,7 @@ READERS: tuple[type[AttributeReader], ...] = (
     PoseReader,
     SkinToneReader,
     FaceDetailReader,
+    BareSkinReader,
     ClothingReader,
     BackgroundReader,
     MainObjectReader,

@@ -203,7 +203,8 @@ def _look_alikes(store: ActivationStore, traits: Sequence[Trait]) -> tuple[list[
         masks = np.unpackbits(packed[:, index], axis=1).astype(bool).reshape(-1, GRID, GRID)
         present = is_member(likeness[:, index], dataset.folds, one.made_of.members(dataset.groups))
         rows.append(_rows(one.cue, present, scores[:, index], masks.mean((1, 2)), _attention(folder, masks)))
-        different = differences(traits, present, ~present, dataset.groups, dataset.folds)
+        of_place = traits_in(one.cue, traits, [])
+        different = differences(of_place, present, ~present, dataset.groups, dataset.folds)
         cues.append(replace(one.cue, words=in_words(one.cue.words, different)))
     return cues, _concat(rows)
 

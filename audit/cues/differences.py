@@ -47,9 +47,15 @@ def traits_of(measured: MeasuredAttributes) -> list[Trait]:
     return [Trait(attribute, shown, ~np.isnan(values)) for attribute, shown, values in columns]
 
 
-def traits_in(part: Cue, traits: Sequence[Trait], cues: Sequence[Cue]) -> list[Trait]:
-    """Those of the attributes of a part, and of the parts within it."""
-    inside = {part.name, *(cue.name for cue in cues if cue.within == part.name)}
+def traits_in(cue: Cue, traits: Sequence[Trait], cues: Sequence[Cue]) -> list[Trait]:
+    """The attributes that can say what differs in a cue: those of a part and of the parts within it.
+
+    Where a cluster is, only its role says: of the scene for one of the background, of the subject and its parts else.
+    """
+    if cue.kind == "cluster":
+        roles = {"subject", "part"} if cue.role == "subject" else {cue.role}
+        return [trait for trait in traits if trait.attribute.role in roles]
+    inside = {cue.name, *(other.name for other in cues if other.within == cue.name)}
     return [trait for trait in traits if trait.attribute.within in inside]
 
 

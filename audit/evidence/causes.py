@@ -47,8 +47,8 @@ def consequences(
     among images that are alike in that one; or at most half, if both go together inside the classes or lie on each
     other. Where too few images are alike, lying on each other or going together must do, or that neither tells any
     images of one class apart. A look is explained by the part that it is a look of and by its other looks, for these
-    mirror it. Of two that explain each other the first is the cause; of one that explains another and not the reverse,
-    that one is.
+    mirror it. Of two that explain each other an attribute is the cause, for it has words, else the first; of one that
+    explains another and not the reverse, that one is.
 
     One that is declared excuses what it explains, so it explains less: at most a third of the association must be
     left, among images enough that are alike in it, and both must go together or lie on each other. Marks, the file and
@@ -60,16 +60,18 @@ def consequences(
         for b, effect in enumerate(suspects):
             if a != b and cause.level <= effect.level and not effect.declared:
                 explains[a, b] = _explains(cause, effect, labels, groups, folds, inside, alone[b])
-    return _under_causes([suspect.level for suspect in suspects], explains)
+    worded = [suspect.cue.kind == "attribute" for suspect in suspects]
+    return _under_causes([suspect.level for suspect in suspects], worded, explains)
 
 
-def _under_causes(levels: Sequence[int], explains: NDArray[np.bool_]) -> dict[int, int]:
+def _under_causes(levels: Sequence[int], worded: Sequence[bool], explains: NDArray[np.bool_]) -> dict[int, int]:
     left, one_way = list(range(len(levels))), explains & ~explains.T
     under: dict[int, int] = {}
     while left:
         gravest = [place for place in left if levels[place] == levels[left[0]]]
         free = [place for place in gravest if not one_way[gravest, place].any()]
-        cause = (free or gravest)[0]
+        first = (free or gravest)[0]
+        cause = next((place for place in gravest if worded[place] and explains[place, first]), first)
         explained = [place for place in left if place != cause and explains[cause, place]]
         under |= dict.fromkeys(explained, cause)
         left = [place for place in left if place != cause and place not in explained]
@@ -87,13 +89,14 @@ def _explains(
 ) -> bool:
     if cause.declared and effect.cue.role in NEVER_EXPECTED:
         return False
-    # Looks of one part mirror each other.
-    if cause.cue.whole == effect.cue.whole:
+    same_place = cause.cue.whole == effect.cue.whole
+    # Looks of one part mirror each other; attributes of one may differ for different reasons.
+    if same_place and "attribute" not in (cause.cue.kind, effect.cue.kind):
         return True
     left = remainder(effect.signal, cause.signal, labels == effect.label, groups, folds, alone)
     value, low = correlation_within_classes(cause.signal, effect.signal, labels, folds)
     pair = cause.cue.whole, effect.cue.whole
-    overlap = max(inside.get(pair, 0.0), inside.get(pair[::-1], 0.0))
+    overlap = 1.0 if same_place else max(inside.get(pair, 0.0), inside.get(pair[::-1], 0.0))
     related = (value >= _TOGETHER and low > _TOGETHER_FLOOR) or overlap >= MOSTLY
     if cause.declared:
         return related and left.n >= LEAST_ALIKE and left.share <= _EXPLAINED

@@ -291,8 +291,9 @@ class Measurer:
         have, least = distinct(self.dataset.groups[shown]), self.config.evidence.min_images
         if reason := too_few(have, least, "of the class show the cue"):
             return unmeasured(reason, have)
-        asked_about = self.masking["cue"] == cue.whole
-        rows = self.masking[asked_about & shown[self.masking["image"].to_numpy()]]
+        shown_there = self.masking[shown[self.masking["image"].to_numpy()]]
+        own = shown_there[shown_there["cue"] == cue.name]
+        rows = own if len(own) else shown_there[shown_there["cue"] == cue.whole]
         comparable = rows[rows["predicted_control"] >= 0]
         asked, left = rows["image"].nunique(), comparable["image"].nunique()
         if asked >= least > left:

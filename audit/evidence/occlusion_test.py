@@ -31,6 +31,8 @@ from audit.store.shards import SUFFIX, Arrays, ShardStore, divide
 from audit.store.tensors import load_arrays
 
 FILLINGS: tuple[Filling, ...] = get_args(Filling)
+# An attribute is asked about by itself where its shares differ by so much.
+LEANS = 0.2
 _VIEWS = ("masked", "control")
 _PART = 64
 
@@ -89,9 +91,10 @@ def choose_images(cues: CueTable, store: ActivationStore) -> pd.DataFrame:
 
     ``rank`` counts those of one cue and class from 0.
 
-    Nothing is asked for looks and attributes: hiding one is hiding its region in some of the images. Nor is anything
-    asked where a class has fewer than ``evidence.min_images`` different images of a cue: no effect would be made of the
-    answers.
+    Nothing is asked for looks: hiding one is hiding its cue in some of the images. Nor for attributes of a region, but
+    where one leans to a class by LEANS or more: the images that are asked about the region may hold too few that show
+    it. Nor is anything asked where a class has fewer than ``evidence.min_images`` different images of a cue: no effect
+    would be made of the answers.
     """
     dataset, settings = store.dataset, store.config
     pairs = []
@@ -109,6 +112,12 @@ def choose_images(cues: CueTable, store: ActivationStore) -> pd.DataFrame:
                 pairs += [(cue.name, int(image), rank) for rank, image in enumerate(picked)]
     table = pd.DataFrame(pairs, columns=["cue", "image", "rank"]).astype({"image": "int64", "rank": "int64"})
     return table.sort_values(["cue", "image"], ignore_index=True)
+
+
+def _leans(present: NDArray[np.bool_], known: NDArray[np.bool_], in_class: NDArray[np.bool_]) -> bool:
+    """Whether LEANS more of a class's images show an attribute than of the others, of those of which it is known."""
+    sides = [present[known & side] for side in (in_class, ~in_class)]
+    return all(map(len, sides)) and bool(sides[0].mean() - sides[1].mean() >= LEANS)
 
 
 def masks_of(cues: CueTable, pairs: pd.DataFrame) -> NDArray[np.bool_]:

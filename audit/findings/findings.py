@@ -341,5 +341,7 @@ def _differences(
     if not accuses or leans or cue.role == "mark":
         return None
     in_class = dataset.labels == dataset.classes.index(verdict.label)
-    shown, of_cue = cues.present(cue), traits if cue.kind == "cluster" else traits_in(cue, traits, cues.cues)
-    return differences(of_cue, shown & in_class, shown & ~in_class, dataset.groups, dataset.folds)
+    shown = cues.present(cue)
+    return differences(
+        traits_in(cue, traits, cues.cues), shown & in_class, shown & ~in_class, dataset.groups, dataset.folds
+    )

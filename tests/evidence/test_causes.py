@@ -153,3 +153,22 @@ def test_what_is_declared_is_never_a_consequence():
     in_class, folds, fact, _, (view, _) = world()
     suspects = [suspect("sticker", folds, fact, role="mark"), suspect("clothing", folds, scores=view, declared=True)]
     assert explained(suspects, in_class, folds) == {}
+
+
+def test_an_attribute_takes_what_its_region_and_looks_say():
+    in_class, folds, fact, _, (view, _) = world()
+    suspects = [
+        suspect("hair", folds, scores=view),
+        suspect("hair look 1", folds, fact, kind="appearance", within="hair"),
+        suspect("long_hair", folds, fact, kind="attribute", within="hair"),
+    ]
+    assert explained(suspects, in_class, folds) == {"hair": "long_hair", "hair look 1": "long_hair"}
+
+
+def test_two_attributes_of_one_region_that_differ_for_reasons_of_their_own_are_two():
+    in_class, folds, fact, other, _ = world()
+    suspects = [
+        suspect("long_hair", folds, fact, kind="attribute", within="hair"),
+        suspect("blond_hair", folds, other, kind="attribute", within="hair"),
+    ]
+    assert explained(suspects, in_class, folds) == {}
