@@ -215,6 +215,12 @@ DATA_CAVEATS = (
         _AT_MOST_WEAK,
     ),
     Caveat(
+        "own look",
+        "What the photographed thing itself is like, its colour for example, counts as weak at most, too.",
+        lambda case: case.cue.role == "subject" and case.cue.kind == "attribute",
+        _AT_MOST_WEAK,
+    ),
+    Caveat(
         "tone",
         f"Light, colour and detail of whole pictures, in which contents differ, are weak below an AUC of {TONE_LEAK}.",
         _is_weak_tone,

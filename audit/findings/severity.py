@@ -71,9 +71,9 @@ class Rule:
 VERDICTS = (
     Rule(
         "expected",
-        "The owner of the dataset declared the cue relevant, or what it is a look of, lies within or mostly consists "
-        "of, or what explains it, as told below; or a detector sees the photographed subject itself, and the data show "
-        "neither strong nor weak signs.",
+        "The owner of the dataset declared the cue relevant, or what it is a look or an attribute of, lies within or "
+        "mostly consists of, or what explains it, as told below; or a detector sees the photographed subject itself, "
+        "and the data show neither strong nor weak signs.",
         lambda case: _is_declared(case) or _is_plain_subject(case),
     ),
     Rule(

@@ -177,7 +177,11 @@ class Reader:
         if cue.role == "origin" and "A file's name and folder count as weak at most" in self.data:
             best = "weak" if best == "strong" else best
         capped = "An unnamed place on the photographed thing itself counts as weak at most" in self.data
-        return "weak" if capped and best == "strong" and (cue.role, cue.kind) == ("subject", "cluster") else best
+        best = "weak" if capped and best == "strong" and (cue.role, cue.kind) == ("subject", "cluster") else best
+        capped = (
+            "What the photographed thing itself is like, its colour for example, counts as weak at most" in self.data
+        )
+        return "weak" if capped and best == "strong" and (cue.role, cue.kind) == ("subject", "attribute") else best
 
     def by_gap(self, contrast: Evidence, cue: Cue, of: Measures, data: str) -> str:
         level = self.graded(contrast, self.gap, True)
@@ -231,13 +235,13 @@ class Reader:
 
     def severity(self, cue: Cue, data: str, model: str, declared: list[str]) -> str:
         said = dict(RULES)
-        assert "declared the cue relevant, or what it is a look of, lies within" in said["expected"]
+        assert "declared the cue relevant, or what it is a look or an attribute of, lies within" in said["expected"]
         assert (
             "a detector sees the photographed subject itself, and the data show neither strong nor weak"
             in (said["expected"])
         )
         subject = (cue.role, cue.kind) == ("subject", "detector") and data not in ("strong", "weak")
-        look = cue.kind == "appearance" and cue.within in declared
+        look = cue.kind in ("appearance", "attribute") and cue.within in declared
         if subject or look or cue.name in declared:
             return "expected"
         found = {data, model}
