@@ -1,8 +1,9 @@
 """Write the tables of the documents from the figures: ``python -m tests.bench.tables``.
 
 A table stands between ``<!-- figures: NAME -->`` and ``<!-- end -->`` in README.md or a file of docs/ and is made of
-``docs/figures/NAME.json``. ``<!-- rules -->`` holds the verdicts' rules, from the code that judges. With ``--check``
-nothing is written, and files that are out of date are named.
+``docs/figures/NAME.json``. ``<!-- rules -->`` holds the verdicts' rules, from the code that judges, and
+``<!-- attributes -->`` what is measured of regions, from the readers. With ``--check`` nothing is written, and files
+that are out of date are named.
 """
 
 import argparse
@@ -12,11 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from audit.attributes.registry import built_in
 from audit.findings.severity import RULES, STRENGTH_RULES
 from tests.bench.figures import FIGURES, ROOT, Cell, Figure, show
 
 _BLOCK = re.compile(
-    r"(?P<open><!-- (?P<kind>figures: (?P<name>[a-z0-9-]+)|rules) -->\n).*?(?P<close><!-- end -->)", re.S
+    r"(?P<open><!-- (?P<kind>figures: (?P<name>[a-z0-9-]+)|rules|attributes) -->\n).*?(?P<close><!-- end -->)", re.S
 )
 
 
@@ -29,7 +31,8 @@ def filled(text: str, figures: Path = FIGURES) -> str:
     """A document's text with every table as it should be."""
 
     def table(block: re.Match[str]) -> str:
-        lines = read(figures, block["name"]).markdown() if block["name"] else rules()
+        written = {"rules": rules, "attributes": attributes}
+        lines = read(figures, block["name"]).markdown() if block["name"] else written[block["kind"]]()
         return "\n".join([block["open"], *lines, "", block["close"]])
 
     return _BLOCK.sub(table, text)
@@ -59,6 +62,14 @@ def rules() -> Iterator[str]:
         yield f"| {severity.replace('_', ' ')} | {words} |"
     yield ""
     yield "\n\n".join(STRENGTH_RULES)
+
+
+def attributes() -> Iterator[str]:
+    """What is measured of regions, as Markdown."""
+    yield "| attribute | of | high end | low end | how an eye can tell |"
+    yield "|---|---|---|---|---|"
+    for one in built_in().values():
+        yield f"| `{one.name}` | {one.within or 'the picture'} | {one.words} | {one.opposite} | {one.check} |"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
