@@ -64,6 +64,7 @@ REPORT_READS = {
     "audit.findings.verification_json",
     "audit.measures.figures",
     "audit.model.model_json",
+    "audit.plan.picking.picked_json",
     "audit.plan.plan_json",
     "audit.progress",
     "audit.records",

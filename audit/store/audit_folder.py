@@ -67,6 +67,7 @@ class AuditFolder:
     findings = _Inside("findings.json")
     self_audit = _Inside("self-audit.json")
     plan = _Inside("plan")
+    picked = _Inside("picked")
     record = _Inside("audit.json")
     report = _Inside("report.html")
     manifest = _Inside("manifest.json")
