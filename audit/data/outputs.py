@@ -108,7 +108,7 @@ def require_table(out: Path, inputs: Inputs, ours: Collection[str], page: Path, 
     begins with ``page_mark``.
     """
     wrong_name = "" if out.suffix.lower() == ".csv" else "is written as CSV, and its name does not end in .csv"
-    _refuse(out, "--out", wrong_name, _among(out, inputs), _unwritable(out.parent))
+    _refuse(out, "--out", _among(out, inputs), _unwritable(out.parent), wrong_name)
     _refuse(out, "--out", _foreign(out, inputs, lambda path: file_digest(path) in ours))
     _refuse(page, "--out", _foreign(page, inputs, lambda path: _begins_with(path, page_mark)))
 

@@ -39,9 +39,9 @@ CUE = "Eyeglasses"
 # Attribute that makes the classes, the classes' names, and the class that glasses lean to.
 CASES = (
     ("Smiling", ("serious", "smiling"), 0),
-    ("Smiling", ("serious", "smiling"), 1),
     ("Young", ("older", "young"), 0),
     ("Beard", ("no beard", "beard"), 0),
+    ("Smiling", ("serious", "smiling"), 1),
 )
 PER_CLASS, POOL, FITTING = 40, 300, 60
 COMMON = 36
@@ -158,7 +158,8 @@ def _audited(
         csv.writer(handle).writerows([("path", "label"), *rows])
     tree: dict[str, Any] = {
         "dataset": {"manifest": str(place / "images.csv"), "image_root": str((options.data / PEOPLE).resolve())},
-        "model": {"fine_tune": "head"},
+        # The photographs are of 89 x 109 pixels.
+        "model": {"fine_tune": "head", "image_size": 128},
         "cues": ["face", "glasses"],
         "attributes": [],
         "self_audit": {"permutations": 0, "power_images": 0},

@@ -12,14 +12,13 @@ from audit.data.dataset import Dataset, load_dataset
 from audit.data.outputs import Inputs, require_new_folder, require_table
 from audit.data.photo_file import content_digest
 from audit.errors import AuditFolderError, ConfigError
-from audit.plan.orders import STEP, rounded
 from audit.plan.picking.fits import Classes, Images, in_state, pick_each_once, ranked
 from audit.plan.picking.guesses import guess
 from audit.plan.picking.picked_json import FilledOrder, Picked, PickedPhoto, read_picked
 from audit.plan.picking.pool import Pool, folders_of_no_class, read_pool
 from audit.plan.picking.told_cues import State, Teller, untold
 from audit.plan.picking.write_picked import copy_photographs, table_of
-from audit.plan.plan_json import CueState, Order, Plan, PlanCell
+from audit.plan.plan_json import CueState, Order, Plan
 from audit.progress import note
 from audit.store.audit_folder import AuditFolder, read_record, write_record, write_text
 from audit.text import at_most_ten, percent
@@ -41,19 +40,15 @@ def pick(folder: AuditFolder, source: Path, out: Path, copy_to: Path | None = No
     and what looking at photographs raises.
     """
     folder.require_finished()
-    config, dataset, plan = (
-        load_config(folder.config),
-        load_dataset(folder),
-        read_record(folder.plan / "plan.json", Plan),
-    )
-    orders = orders_of(plan)
     with folder.locked():
         before = read_picked(folder)
         _require_places(folder, source, out, copy_to, before)
+        config, dataset = load_config(folder.config), load_dataset(folder)
+        orders = orders_of(read_record(folder.plan / "plan.json", Plan))
         teller = Teller.of(folder, config)
         unfillable = _unfillable(teller, orders)
         if len(unfillable) == len(orders):
-            orders = _with_single(orders, plan, teller)
+            orders = _with_told(orders, teller)
         pool = read_pool(source, folder, dataset, config)
         _require_places(folder, source, out, copy_to, before, pool)
         filling = _Filling.of(folder, config, dataset, pool, teller, _without(orders, unfillable))
@@ -98,30 +93,29 @@ def _unfillable(teller: Teller, orders: Mapping[int, Order]) -> dict[int, str]:
     return unfillable
 
 
-def _with_single(orders: Mapping[int, Order], plan: Plan, teller: Teller) -> dict[int, Order]:
-    """The orders, and behind them those of each finding alone whose cue can be told of a photograph.
+def _with_told(orders: Mapping[int, Order], teller: Teller) -> dict[int, Order]:
+    """The orders, and behind them the same without the cues that cannot be told, those that are then alike as one.
 
-    Raises ConfigError where there is none of these.
+    Raises ConfigError where nothing of them can be told.
     """
-    single = [_order(cell) for cell in plan.cells if not teller.why_not(cell.cue) and cell.add >= STEP]
-    if not single:
+    alike: dict[tuple[str, tuple[CueState, ...]], list[Order]] = {}
+    for order in orders.values():
+        told = tuple(one for one in order.cues or () if not teller.why_not(one.cue))
+        alike.setdefault((order.label, told), []).append(order)
+    if not all(told for _, told in alike):
         raise ConfigError("No order of this audit's plan can be filled from a pool; collect as the report says.")
-    note("Picked instead is what each finding needs alone, without the contents that cannot be told.")
-    return {**orders, **dict(enumerate(single, max(orders) + 1))}
+    note("Photographs are picked for these orders as far as the rest of what they ask for goes.")
+    merged = [_merged(told, some) for (_, told), some in alike.items()]
+    return {**orders, **dict(enumerate(merged, max(orders) + 1))}
 
 
-def _order(cell: PlanCell) -> Order:
-    state = CueState(cue=cell.cue, present=cell.present, words=cell.state)
-    return Order(
-        label=cell.label,
-        state=cell.state,
-        cues=(state,),
-        have=cell.have,
-        need=cell.need,
-        add=cell.add,
-        ask=rounded(cell.add),
-        examples=cell.examples,
-        sentence=cell.sentence(),
+def _merged(told: Sequence[CueState], orders: Sequence[Order]) -> Order:
+    """One order for all photographs of some that ask for the same class, in a state of fewer cues."""
+    words = sorted((one.words for one in told), key=lambda one: one.startswith("without "))
+    state = " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+    have, need, add, ask = (sum(getattr(one, name) for one in orders) for name in ("have", "need", "add", "ask"))
+    return orders[0].model_copy(
+        update={"cues": tuple(told), "state": state, "have": have, "need": need, "add": add, "ask": ask}
     )
 
 
