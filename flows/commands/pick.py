@@ -65,9 +65,9 @@ def pick(
         from audit.plan.picking.pick import page_beside
         from audit.plan.picking.pick import pick as pick_photographs
         from audit.progress import reporting_to
+        from audit.stages import render_picked
         from audit.store.audit_folder import AuditFolder
         from flows.terminal import reporter, say, short
-        from reports.picked import render_picked
 
         folder, out = AuditFolder(audit.absolute()), out.absolute()
         folder.require_finished()

@@ -3,9 +3,8 @@
 Audits of photographs of people in which glasses lean to one class, 90 to 10 %; from a pool of 300 other photographs, 60
 of which fit what the audit orders, the orders are filled: once where the pool's classes are said, once where they are
 guessed by the audit's models. Right is a photograph of the order's class that has glasses, or has none, as the order
-says, by the set's own list of attributes. The audited photographs are of the half ``choose``, the pool is of the half
-``quote``. Neither half takes part in choosing anything of picking but on ``--half choose``, where pools are of the
-audited half as well.
+says, by the set's own list of attributes. The audited photographs are of the half ``choose``, the pools of the half
+``quote``, whose figures are those to quote; with ``--half choose`` the pools are of the audited half.
 """
 
 import argparse
@@ -53,6 +52,14 @@ COLUMNS = (
     Column("right", ".2f"),
     Column("right state", ".2f"),
     Column("right class", ".2f"),
+)
+NOTES = (
+    f"{PER_CLASS} audited photographs of each class, glasses in {COMMON} of one and {PER_CLASS - COMMON} of the other; "
+    f"{POOL} photographs in each pool, {FITTING} of which fit an order by the set's own list of attributes, as many of "
+    "each class. Audited and pooled photographs are of different halves of the set.",
+    "Right: of the ordered class and with or without glasses as ordered, of the photographs that were picked; then "
+    "each of the two alone. Said: the pool has class folders; guessed: it has none.",
+    "The rules of picking were not chosen on any photographs.",
 )
 
 
@@ -224,7 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(*table_lines(COLUMNS, [result.row()]), sep="\n", flush=True)
     rows = [result.row() for result in [*results, *(summed(results, pool) for pool in ("said", "guessed"))]]
     print(*table_lines(COLUMNS, rows), sep="\n")
-    save(options.figures, "pick", COLUMNS, rows)
+    save(options.figures, "pick", COLUMNS, rows, NOTES)
     return 0
 
 

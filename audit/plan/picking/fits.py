@@ -41,7 +41,7 @@ def ranked(order: Order, label: int, states: Mapping[str, State], classes: Class
     """
     fitting = in_state(order, states) & (classes.labels == label)
     images = np.flatnonzero(fitting)
-    sure = [_shares(states[cue.cue], cue.present)[images] for cue in order.cues or ()]
+    sure = [_shares_of(states[cue.cue].sureness(cue.present))[images] for cue in order.cues or ()]
     if classes.guessed[images].any():
         of_class = np.where(classes.guessed & (classes.labels == label), classes.probability, np.nan)
         sure.append(np.where(classes.guessed, _shares_of(of_class), 1.0)[images])
@@ -59,11 +59,6 @@ def pick_each_once(rankings: Sequence[Images], asked: Sequence[int]) -> list[Ima
         taken.update(free)
         picked.append(np.array(free, np.int64))
     return picked
-
-
-def _shares(state: State, present: bool) -> NDArray[np.float64]:
-    values = np.where(state.fits(present), state.value, np.nan)
-    return _shares_of(values if present else -values)
 
 
 def _shares_of(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -39,7 +39,8 @@ _UNTOLD = {
 class State:
     """A cue in n photographs: ``present`` and ``known`` boolean (n,), ``value`` float (n,), the higher the surer there.
 
-    ``words`` say what the value is, as in "0.71, shown from 0.50".
+    Attributes show from a value on (``shown_from``). The value of a detector's cue is its score, which is 0 where it
+    says nothing of how surely the cue is absent.
     """
 
     present: NDArray[np.bool_]
@@ -50,6 +51,12 @@ class State:
     def fits(self, present: bool) -> NDArray[np.bool_]:
         """Which photographs are known to be in a state, (n,)."""
         return np.asarray(self.known & (self.present == present), bool)
+
+    def sureness(self, present: bool) -> NDArray[np.float64]:
+        """How sure it is that each photograph is in a state, (n,), in any unit; NaN for one that is not."""
+        silent = self.shown_from is None and self.value == 0
+        absent = np.where(silent, -np.inf, -self.value)
+        return np.where(self.fits(present), self.value if present else absent, np.nan)
 
     def words(self, image: int) -> str:
         """How sure that is, to stand in brackets."""
@@ -66,6 +73,7 @@ class Teller:
     config: Config
     cues: tuple[Cue, ...]
     attributes: tuple[Attribute, ...]
+    missing: Mapping[str, str]
 
     @classmethod
     def of(cls, folder: AuditFolder, config: Config) -> "Teller":
@@ -77,12 +85,14 @@ class Teller:
         missing = missing_cues(names)
         kept = [name for name in names if name not in missing]
         config = config.model_copy(update={"cues": kept, "own_cues": []})
-        return cls(folder, config, choose_cues(config), choose_attributes(config))
+        return cls(folder, config, choose_cues(config), choose_attributes(config), missing)
 
     def why_not(self, name: str) -> str:
         """Why the state of a cue cannot be told of a new photograph, the end of a sentence; empty if it can."""
         if name in {cue.name for cue in self.cues} | {one.name for one in self.attributes}:
             return ""
+        if name in self.missing:
+            return f"'{name}' cannot be looked for on this machine, {self.missing[name]}"
         kinds = {entry.name: entry.kind for entry in read_records(self.folder.cue_list, CueSummary)}
         return _UNTOLD[kinds[name]] if name in kinds else _NO_CUE
 

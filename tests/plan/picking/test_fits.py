@@ -37,6 +37,13 @@ def test_those_furthest_on_the_right_side_come_first():
     assert ranked(order(("long", False)), 0, states, said([0] * 6)).tolist() == [5, 2, 4]
 
 
+def test_absent_is_surest_where_a_detector_saw_least_and_least_sure_where_it_says_nothing():
+    states = {"glasses": State(np.array([False] * 4), np.ones(4, bool), np.array([0.5, 0.0, 0.1, 0.3]))}
+    assert ranked(order(("glasses", False)), 0, states, said([0] * 4)).tolist() == [2, 3, 0, 1]
+    attributes = {"glasses": attribute([0.4, 0.0, 0.1, 0.3])}
+    assert ranked(order(("glasses", False)), 0, attributes, said([0] * 4)).tolist() == [1, 2, 3, 0]
+
+
 def test_values_of_any_scale_count_alike_and_the_least_sure_decides():
     long = [0.6, 0.7, 0.8, 0.9]
     states = {"long": attribute(long), "big": attribute([4000, 3000, 2000, 1000], shown_from=500)}
