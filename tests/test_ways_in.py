@@ -28,10 +28,11 @@ COMMANDS = ("fetch", "check", "demo", "run", "explain", "mask", "report", "pick"
 # What the commands are given, or write, in the folder where the user stands.
 OWN = ("photos", "settings.yaml", "models", "audits", "drawn", "masked", "why.png", "pool", "picked.csv", "picked.html")
 SETTINGS = """
+dataset: {attributes: []}
 model: {arch: tiny, image_size: 64, fine_tune: head}
 training: {folds: 2, epochs: 2, batch_size: 16, head_learning_rate: 0.01}
 compute: {workers: 2, device: cpu, precision: float32}
-evidence: {resamples: 100, permutations: 20, effect_images: 8}
+evidence: {resamples: 100, permutations: 100, effect_images: 8}
 cues: [border, text, patch]
 self_audit: {permutations: 1, power_images: 20, kinds: [text]}
 """
