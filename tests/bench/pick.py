@@ -59,7 +59,8 @@ NOTES = (
     "each class. Audited and pooled photographs are of different halves of the set.",
     "Right: of the ordered class and with or without glasses as ordered, of the photographs that were picked; then "
     "each of the two alone. Said: the pool has class folders; guessed: it has none.",
-    "The rules of picking were not chosen on any photographs.",
+    "That photographs without glasses are ranked by how little the detector saw of them was decided on the half to "
+    "choose on; nothing else of picking was chosen on photographs.",
 )
 
 
