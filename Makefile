@@ -35,7 +35,7 @@ SLOW := tests/bench tests/demo tests/flows tests/selfaudit tests/verification te
 	tests/test_reads.py tests/test_api.py tests/test_vgg16.py tests/data/test_outputs.py tests/store/test_private.py \
 	tests/reports/test_browser.py tests/detection/test_photographs.py tests/cues/test_appearance_groups.py tests/cues/test_names.py tests/attributes/test_audit.py \
 	tests/explain/test_sanity_checks.py tests/findings/test_previous_audit.py tests/model/test_checkpoint.py \
-	tests/findings/test_severity_grid.py tests/measures/test_leakage.py
+	tests/findings/test_severity_grid.py tests/measures/test_leakage.py tests/plan/picking/test_pick.py
 test-fast: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile $(SLOW:%=--ignore=%)
 

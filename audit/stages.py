@@ -54,6 +54,15 @@ STAGES = tuple(
 )
 # The report comes last, from outside of this package, and only reads.
 REPORT = Stage("report", ("dataset", "explain", "record"), ("report",), entry="reports.render:build")
+# What else is rendered there, from a record.
+_PICKED_PAGE = "reports.picked:render_picked"
+
+
+def render_picked(folder: AuditFolder, page: Path) -> Path:
+    """Write the page of the last picking for an audit; return its path. Raises AuditFolderError where there is none."""
+    module, _, function = _PICKED_PAGE.partition(":")
+    written: Path = getattr(importlib.import_module(module), function)(folder, page)
+    return written
 
 
 def all_stages() -> tuple[Stage, ...]:

@@ -54,7 +54,7 @@ STEPS = (
         "findings",
         ("dataset", "detect", "explain", "sanity", "clusters", "cues", "evidence"),
         ("expected_cues", "irrelevant_cues", "dataset.min_images_per_class", "evidence", "report.exemplars"),
-        version=15,
+        version=16,
     ),
     Step(
         "learning-curve",

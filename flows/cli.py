@@ -12,6 +12,7 @@ from flows.commands.explain import explain
 from flows.commands.fetch import fetch
 from flows.commands.mask import mask
 from flows.commands.name import name
+from flows.commands.pick import pick
 from flows.commands.report import report
 from flows.commands.run import run
 from flows.commands.selfcheck import selfcheck
@@ -19,7 +20,7 @@ from flows.commands.verify import verify
 from flows.standing import reading_from_there
 
 # The order in which --help lists them.
-COMMANDS = (run, check, fetch, demo, selfcheck, report, verify, explain, mask, name)
+COMMANDS = (run, check, fetch, demo, selfcheck, report, pick, verify, explain, mask, name)
 
 app = typer.Typer(
     name="bias-audit",

@@ -93,13 +93,23 @@ def embed_images(
         "predicted": list(dict.fromkeys(predicted_heat)),
     }
     paths = list(dict.fromkeys([*with_heat["label"], *with_heat["predicted"], *plain]))
-    files = _files(folder, root, paths)
+    photos = embed_plain(_files(folder, root, paths), longest, max_megapixels)
+    _tell_left_out([photo for photo in photos.values() if photo.reason])
+    return EmbeddedImages(photos, {which: _heats(folder, some, which) for which, some in with_heat.items()})
+
+
+def embed_plain(
+    files: Mapping[str, PhotoFile], longest: int, max_megapixels: float = 100.0
+) -> dict[str, EmbeddedImage]:
+    """Read images, by the names under which a page knows them, at most ``longest`` pixels long.
+
+    All are shrunk further where together they would exceed ``PHOTO_BYTES``.
+    """
     photos = _photos(files, longest, max_megapixels)
     used = sum(len(photo.uri) for photo in photos.values())
     if used > PHOTO_BYTES:
         photos = _photos(files, max(48, int(longest * (PHOTO_BYTES / used) ** 0.5 * 0.95)), max_megapixels)
-    _tell_left_out([photo for photo in photos.values() if photo.reason])
-    return EmbeddedImages(photos, {which: _heats(folder, some, which) for which, some in with_heat.items()})
+    return photos
 
 
 def _files(folder: AuditFolder, root: Path, paths: list[str]) -> dict[str, PhotoFile]:

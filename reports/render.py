@@ -106,7 +106,7 @@ def _context(folder: AuditFolder, record: AuditRecord, config: Config) -> dict[s
         "looks": sorted_looks,
         "text_read": {cue.name: cue.text for cue in record.cues},
         "settings": yaml.safe_dump(record.config, sort_keys=False, allow_unicode=True),
-        **_assets(),
+        **assets(),
     }
 
 
@@ -115,7 +115,7 @@ def _labels(folder: AuditFolder) -> dict[str, str]:
     return dict(zip(table["path"], table["label"], strict=True))
 
 
-def _assets() -> dict[str, str]:
+def assets() -> dict[str, str]:
     """Style and script, trusted because they are ours, and the policy that lets only them run."""
     style, script = (TEMPLATES / name for name in ("report.css", "report.js"))
     code = script.read_text(encoding="utf-8")

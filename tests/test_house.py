@@ -65,6 +65,7 @@ REPORT_READS = {
     "audit.measures.figures",
     "audit.model.model_json",
     "audit.plan.learning_curve_json",
+    "audit.plan.picking.picked_json",
     "audit.plan.plan_json",
     "audit.progress",
     "audit.records",

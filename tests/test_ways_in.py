@@ -1,6 +1,6 @@
 """An auditor stands in a folder that somebody sent: nothing in it runs or is read, and nothing is sent anywhere.
 
-What to plant there is not typed but traced: the modules that the processes of all nine commands ask for, the shared
+What to plant there is not typed but traced: the modules that the processes of all ten commands ask for, the shared
 libraries that they load and the settings files that they look for.
 """
 
@@ -24,15 +24,16 @@ from tests.tracing import Call, calls_in, can_trace, traced
 pytestmark = pytest.mark.skipif(not can_trace(), reason="strace is not installed here, or must not trace")
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("fetch", "check", "demo", "run", "explain", "mask", "report", "verify", "selfcheck")
+COMMANDS = ("fetch", "check", "demo", "run", "explain", "mask", "report", "pick", "verify", "selfcheck")
 # What the commands are given, or write, in the folder where the user stands.
-OWN = ("photos", "settings.yaml", "models", "audits", "drawn", "masked", "why.png")
+OWN = ("photos", "settings.yaml", "models", "audits", "drawn", "masked", "why.png", "pool", "picked.csv", "picked.html")
 SETTINGS = """
+dataset: {attributes: []}
 model: {arch: tiny, image_size: 64, fine_tune: head}
 training: {folds: 2, epochs: 2, batch_size: 16, head_learning_rate: 0.01}
 compute: {workers: 2, device: cpu, precision: float32}
-evidence: {resamples: 100, permutations: 20, effect_images: 8}
-cues: [border, text]
+evidence: {resamples: 100, permutations: 100, effect_images: 8}
+cues: [border, text, patch]
 self_audit: {permutations: 1, power_images: 20, kinds: [text]}
 """
 # What pip or pipx writes for `flows.cli:main`.
@@ -55,7 +56,7 @@ FORMATS = frozenset((".toml", ".cfg", ".ini", ".conf", ".yml", ".yaml", ".json",
 
 @dataclass
 class Stand:
-    """A folder to stand in, a home, and what the nine commands did there."""
+    """A folder to stand in, a home, and what the ten commands did there."""
 
     root: Path
     calls: list[Call] = field(default_factory=list)
@@ -94,6 +95,7 @@ def make_stand(root: Path) -> Stand:
     for folder in (stand.here, stand.home, stand.temporary, root / "bin", root / "watch", root / "wheels"):
         folder.mkdir(parents=True)
     draw_dataset(stand.here / "photos", per_class=40)
+    draw_dataset(stand.here / "pool", per_class=6, sticker=(0.5, 0.5), seed=1)
     (stand.here / "settings.yaml").write_text(SETTINGS)
     (root / "bin" / "bias-audit").write_text(SCRIPT)
     (root / "watch" / "sitecustomize.py").write_text(WATCH)
@@ -131,7 +133,7 @@ def environment_of(stand: Stand, watched: bool) -> dict[str, str]:
     }
 
 
-def do_all_nine(stand: Stand, watched: bool) -> None:
+def do_all_ten(stand: Stand, watched: bool) -> None:
     """Run every command where the user stands, and read what the kernel saw."""
 
     def do(name: str, *arguments: str) -> None:
@@ -150,6 +152,7 @@ def do_all_nine(stand: Stand, watched: bool) -> None:
         do("explain", "photos/disc/000.png", "--audit", audit, "--out", "why.png")
         do("mask", audit, "--cue", "border", "--out", "masked")
         do("report", audit)
+        do("pick", audit, "pool")
         do("verify", audit, "--seeds", "2")
         do("selfcheck", audit, "--permutations", "1", "--marked", "0")
 
@@ -161,20 +164,20 @@ def do_all_nine(stand: Stand, watched: bool) -> None:
 
 @pytest.fixture(scope="module")
 def innocent(tmp_path_factory) -> Stand:
-    """All nine commands in a folder that holds nothing else."""
+    """All ten commands in a folder that holds nothing else."""
     stand = make_stand(tmp_path_factory.mktemp("innocent"))
-    do_all_nine(stand, watched=True)
+    do_all_ten(stand, watched=True)
     return stand
 
 
 @pytest.fixture(scope="module")
 def hostile(innocent, tmp_path_factory) -> tuple[Stand, set[Path]]:
-    """All nine again, in a folder with a file for everything that was asked for; the files, too."""
+    """All ten again, in a folder with a file for everything that was asked for; the files, too."""
     stand = make_stand(tmp_path_factory.mktemp("hostile"))
     # Making Prefect's database takes longer than everything else in it.
     shutil.copytree(innocent.home / ".cache/bias-audit/prefect", stand.home / ".cache/bias-audit/prefect")
     planted = plant(innocent, stand)
-    do_all_nine(stand, watched=False)
+    do_all_ten(stand, watched=False)
     return stand, planted
 
 

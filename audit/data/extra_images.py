@@ -10,25 +10,27 @@ from numpy.typing import NDArray
 from audit.config import Config
 from audit.data.dataset import Dataset
 from audit.data.dataset_json import DatasetSummary, RefusedFile
-from audit.data.duplicates import fingerprint
-from audit.data.edited_copies.copy_groups import copy_groups
+from audit.data.edited_copies.copy_groups import copies_of
 from audit.data.folds import ADDED
 from audit.data.photo_file import PhotoFile
-from audit.data.read_files import SUBJECT, read_files
+from audit.data.read_files import SUBJECT, fingerprints, read_files
 from audit.data.subjects import joined_groups
 from audit.errors import DatasetError
 from audit.store.audit_folder import AuditFolder, read_record, read_table, write_record, write_table
 from audit.text import at_most_ten, printable
 
 
-def add_images(audit: AuditFolder, config: Config, source: Path, place: AuditFolder) -> list[RefusedFile]:
+def add_images(
+    audit: AuditFolder, config: Config, source: Path, place: AuditFolder, pools: Sequence[Path] = ()
+) -> list[RefusedFile]:
     """Write ``images.parquet`` and ``dataset.json`` of the audit's images and those of ``source`` into ``place``.
 
-    ``source`` is a folder with one subfolder per class, or a CSV file with the columns path and label. The audit's
-    images come first, numbered and dealt into folds as they are; the new ones are in no fold (``ADDED``), so every
-    model may train on them and none is tested on them. A copy of one of the audit's images is refused: each of those
-    is held out from some model. So is another photograph of one of the audit's subjects, where these are known; then
-    ``source`` must be a CSV file that has that column as well.
+    ``source`` is a folder with one subfolder per class, or a CSV file with the columns path and label; its paths may
+    lead into ``pools``, from which photographs were picked for this audit. The audit's images come first, numbered and
+    dealt into folds as they are; the new ones are in no fold (``ADDED``), so every model may train on them and none is
+    tested on them. A copy of one of the audit's images is refused: each of those is held out from some model. So is
+    another photograph of one of the audit's subjects, where these are known; then ``source`` must be a CSV file that
+    has that column as well.
 
     Raises DatasetError when a class is unknown, or nothing is left to add, and ChangedImage for a photograph of the
     audit that is no longer the one that was audited.
@@ -36,13 +38,18 @@ def add_images(audit: AuditFolder, config: Config, source: Path, place: AuditFol
     where: dict[str, object] = {"photos": None, "manifest": None, "image_root": None, "attributes": []}
     where["photos" if source.is_dir() else "manifest"] = source.absolute()
     reading = config.model_copy(update={"dataset": config.dataset.model_copy(update=where)})
-    listing, found = read_files(reading)
+    listing, found = read_files(reading, pools)
     old, summary = read_table(audit.images), read_record(audit.dataset, DatasetSummary)
     old = old[old["rejected"] == ""]
     new = found[found["rejected"] == ""].reset_index(drop=True)
-    _require_known_classes(source, new["label"], summary.classes)
+    new["label"] = [unquoted(label, summary.classes) for label in new["label"]]
+    require_known_classes(source, new["label"], summary.classes)
     new["path"] = [str(listing.root / path) for path in new["path"]]
-    groups, copied = _joined_groups(_files(Path(summary.root), old), _files(listing.root, new), config)
+    known_prints, fresh_prints = (
+        fingerprints(_files(root, images), config, "looking for copies")
+        for root, images in ((Path(summary.root), old), (listing.root, new))
+    )
+    groups, copied = copies_of(known_prints, fresh_prints, config.dataset.duplicate_bits)
     refused = [RefusedFile(path=row.path, reason=row.rejected) for row in found[found["rejected"] != ""].itertuples()]
     refused += [
         RefusedFile(path=path, reason=f"a copy of {old['path'].iloc[image]}, on which a model is tested")
@@ -92,7 +99,17 @@ def _of_known_subjects(
     return np.isin(groups, groups[known | copied])
 
 
-def _require_known_classes(source: Path, labels: Iterable[str], classes: Sequence[str]) -> None:
+def unquoted(label: str, classes: Sequence[str]) -> str:
+    """The class that a label names, also where it stands behind the apostrophe that stops spreadsheets.
+
+    >>> unquoted("'=1", ["=1"]), unquoted("'tis", ["cat"])
+    ('=1', "'tis")
+    """
+    return label[1:] if label not in classes and label[:1] == "'" and label[1:] in classes else label
+
+
+def require_known_classes(source: Path, labels: Iterable[str], classes: Sequence[str]) -> None:
+    """Raise DatasetError, naming it, for a label that is no class of the audit."""
     unknown = sorted(set(labels) - set(classes))
     if unknown:
         raise DatasetError(
@@ -103,21 +120,3 @@ def _require_known_classes(source: Path, labels: Iterable[str], classes: Sequenc
 
 def _files(root: Path, images: pd.DataFrame) -> list[PhotoFile]:
     return [PhotoFile(root / row.path, row.sha256) for row in images.itertuples()]
-
-
-def _joined_groups(
-    old: Iterable[PhotoFile], new: Iterable[PhotoFile], config: Config
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For every new file its duplicate group, and the first of the old files that it copies (-1: none)."""
-    settings = config.dataset
-    known, fresh = (
-        [fingerprint(file, settings.max_megapixels, settings.duplicate_bits > 0) for file in files]
-        for files in (old, new)
-    )
-    # What cannot be decoded any more, for want of memory, is told by the stage that needs it.
-    numbers = [number for number, one in enumerate(known) if one.thumb is not None]
-    prints = [known[number] for number in numbers] + fresh
-    groups = copy_groups(prints, [photo.sha256 for photo in prints], settings.duplicate_bits).astype(np.int64)
-    first = {int(group): number for number, group in reversed(list(zip(numbers, groups, strict=False)))}
-    of_new = groups[len(numbers) :]
-    return of_new, np.array([first.get(int(group), -1) for group in of_new], np.int64)

@@ -52,20 +52,37 @@ class Listing:
     possible_group: str = ""
 
 
-def list_files(config: DatasetConfig) -> Listing:
+def list_files(config: DatasetConfig, pools: Sequence[Path] = ()) -> Listing:
     """Name all files of the dataset without opening them.
 
+    A manifest's paths may be absolute only where they lead into one of the ``pools``, which the user named before.
     Raises DatasetError when no photographs are given, or when the folder or the manifest cannot be used.
     """
     if config.manifest is not None and config.photos is not None:
         raise DatasetError("Both a folder and a manifest are given; use either PHOTOS or --manifest, not both.")
     if config.manifest is not None:
-        return _list_manifest(config.manifest, config)
+        return _list_manifest(config.manifest, config, pools)
     if config.photos is None:
         raise DatasetError(
             "No photographs given: name PHOTOS, a folder with one subfolder per class, or use --manifest images.csv."
         )
     return _list_folder(config.photos, config)
+
+
+def list_loose(folder: Path) -> Listing:
+    """Name all files in and below a folder without opening them, whether or not its subfolders are classes.
+
+    The label is the subfolder's name, empty for a file that lies in the folder itself; of these, only what is called
+    like a photograph is named. Raises DatasetError when there is no such folder.
+    """
+    root = _existing_folder(folder, "POOL")
+    files = [(path.relative_to(root), reason) for path, reason in _walk(root, root)]
+    named = [
+        _named(path.as_posix(), path.parts[0] if len(path.parts) > 1 else "", reason)
+        for path, reason in files
+        if reason or len(path.parts) > 1 or _PHOTO_SUFFIX.fullmatch(path.suffix)
+    ]
+    return Listing(printable(root.name), root, tuple(sorted(named, key=lambda file: file.path)))
 
 
 def _list_folder(photos: Path, config: DatasetConfig) -> Listing:
@@ -140,7 +157,7 @@ def _clean_label(text: str) -> str:
     return printable(unicodedata.normalize("NFC", text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")))
 
 
-def _list_manifest(manifest: Path, config: DatasetConfig) -> Listing:
+def _list_manifest(manifest: Path, config: DatasetConfig, pools: Sequence[Path]) -> Listing:
     names, rows = _read_manifest(manifest)
     root = _existing_folder(config.image_root or manifest.parent, "--image-root")
     columns = [name for name in names if name and name not in ("path", "label")]
@@ -148,7 +165,8 @@ def _list_manifest(manifest: Path, config: DatasetConfig) -> Listing:
     alone = _alone(columns, cells, config.group)
     attributes, warnings = _choose_attributes(columns, cells, config.attributes, config.group)
     seen: dict[str, str] = {}
-    files = [_in_manifest(line, row, root, seen, attributes, config.group) for line, row in rows]
+    roots = (root, *(pool.resolve() for pool in pools))
+    files = [_in_manifest(line, row, roots, seen, attributes, config.group) for line, row in rows]
     name = printable(manifest.resolve().parent.name if manifest.stem in ("index", "images") else manifest.stem)
     possible = subject_column(columns, cells) if config.group is None else ""
     in_order = tuple(sorted(files, key=lambda file: file.path))
@@ -221,7 +239,7 @@ def _row(names: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
 def _in_manifest(
     line: int,
     row: Mapping[str, str],
-    root: Path,
+    roots: Sequence[Path],
     seen: dict[str, str],
     attributes: Sequence[str],
     group: str | None,
@@ -229,18 +247,21 @@ def _in_manifest(
     path, label = row.get("path", ""), _clean_label(row.get("label", ""))
     if not path:
         return Listed(f"(line {line})", label, "the row has no path")
-    if "\\" in path and not (root / path).exists():
+    if "\\" in path and not (roots[0] / path).exists():
         path = path.replace("\\", "/")
     relative = PurePosixPath(path)
-    reason = _manifest_reason(row, relative, root) or _listed_before(seen.get(str(relative)), label)
+    reason = _manifest_reason(row, relative, roots) or _listed_before(seen.get(str(relative)), label)
     if not reason:
         seen[str(relative)] = label
     values = {name: printable(row[name]) for name in attributes if row.get(name)}
     return _named(str(relative), label, reason, values, row.get(group, "") if group else "")
 
 
-def _manifest_reason(row: Mapping[str, str], path: PurePosixPath, root: Path) -> str:
-    if path.is_absolute() or ".." in path.parts:
+def _manifest_reason(row: Mapping[str, str], path: PurePosixPath, roots: Sequence[Path]) -> str:
+    root = next(
+        (pool for pool in roots[1:] if path.is_relative_to(pool.as_posix())), None if path.is_absolute() else roots[0]
+    )
+    if root is None or ".." in path.parts:
         return "the path leads outside the image root; paths must be relative to it, without '..'"
     if "\0" in str(path):
         return "the path holds a NUL character"

@@ -6,7 +6,7 @@ are seen through.
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -18,11 +18,12 @@ from PIL.PngImagePlugin import PngInfo
 from audit.config import Config, load_config
 from audit.data.dataset import Dataset, load_dataset
 from audit.errors import OutputError
-from audit.store.audit_folder import AuditFolder, write_atomically
+from audit.store.audit_folder import AuditFolder, file_digest, write_atomically
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MARK = ("Software", "bias-audit explain")
 _MARKED_WITHIN = 256
+_MARKED_PAGE = 4096
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,27 @@ def new_folder(out: Path, option: str = "--out") -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def require_table(out: Path, inputs: Inputs, ours: Collection[str], page: Path, page_mark: str) -> None:
+    """Raise OutputError unless a CSV file may be written to ``out`` and an HTML file to ``page`` beside it.
+
+    A table is replaced only where nobody has changed it since: its SHA-256 must be among ``ours``; a page where it
+    begins with ``page_mark``.
+    """
+    wrong_name = "" if out.suffix.lower() == ".csv" else "is written as CSV, and its name does not end in .csv"
+    _refuse(out, "--out", _among(out, inputs), _unwritable(out.parent), wrong_name)
+    _refuse(out, "--out", _foreign(out, inputs, lambda path: file_digest(path) in ours))
+    _refuse(page, "--out", _foreign(page, inputs, lambda path: _begins_with(path, page_mark)))
+
+
 def require_audits_folder(parent: Path, inputs: Inputs) -> None:
     """Raise OutputError unless audits may get their folders in ``parent``, which may hold anything else."""
     _refuse(parent, "--out", _among(parent, inputs), _unwritable(parent))
+
+
+def audit_around(place: Path) -> Path | None:
+    """The audit in whose folder a file or folder lies, or which it is; None where that is no audit's."""
+    place = Path(os.path.realpath(place))
+    return next((folder for folder in (place, *place.parents) if _is_audit(folder)), None)
 
 
 def _refuse(out: Path, option: str, *reasons: str) -> None:
@@ -184,6 +203,27 @@ def _is_audit(folder: Path) -> bool:
     audit = AuditFolder(folder)
     begun = _identity(audit.config) and _identity(folder / ".lock")
     return bool(begun or _identity(audit.stage_record("dataset")))
+
+
+def _foreign(out: Path, inputs: Inputs, is_ours: Callable[[Path], bool]) -> str:
+    """Why a file that is no picture may not be replaced."""
+    if out.is_symlink():
+        return "is a link"
+    if not _identity(out):
+        return ""
+    if not out.is_file():
+        return "is no file"
+    if _identity(out) in {_identity(file) for file in inputs.files}:
+        return "is a file that is only read"
+    return "" if is_ours(out) else "is there already, and was not written by this command or was changed since"
+
+
+def _begins_with(path: Path, mark: str) -> bool:
+    try:
+        with path.open("rb") as handle:
+            return mark.encode() in handle.read(_MARKED_PAGE)
+    except OSError:
+        return False
 
 
 def _is_ours(path: Path) -> bool:

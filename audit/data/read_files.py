@@ -14,6 +14,7 @@ from audit.data.facts.file_facts import fact_columns
 from audit.data.folds import assign_folds
 from audit.data.listing import Listing, list_files
 from audit.data.ordered_map import ordered_map
+from audit.data.photo_file import Source
 from audit.data.subjects import joined_groups
 from audit.progress import track
 
@@ -23,11 +24,10 @@ SUBJECT = "subject"
 _READ_AHEAD = 8
 
 
-def read_files(config: Config) -> tuple[Listing, pd.DataFrame]:
-    """List and read all files; the table is that of ``images.parquet``."""
-    listing = list_files(config.dataset)
-    unread = iter(_fingerprints([listing.root / file.path for file in listing.files if not file.reason], config))
-    prints = [Fingerprint(reason=file.reason) if file.reason else next(unread) for file in listing.files]
+def read_files(config: Config, pools: Sequence[Path] = ()) -> tuple[Listing, pd.DataFrame]:
+    """List and read all files; the table is that of ``images.parquet``. ``pools`` as in ``list_files``."""
+    listing = list_files(config.dataset, pools)
+    prints = fingerprints_of(listing, config)
     table = pd.DataFrame(
         {
             "image": np.int32(-1),
@@ -44,7 +44,7 @@ def read_files(config: Config) -> tuple[Listing, pd.DataFrame]:
             "group": np.int32(-1),
             "fold": np.int8(-1),
             **fact_columns([found.facts for found in prints]),
-            "rejected": [found.reason or _small_reason(found, config.dataset.min_side) for found in prints],
+            "rejected": [found.reason or small_reason(found, config.dataset.min_side) for found in prints],
         }
     )
     if config.dataset.group is not None:
@@ -55,20 +55,30 @@ def read_files(config: Config) -> tuple[Listing, pd.DataFrame]:
     return listing, table
 
 
-def _fingerprints(paths: Sequence[Path], config: Config) -> list[Fingerprint]:
-    """Read files in threads: decoders release Python's lock."""
+def fingerprints_of(listing: Listing, config: Config) -> list[Fingerprint]:
+    """Of all files of a listing; those that it rejects are not opened."""
+    unread = iter(fingerprints([listing.root / file.path for file in listing.files if not file.reason], config))
+    return [Fingerprint(reason=file.reason) if file.reason else next(unread) for file in listing.files]
+
+
+def fingerprints(sources: Sequence[Source], config: Config, task: str = "reading photographs") -> list[Fingerprint]:
+    """Read files in threads: decoders release Python's lock.
+
+    Raises ChangedImage for a photograph that was fingerprinted before and is another one by now.
+    """
     settings = config.dataset
     read = partial(fingerprint, max_megapixels=settings.max_megapixels, with_features=settings.duplicate_bits > 0)
     workers = max(1, config.compute.workers)
     prints: list[Fingerprint] = []
-    with track("reading photographs", total=len(paths)) as advance:
-        for found in ordered_map(read, paths, workers, _READ_AHEAD * workers):
+    with track(task, total=len(sources)) as advance:
+        for found in ordered_map(read, sources, workers, _READ_AHEAD * workers):
             prints.append(found)
             advance(1)
     return prints
 
 
-def _small_reason(found: Fingerprint, min_side: int) -> str:
+def small_reason(found: Fingerprint, min_side: int) -> str:
+    """Why a photograph is too small to be used; empty if it is not."""
     if min(found.width, found.height) >= min_side:
         return ""
     return f"too small: {found.width} x {found.height} pixels; each side needs at least {min_side} (dataset.min_side)"

@@ -1,7 +1,8 @@
 """The stage that looks for every cue in every photograph, once, in files of 256 photographs each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from scipy import ndimage
 from audit.attributes.attribute import Attribute
 from audit.config import Config, model_folder
 from audit.data.dataset import Dataset, load_dataset
-from audit.detection.cache import Answer, KeptAnswers, detector_key, kept_answers
+from audit.detection.ask import Asked, Questions
+from audit.detection.cache import Answer, detector_key
 from audit.detection.detections import DETECTIONS_PER_SHARD, SHARD_NAME, VALUES, Detections, load_columns
 from audit.detection.detectors_json import DetectedCue, DetectorList, MeasuredAttribute
 from audit.detection.registry import choose_attributes, choose_cues, choose_detectors, listed_cues, missing_cues
-from audit.detection.workers import Answers, Job, looking, read_shrunk
+from audit.detection.workers import Answers, read_shrunk
 from audit.detectors.cue import ABSENT, GRID, Cue, Detector, Mask, Sighting
 from audit.detectors.marks.find_printed_marks import find_overlays
 from audit.detectors.marks.find_stickers import find_stickers
@@ -26,7 +28,7 @@ from audit.detectors.marks.vignette import VIGNETTE
 from audit.detectors.mask_grid import unpack_masks
 from audit.detectors.photo import Pixels
 from audit.detectors.user_cues import OwnCueDetector
-from audit.progress import note, track
+from audit.progress import note
 from audit.steps import version_of
 from audit.store.audit_folder import AuditFolder, value_digest, write_record
 from audit.store.model_files import require
@@ -106,46 +108,14 @@ class _Filler:
 
     def fill(self, missing: Sequence[Shard], total: int) -> None:
         """Look at the photographs of the shards that are ``missing``; all images are ``total``."""
-        keys = [detector_key(one) if one.keepable else None for one in self.detectors]
-        with track("looking for cues", total) as advance, kept_answers(self.config) as known:
-            jobs = self._plan(known, keys, [image for shard in missing for image in shard.rows.tolist()])
-            asked = [job for job in jobs.values() if job.detectors]
-            advance(total - len(asked))
-            with looking(self.config, len(asked)) as look:
-                fresh = look(asked)
-                for shard in missing:
-                    answers = []
-                    for image in shard.rows.tolist():
-                        found = next(fresh) if jobs[image].detectors else {}
-                        have = self._known(known, keys, image) | found
-                        lost = tuple(place for place in range(len(keys)) if place not in have)
-                        again = next(iter(look([replace(jobs[image], detectors=lost)]))) if lost else {}
-                        answers.append(have | again)
-                        self._keep(known, keys, image, found | again)
-                        advance(bool(found))
-                    self._write(shard, answers)
-                    known.flush()
+        questions = Questions(self.config, self.detectors, [self._asked(image) for image in range(total)])
+        with closing(questions.answers([shard.rows.tolist() for shard in missing], total)) as parts:
+            for answers, shard in zip(parts, missing, strict=True):
+                self._write(shard, answers)
 
-    def _plan(self, kept: KeptAnswers, keys: Sequence[str | None], images: Sequence[int]) -> dict[int, Job]:
-        """What is to be asked about each image; planned again if what was known got lost meanwhile."""
-        losses = None
-        jobs: dict[int, Job] = {}
-        while losses != kept.losses:
-            losses = kept.losses
-            jobs = {image: self._job(kept, keys, image) for image in images}
-        return jobs
-
-    def _keep(self, kept: KeptAnswers, keys: Sequence[str | None], image: int, found: Answers) -> None:
-        kept.keep(self.dataset.seen_as(image), [(key, found[p]) for p, key in enumerate(keys) if key and p in found])
-
-    def _known(self, kept: KeptAnswers, keys: Sequence[str | None], image: int) -> Answers:
-        photo = self.dataset.seen_as(image)
-        return {p: answer for p, key in enumerate(keys) if key and (answer := kept.get(photo, key))}
-
-    def _job(self, kept: KeptAnswers, keys: Sequence[str | None], image: int) -> Job:
-        known = self._known(kept, keys, image)
-        asked = tuple(place for place in range(len(keys)) if place not in known)
-        return Job(self.dataset.file_of(image), str(self.dataset.images["path"].iloc[image]), asked)
+    def _asked(self, image: int) -> Asked:
+        path = str(self.dataset.images["path"].iloc[image])
+        return Asked(self.dataset.file_of(image), path, self.dataset.seen_as(image))
 
     def _write(self, shard: Shard, answers: Sequence[Answers]) -> None:
         """One shard, the cues in the order of the settings, then the attributes; lines of text in its header."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from audit.attributes.attribute import Attribute
 from audit.detection.detectors_json import DetectorList
 from audit.detectors.cue import GRID, Cue, Mask
+from audit.detectors.marks.patch import PATCH
 from audit.detectors.mask_grid import unpack_masks
 from audit.store.audit_folder import AuditFolder, file_digest, read_record, value_digest
 from audit.store.shards import SUFFIX
@@ -113,6 +114,11 @@ def load_columns(folder: AuditFolder, cues: tuple[Cue, ...], columns: Sequence[s
 def not_looked_for(folder: AuditFolder) -> dict[str, str]:
     """Cues of the settings that the stage had to leave out, each with the reason, the end of a sentence."""
     return _listed(folder).not_looked_for
+
+
+def has_stickers(folder: AuditFolder) -> bool:
+    """Whether patches are those that their detector sees and stickers that show only among all photographs together."""
+    return (_listed(folder).columns or ()).count(PATCH) > 1
 
 
 def _listed(folder: AuditFolder) -> DetectorList:

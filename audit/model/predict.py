@@ -1,6 +1,6 @@
 """Out-of-fold predictions and maps: of images by a network that was not trained on them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from audit.cam.gradcam import grad_cam
-from audit.data.batches import Images
+from audit.data.batches import Images, read_batches
+from audit.data.dataset import Dataset
 from audit.model.activation_store import ActivationStore, to_half
 from audit.model.device import Runtime
 from audit.model.network import Network
+from audit.progress import track
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,21 @@ def predict_with_maps(store: ActivationStore, network: Network, images: Images) 
         maps.append(to_half(of_labels[:, 0]))
         probabilities.append(scores.softmax(1).cpu().numpy())
     return PredictionsWithMaps(np.concatenate(probabilities), np.concatenate(maps))
+
+
+def mean_probabilities(store: ActivationStore, networks: Sequence[Network], dataset: Dataset) -> NDArray[np.float64]:
+    """Class probabilities of another dataset's images, the mean of several networks of an audit: float64 (n, classes).
+
+    None of its images may have been in the training of any of them. Raises as ``read_batches``.
+    """
+    size, found = store.config.compute.batch_size, [np.zeros((0, len(store.dataset.classes)))]
+    with track("guessing classes", len(dataset.images)) as advance:
+        for images, pixels in read_batches(dataset, np.arange(len(dataset.images)), store.config, size):
+            trunk = store.compute(pixels)
+            scores = [network.head(store.runtime.infer(network.tail, trunk)).softmax(1) for network in networks]
+            found.append(np.mean([one.detach().double().cpu().numpy() for one in scores], axis=0))
+            advance(len(images))
+    return np.concatenate(found)
 
 
 def scores_and_maps(

@@ -113,15 +113,15 @@ class Paths:
     _folders: dict[str, str] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
 
-    def of(self, path: str, label: str) -> Path:
-        """``out``/class/path.jpg, different for every call."""
+    def of(self, path: str, label: str, suffix: str = ".jpg") -> Path:
+        """``out``/class/path.jpg, or with another ``suffix``; different for every call."""
         if label not in self._folders:
             self._folders[label] = self._free("", _plain(label))
         parts = PurePosixPath(path).parts
         inside = parts[1:] if len(parts) > 1 and parts[0] == label else parts
         name = PurePosixPath(_plain("-".join(inside)))
         folder = self._folders[label]
-        return self.out / folder / f"{self._free(f'{folder}/', name.stem)}.jpg"
+        return self.out / folder / f"{self._free(f'{folder}/', name.stem)}{suffix}"
 
     def _free(self, before: str, name: str) -> str:
         """The name, with a number behind it if it is taken; case does not count, as on many file systems."""

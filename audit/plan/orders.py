@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from audit.cues.differences import Trait
 from audit.data.dataset import one_per_group
 from audit.plan.inventory import Flagged, Inventory
-from audit.plan.plan_json import Order, state_words
+from audit.plan.plan_json import CueState, Order, state_words
 from audit.text import capital
 
 # Orders are rounded to so many photographs; smaller ones are not worth an order.
@@ -24,7 +24,8 @@ _LEAST_KEPT = 0.2
 class JointCell:
     """Images of one class in one state of several cues; ``states`` are words of what is or is not in the picture.
 
-    ``keep`` are what new ones should be like in all else, ``avoid`` images of the class that are in another state.
+    ``cues`` are the names of the cues and their states, in the same order. ``keep`` are what new ones should be like in
+    all else, ``avoid`` images of the class that are in another state.
     """
 
     label: str
@@ -34,6 +35,7 @@ class JointCell:
     examples: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     avoid: tuple[str, ...] = ()
+    cues: tuple[tuple[str, bool], ...] = ()
 
     @property
     def add(self) -> int:
@@ -60,6 +62,10 @@ class JointCell:
         return Order(
             label=self.label,
             state=self.state,
+            cues=tuple(
+                CueState(cue=cue, present=present, words=state_words([words]))
+                for (cue, present), words in zip(self.cues, self.states, strict=True)
+            ),
             have=self.have,
             need=self.need,
             add=self.add,

@@ -35,11 +35,20 @@ class PlanCell(Record):
         return f"Collect {self.add} more “{self.label}” photographs {self.state} (there are {self.have})."
 
 
+class CueState(Record):
+    """A state of one cue, and what photographs in it are with or without, in words."""
+
+    cue: str
+    present: bool
+    words: str
+
+
 class Order(Record):
     """Photographs of one class in one state of several cues, to be collected for all findings together."""
 
     label: str = named("class")
     state: str
+    cues: tuple[CueState, ...] | None = newer("the state of each cue of which the state is made")
     have: Count
     need: Count
     add: Count

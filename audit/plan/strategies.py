@@ -213,6 +213,7 @@ def _joint_cells(inventory: Inventory, chosen: Sequence[Flagged], traits: Sequen
             int(table.counts[label, row]),
             int(need[label, row]),
             inventory.examples(int(label), inside),
+            cues=tuple(zip((flag.cue for flag in chosen), (table.states[row] == 1).tolist(), strict=True)),
         )
         orders.append(with_company(cell, inventory, chosen, traits, inside))
     return orders

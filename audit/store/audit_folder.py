@@ -70,6 +70,7 @@ class AuditFolder:
     learning_curve = _Inside("learning-curve.json")
     self_audit = _Inside("self-audit.json")
     plan = _Inside("plan")
+    picked = _Inside("picked")
     record = _Inside("audit.json")
     report = _Inside("report.html")
     manifest = _Inside("manifest.json")

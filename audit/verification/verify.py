@@ -11,6 +11,7 @@ from audit.data.dataset_json import RefusedFile
 from audit.data.extra_images import add_images
 from audit.findings.verification_json import Outcome, Overall, Setup, Verification, verification_schema
 from audit.measures.paired_bootstrap import Change
+from audit.plan.picking.picked_json import read_picked
 from audit.plan.plan_json import Strategy
 from audit.store import tensors
 from audit.store.audit_folder import SCHEMA_VERSION, AuditFolder, file_digest, read_record, write_record, write_schema
@@ -31,7 +32,8 @@ def prepare(audit: AuditFolder, config: Config, strategy: Strategy, source: Path
     work, refused = audit, list[RefusedFile]()
     if source is not None:
         work = AuditFolder(folder_of(audit, strategy) / "work")
-        refused = add_images(audit, config, source, work)
+        picked = read_picked(audit)
+        refused = add_images(audit, config, source, work, [Path(pool) for pool in picked.pools] if picked else [])
     setup = Setup(source=None if source is None else str(source), refused=tuple(refused))
     write_record(folder_of(audit, strategy) / "setup.json", setup)
     return work

@@ -16,7 +16,7 @@ from flows.cli import app
 from tests.bare_records import bare_finding
 from tests.planted import draw_dataset, run_audit, tiny_config
 
-COMMANDS = ("explain", "mask", "demo", "run", "selfcheck")
+COMMANDS = ("explain", "mask", "demo", "run", "selfcheck", "pick")
 
 
 class Place:
@@ -81,6 +81,7 @@ def call(command: str, out: str, place: Place):
         "demo": [out, "--n", "20"],
         "run": ["photos", *settings, "--out", out],
         "selfcheck": ["photos", *settings, "--out", out],
+        "pick": [str(place.audit), "empty", "--out", out],
     }
     return CliRunner().invoke(app, [command, *arguments[command]])
 

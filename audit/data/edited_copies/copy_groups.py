@@ -33,6 +33,21 @@ def copy_groups(prints: Sequence[Fingerprint], identities: Sequence[str], max_bi
     return united_groups(groups, [(known[earlier][0], known[later][0]) for earlier, later in pairs])
 
 
+def copies_of(
+    known: Sequence[Fingerprint], fresh: Sequence[Fingerprint], max_bits: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For every fresh photograph its duplicate group, and the first known one that it copies (-1: none), int64 (n,).
+
+    Known photographs that could not be decoded, for want of memory, copy nothing; the fresh ones are all decoded.
+    """
+    numbers = [number for number, one in enumerate(known) if one.thumb is not None]
+    prints = [known[number] for number in numbers] + list(fresh)
+    groups = copy_groups(prints, [photo.sha256 for photo in prints], max_bits).astype(np.int64)
+    first = {int(group): number for number, group in reversed(list(zip(numbers, groups, strict=False)))}
+    of_fresh = groups[len(numbers) :]
+    return of_fresh, np.array([first.get(int(group), -1) for group in of_fresh], np.int64)
+
+
 def edited_copies(pictures: Sequence[LocalFeatures]) -> list[tuple[int, int]]:
     """The pairs of pictures, the earlier first, of which each is a crop or another edit of the other."""
     return [

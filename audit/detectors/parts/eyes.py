@@ -6,6 +6,7 @@ bare skin: the bridge of the nose, and the temples level with the eyes.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -55,7 +56,7 @@ class EyesDetector:
     """The eyes of people, and the glasses that some wear."""
 
     name = "eyes"
-    version = 1
+    version = 2
     cues: tuple[Cue, ...] = (
         Cue("eyes", "the eyes or glasses", "part", within="face"),
         Cue("glasses", "glasses", "part", within="eyes"),
@@ -64,12 +65,15 @@ class EyesDetector:
     keepable = True
 
     def detect(self, photo: Photo) -> dict[str, Sighting]:
-        """Eyes are present where a face is accepted; glasses have the same place as the eyes behind them."""
+        """Eyes are present where a face is accepted; glasses have the same place as the eyes behind them.
+
+        The score of absent glasses tells how likely they were missed, and is 0 where no face lets that be told.
+        """
         face = max((face.score for face in find_faces(photo)), default=0.0)
         glasses = max(glasses_scores(photo), default=0.0)
         return {
             "eyes": Sighting.of_mask(eyes_mask(photo), face, _LEAST_AREA),
-            "glasses": Sighting.of_mask(glasses_mask(photo), glasses, _LEAST_AREA),
+            "glasses": replace(Sighting.of_mask(glasses_mask(photo), glasses, _LEAST_AREA), score=glasses),
         }
 
 

@@ -1,0 +1,1 @@
+"""Picking: which photographs of a pool fill the audit's orders."""
