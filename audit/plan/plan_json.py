@@ -48,15 +48,15 @@ class Order(Record):
 
     label: str = named("class")
     state: str
-    cues: tuple[CueState, ...] | None = newer("the state of each cue of which the state is made")
+    cues: tuple[CueState, ...] | None = absent("the state of each cue of which the state is made")
     have: Count
     need: Count
     add: Count
-    ask: Count | None = newer("how many to order: what is missing, rounded; 0 for fewer than five")
-    first: Count | None = newer("how many of these to collect first, before the rest is decided on")
-    keep: tuple[str, ...] | None = newer("what new photographs should be like in all else, with its present share")
+    ask: Count | None = absent("how many to order: what is missing, rounded; 0 for fewer than five")
+    first: Count | None = absent("how many of these to collect first, before the rest is decided on")
+    keep: tuple[str, ...] | None = absent("what new photographs should be like in all else, with its present share")
     examples: tuple[str, ...]
-    avoid: tuple[str, ...] | None = newer("photographs of the class that are not meant")
+    avoid: tuple[str, ...] | None = absent("photographs of the class that are not meant")
     sentence: str
 
 

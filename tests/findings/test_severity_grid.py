@@ -262,6 +262,7 @@ def test_the_grid_reaches_every_verdict_for_every_kind_of_cue():
         ("subject", "detector", "cleared"),
         ("subject", "detector", "not_enough_data"),
         ("subject", "cluster", "high"),
+        ("subject", "attribute", "high"),
         *(("origin", kind, level) for kind in get_args(Kind) for level in ("high", "medium")),
     }
     assert {(data, model) for data, model, _ in map(by_code, GRID)} == set(

@@ -8,10 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from audit.attributes.attribute import Attribute
+from audit.cues.differences import Trait
 from audit.data.dataset import Dataset
 from audit.plan.inventory import Flagged, Inventory
+from audit.plan.orders import JointCell
 from audit.plan.plan_json import PlanCell
-from audit.plan.strategies import JointCell, cells, collect, drop, mask, together, weight
+from audit.plan.strategies import cells, collect, drop, mask, together, weight
 from audit.plan.write_plan import safe_cell, safe_path, write_plan
 from audit.store.audit_folder import AuditFolder, read_json
 
@@ -237,7 +240,9 @@ def test_collecting_for_several_findings_says_what_is_wanted(skewed):
     labels, hair, gender = skewed
     inventory = make_inventory(labels)
     collecting, orders = collect(inventory, [flag(hair), flag(gender, name="gender")])
-    assert collecting.images == sum(cell.add for cell in orders) and collecting.unknown == 0
+    assert collecting.images == sum(cell.ask for cell in orders) and collecting.unknown == 0
+    assert all(abs(cell.ask - cell.add) < 5 and cell.ask % 5 == 0 and cell.first <= cell.ask for cell in orders)
+    assert collecting.first == sum(cell.first for cell in orders) <= collecting.images
     final = {(cell.label, *(present for _, present in cell.states)): cell.need for cell in orders}
     for cue in (0, 1):
         counts = np.zeros((2, 2), int)
@@ -282,7 +287,53 @@ def test_only_what_can_be_masked_is_offered(skewed):
 
 def test_sentences_can_be_copied():
     cell = JointCell("doctor", (("glasses", False), ("long hair", True)), 3, 121)
-    assert cell.sentence() == "Collect 118 photographs of “doctor” with long hair and without glasses, like these."
-    assert "1 photograph of “doctor” with long hair, as in these of another class" in (
-        JointCell("doctor", (("long hair", True),), 0, 1).sentence()
+    assert (
+        cell.sentence() == "Collect about 120 photographs of “doctor” with long hair and without glasses, like these."
     )
+    assert (cell.ask, cell.first) == (120, 30)
+    kept = replace(cell, have=0, keep=("White clothing in about 8 of 10",))
+    assert kept.sentence().endswith(
+        "as in these of another class. Keep the rest as it is now: White clothing in about 8 of 10."
+    )
+
+
+@pytest.mark.parametrize(("missing", "ask", "first"), [(0, 0, 0), (4, 0, 0), (5, 5, 5), (12, 10, 5), (100, 100, 25)])
+def test_orders_are_rounded_and_small_ones_dropped(missing, ask, first):
+    cell = JointCell("doctor", (("long hair", True),), 3, 3 + missing)
+    assert (cell.ask, cell.first) == (ask, first)
+    assert ("no order is needed" in cell.sentence()) == (ask == 0)
+
+
+def test_an_attribute_is_ordered_in_the_words_of_what_is_there(skewed):
+    labels, hair, _ = skewed
+    long_hair = replace(flag(hair, name="long_hair"), words="long hair", opposite="short hair")
+    _, orders = collect(make_inventory(labels), [long_hair])
+    assert {cell.state for cell in orders} == {"with long hair", "with short hair"}
+
+
+def test_what_new_ones_keep_is_not_of_what_is_to_change(skewed):
+    labels, hair, gender = skewed
+    known = np.ones(len(labels), bool)
+    traits = [
+        Trait(Attribute(name, f"{name} words", "none", within, 0.5, "", topic), shown, known)
+        for name, within, topic, shown in (
+            ("long_hair", "hair", "length", hair),
+            ("fringe", "hair", "fringe", known),
+            ("smile", "face", "smile", gender | ~gender),
+            ("beard", "face", "beard", np.zeros_like(known)),
+        )
+    ]
+    _, orders = collect(make_inventory(labels), [flag(hair, name="long_hair")], traits=traits)
+    assert orders and all(cell.keep == ("Smile words in about 10 of 10",) for cell in orders)
+    shown = {(cell.label, cell.states[0][1]): cell for cell in orders}
+    for (label, has), cell in shown.items():
+        for path in cell.avoid:
+            image = int(path[-7:-4])
+            assert path.startswith(label) and hair[image] != has
+
+
+def test_a_mark_is_to_be_taken_off_and_not_collected_for(skewed):
+    labels, hair, gender = skewed
+    text = flag(hair, name="text")
+    collecting, _ = collect(make_inventory(labels), [text, flag(gender)], [replace(text, removal="inpaint")])
+    assert collecting.sentence.startswith("Do not collect photographs without the text: take it off")
