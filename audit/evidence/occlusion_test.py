@@ -18,7 +18,7 @@ from audit.evidence.equalise_test import ask_equalised
 from audit.evidence.put_to_model import put_to_model
 from audit.measures.effect import may_show_more
 from audit.measures.figures import Filling
-from audit.measures.limits import EFFECT
+from audit.measures.limits import DIFFERENCE, EFFECT
 from audit.measures.measure import Floats
 from audit.measures.prevalence import leaning_classes
 from audit.model.activation_store import ActivationStore
@@ -31,8 +31,8 @@ from audit.store.shards import SUFFIX, Arrays, ShardStore, divide
 from audit.store.tensors import load_arrays
 
 FILLINGS: tuple[Filling, ...] = get_args(Filling)
-# An attribute is asked about by itself where its shares differ by so much.
-LEANS = 0.2
+# An attribute is asked about by itself where its shares differ by so much that this can be strong evidence.
+LEANS = DIFFERENCE.strong
 _VIEWS = ("masked", "control")
 _PART = 64
 
@@ -108,7 +108,8 @@ def choose_images(cues: CueTable, store: ActivationStore) -> pd.DataFrame:
             shown = rng.permutation(np.flatnonzero(present & (dataset.labels == label)))
             images = one_per_group(shown, dataset.groups)
             if len(images) >= settings.evidence.min_images:
-                picked = images[: settings.evidence.effect_images]
+                most = settings.evidence.min_images if cue.kind == "attribute" else settings.evidence.effect_images
+                picked = images[:most]
                 pairs += [(cue.name, int(image), rank) for rank, image in enumerate(picked)]
     table = pd.DataFrame(pairs, columns=["cue", "image", "rank"]).astype({"image": "int64", "rank": "int64"})
     return table.sort_values(["cue", "image"], ignore_index=True)

@@ -57,10 +57,11 @@ class Verdict:
     lowered: bool = False
 
     @property
-    def rank(self) -> tuple[int, bool, bool, int, float, str]:
+    def rank(self) -> tuple[int, bool, int, int, float, str]:
         """Sort key: gravest first, then marks that the data give away, for no class is made of marks.
 
-        After them what has a name, what is certain, and what can be counted before what only a probe sees.
+        After them attributes that the data give away, which have words and can be counted; then what has a name, what
+        is certain, and what can be counted before what only a probe sees.
         """
         figures = self.figures
         leak, shown = figures.leakage.value or 0.5, abs(figures.prevalence.difference or 0)
@@ -68,7 +69,8 @@ class Verdict:
         is_mark = self.cue.role == "mark" and self.data == "strong"
         certain = _LEVELS[self.data] + _LEVELS[self.model]
         weight = shown + max(leak - 0.5, 0) + max(effect, gap, 0)
-        return ORDER.index(self.severity), not is_mark, self.cue.kind == "cluster", -certain, -weight, self.cue.name
+        worded = 0 if self.cue.kind == "attribute" and self.data == "strong" else 2 if self.cue.kind == "cluster" else 1
+        return ORDER.index(self.severity), not is_mark, worded, -certain, -weight, self.cue.name
 
 
 def build(folder: AuditFolder, config: Config) -> list[Path]:
