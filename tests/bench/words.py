@@ -42,7 +42,7 @@ RIGHT: Mapping[str, frozenset[str]] = {
     "black": frozenset({"black_hair"}),
     "bald": frozenset({"bald"}),
     "beard": frozenset({"beard"}),
-    "smiling": frozenset({"smiling"}),
+    "smiling": frozenset({"smile"}),
     "man": frozenset({"looks_female"}),
     "young": frozenset({"looks_old"}),
 }
