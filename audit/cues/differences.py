@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import fisher_exact
+from scipy.stats import mannwhitneyu
 
 from audit.attributes.attribute import Attribute
 from audit.cues.cue_json import Difference
@@ -23,8 +23,10 @@ from audit.measures.measure import Bools, Ints
 from audit.measures.permutation import benjamini_hochberg
 
 MOST = 3
-# The shares must differ by so much on the folds that choose, or nothing is said.
-LEAST = 0.2
+# The AUC of an attribute's values must be so far from a half on the folds that choose, or nothing is said.
+LEAST = 0.1
+# So much of the one side more than of the other must show it where it is quoted: less is no words for what differs.
+TOLD_FROM = 0.25
 _FEWEST = 10
 # From this share on images are said to have what is told of them, and below it to have it often.
 _MOSTLY = 0.75
@@ -34,17 +36,22 @@ _EXPLAINED = 1 / 2
 
 @dataclass(frozen=True)
 class Trait:
-    """An attribute and, of n images, which show it and of which it is ``known``, boolean (n,) each."""
+    """An attribute and, of n images, its ``values`` (n,), NaN where unknown, and which show it, boolean (n,)."""
 
     attribute: Attribute
+    values: NDArray[np.floating]
     shown: NDArray[np.bool_]
-    known: NDArray[np.bool_]
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Of which images it is known, boolean (n,)."""
+        known: NDArray[np.bool_] = ~np.isnan(self.values)
+        return known
 
 
 def traits_of(measured: MeasuredAttributes) -> list[Trait]:
     """All attributes of an audit, with the images of the dataset in order."""
-    columns = zip(measured.attributes, measured.shown.T, measured.values.T, strict=True)
-    return [Trait(attribute, shown, ~np.isnan(values)) for attribute, shown, values in columns]
+    return [Trait(*column) for column in zip(measured.attributes, measured.values.T, measured.shown.T, strict=True)]
 
 
 def traits_in(cue: Cue, traits: Sequence[Trait], cues: Sequence[Cue]) -> list[Trait]:
@@ -63,11 +70,12 @@ def differences(traits: Sequence[Trait], here: Bools, there: Bools, groups: Ints
     """In what the images ``here`` differ from those ``there``, the largest difference first, at most MOST.
 
     ``here`` and ``there``, boolean (n,), share no image; ``groups`` and ``folds`` are those of all n images, of each
-    duplicate group one image is counted. For every fold the attributes whose shares differ by LEAST or more with a
-    Fisher's exact p below ALPHA (Benjamini-Hochberg over all attributes) are ranked on the other folds, without those
-    of the topic of a larger one, or of which at most half is left among images alike in it. An attribute that most
-    folds agree on is told with its shares in the folds that it was not chosen on, if the interval of their difference
-    (Newcombe 1998) still leads the same way.
+    duplicate group one image is counted. For every fold the attributes are ranked on the other folds by how far the AUC
+    of their values is from a half, if that is LEAST or more and the p of Mann and Whitney's test below ALPHA
+    (Benjamini-Hochberg over all attributes), without those of the topic of a larger one, or of which at most half is
+    left among images alike in it. An attribute that most
+    folds agree on is told with its shares in the folds that it was not chosen on, if these differ by TOLD_FROM or more
+    and the interval of that (Newcombe 1998) leads the same way.
     """
     first = np.zeros(len(here), bool)
     first[one_per_group(np.arange(len(here)), groups)] = True
@@ -107,12 +115,16 @@ def _said(difference: Difference) -> str:
 
 def _ranked(traits: Sequence[Trait], here: Bools, there: Bools, groups: Ints, folds: Ints) -> list[tuple[int, bool]]:
     """Places of the attributes that differ, and whether those ``here`` show more of it; none that another explains."""
-    tables = np.array([_table(trait, here, there) for trait in traits]).reshape(-1, 2, 2)
-    counted = tables.sum(2).min(1) >= _FEWEST
-    p = [float(fisher_exact(table).pvalue) if enough else None for table, enough in zip(tables, counted, strict=True)]
-    adjusted = benjamini_hochberg(p)
-    shares = tables[:, :, 0] / np.maximum(tables.sum(2), 1)
-    apart = shares[:, 0] - shares[:, 1]
+    sides = [[trait.values[side & trait.known] for side in (here, there)] for trait in traits]
+    counted = np.array([min(map(len, pair)) >= _FEWEST for pair in sides], bool)
+    tests = [mannwhitneyu(*pair) if enough else None for pair, enough in zip(sides, counted, strict=True)]
+    adjusted = benjamini_hochberg([test and float(test.pvalue) for test in tests])
+    apart = np.array(
+        [
+            test.statistic / (len(pair[0]) * len(pair[1])) - 0.5 if test else 0.0
+            for pair, test in zip(sides, tests, strict=True)
+        ]
+    )
     told: list[int] = []
     for place in np.argsort(-np.abs(apart), kind="stable").tolist():
         is_large = counted[place] and adjusted[place] < ALPHA and abs(apart[place]) >= LEAST
@@ -152,7 +164,7 @@ def _quoted(trait: Trait, is_more: bool, here: Bools, there: Bools, rows: Bools)
     shares = np.array([shown / n, shown_there / n_there])
     lows, highs = np.array([wilson(shown, n), wilson(shown_there, n_there)]).T
     low, high = contrast_interval(np.array([1.0, -1.0]), shares, lows, highs)
-    if low <= 0:
+    if low <= 0 or shares[0] - shares[1] < TOLD_FROM:
         return None
     attribute = trait.attribute
     return Difference(

@@ -318,7 +318,7 @@ def _entry(
         words=cue.words,
         label=label,
         severity=verdict.severity,
-        sentence=sentences.headline(named, label, verdict.severity, verdict.lowered, cue.name in covered),
+        sentence=sentences.headline(named, label, verdict.severity, verdict.data, verdict.lowered, cue.name in covered),
         in_data=verdict.data,
         in_model=verdict.model,
         in_data_sentence=in_data.sentence,

@@ -14,10 +14,18 @@ SHORT: Mapping[Strength, str] = {"strong": "Yes", "weak": "A little", "none": "N
 CANNOT = "Cannot be told"
 
 
-def headline(words: str, label: str, severity: Severity, lowered: bool = False, is_covered: bool = False) -> str:
+def headline(
+    words: str,
+    label: str,
+    severity: Severity,
+    in_data: Strength = "unknown",
+    lowered: bool = False,
+    is_covered: bool = False,
+) -> str:
     """The finding in one sentence, and a second one where untrustworthy maps ``lowered`` its severity.
 
-    ``is_covered``: the cue counts as expected since it lies in, or consists of, one that was declared so.
+    ``in_data`` says which of the two signs of a medium one is strong. ``is_covered``: the cue counts as expected since
+    it lies in, or consists of, one that was declared so.
     """
     if is_covered and severity == "expected":
         return f"{capital(words)} counts as expected: it lies in what you expect to matter, or mostly consists of it."
@@ -26,7 +34,12 @@ def headline(words: str, label: str, severity: Severity, lowered: bool = False, 
     if severity == "high":
         return f"“{label}” is tied to {words}, and this model has learned to use it."
     if severity == "medium":
-        return f"{capital(words)} may serve as a shortcut to “{label}”; one of the two signs of that is strong."
+        why = (
+            "the photographs give it away, and whether this model uses it is not shown"
+            if in_data == "strong"
+            else "this model seems to use it, though the photographs differ little in it"
+        )
+        return f"{capital(words)} may serve as a shortcut to “{label}”: {why}."
     if severity == "low":
         return f"{capital(words)} shows weak signs of a shortcut to “{label}”."
     if severity == "expected":

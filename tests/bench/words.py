@@ -128,7 +128,7 @@ def measured(folder: Path, paths: Sequence[str], store: Path) -> list[Trait]:
         np.savez(kept, values=np.array([row[0] for row in rows]), shown=np.array([row[1] for row in rows]))
     with np.load(kept) as arrays:
         values, shown = arrays["values"], arrays["shown"]
-    return [Trait(one, shown[:, place], ~np.isnan(values[:, place])) for place, one in enumerate(attributes)]
+    return [Trait(one, values[:, place], shown[:, place]) for place, one in enumerate(attributes)]
 
 
 def _look(
@@ -161,7 +161,7 @@ def tell(case: NaturalCase, pool: pd.DataFrame, traits: Sequence[Trait]) -> Case
 
 
 def _of(trait: Trait, rows: NDArray[np.integer]) -> Trait:
-    return Trait(trait.attribute, trait.shown[rows], trait.known[rows])
+    return Trait(trait.attribute, trait.values[rows], trait.shown[rows])
 
 
 def _tells_label(attribute: Attribute, label: str) -> bool:

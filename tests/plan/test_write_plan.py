@@ -315,7 +315,7 @@ def test_what_new_ones_keep_is_not_of_what_is_to_change(skewed):
     labels, hair, gender = skewed
     known = np.ones(len(labels), bool)
     traits = [
-        Trait(Attribute(name, f"{name} words", "none", within, 0.5, "", topic), shown, known)
+        Trait(Attribute(name, f"{name} words", "none", within, 0.5, "", topic), shown.astype(float), shown)
         for name, within, topic, shown in (
             ("long_hair", "hair", "length", hair),
             ("fringe", "hair", "fringe", known),
