@@ -73,7 +73,10 @@ def _groups(record: AuditRecord, worst: Mapping[str, str]) -> tuple[Group, ...]:
         (level, title, [name for name, severity in worst.items() if severity == level])
         for level, title in titles.items()
     ]
-    unjudged = ("not_enough_data", "Looked for, but not judged", [name for name in words if name not in worst])
+    # What regions are like is told only where it leans: the list of what was measured would hide the rest.
+    attributes = {cue.name for cue in record.cues if cue.kind == "attribute" and cue.within}
+    left_out = [name for name in words if name not in worst and name not in attributes]
+    unjudged = ("not_enough_data", "Looked for, but not judged", left_out)
     groups = [Group(level, title, _named(names, words, part)) for level, title, names in (*judged_groups, unjudged)]
     return tuple(group for group in groups if group.words)
 

@@ -108,8 +108,7 @@ def choose_images(cues: CueTable, store: ActivationStore) -> pd.DataFrame:
             shown = rng.permutation(np.flatnonzero(present & (dataset.labels == label)))
             images = one_per_group(shown, dataset.groups)
             if len(images) >= settings.evidence.min_images:
-                most = settings.evidence.min_images if cue.kind == "attribute" else settings.evidence.effect_images
-                picked = images[:most]
+                picked = images[: settings.evidence.effect_images]
                 pairs += [(cue.name, int(image), rank) for rank, image in enumerate(picked)]
     table = pd.DataFrame(pairs, columns=["cue", "image", "rank"]).astype({"image": "int64", "rank": "int64"})
     return table.sort_values(["cue", "image"], ignore_index=True)

@@ -30,7 +30,7 @@ def headline(
     if is_covered and severity == "expected":
         return f"{capital(words)} counts as expected: it lies in what you expect to matter, or mostly consists of it."
     if lowered:
-        return f"{_lowered_headline(words, label, severity)} {LOWERED}"
+        return f"{_lowered_headline(words, label, severity, in_data)} {LOWERED}"
     if severity == "high":
         return f"“{label}” is tied to {words}, and this model has learned to use it."
     if severity == "medium":
@@ -66,10 +66,10 @@ def differ(different: Sequence[Difference], label: str) -> tuple[str, ...]:
     )
 
 
-def _lowered_headline(words: str, label: str, severity: Severity) -> str:
+def _lowered_headline(words: str, label: str, severity: Severity, in_data: Strength) -> str:
     if severity == "not_enough_data":
         return f"Whether {words} is a shortcut to “{label}” cannot be told."
-    return headline(words, label, severity)
+    return headline(words, label, severity, in_data)
 
 
 @dataclass(frozen=True)
