@@ -230,7 +230,7 @@ def test_works_without_script(browser, plain):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(plain.as_uri())
-    assert page.locator("#verdict-title").inner_text() == "Two shortcuts found that this model would learn"
+    assert page.locator("#verdict-title").inner_text().endswith("shortcuts that this model would learn")
     page.locator("details.card > summary").first.click()
     assert page.locator("details.card .sentence").first.is_visible()
     context.close()

@@ -168,7 +168,7 @@ def test_each_photograph_is_embedded_once(page):
 
 
 def test_verdict_comes_first(page):
-    assert page.text.index("Two shortcuts found") < page.text.index("Findings")
+    assert page.text.index("and one more: shortcuts that this model would learn") < page.text.index("Findings")
     assert "possible shortcut" in page.text
 
 
@@ -277,8 +277,8 @@ def test_corrected_p_is_shown(small):
         (("cleared",), "No shortcut found among the nine kinds of content that were looked for"),
         (("expected", "cleared", "low"), "No shortcut found among the nine kinds"),
         (("not_enough_data",), "Nothing can be told from these photographs"),
-        (("medium", "cleared"), "One possible shortcut found"),
-        (("cleared", "high"), "One shortcut found that this model would learn"),
+        (("medium", "cleared"), ": a possible shortcut"),
+        (("cleared", "high"), ": a shortcut that this model would learn"),
     ],
 )
 def test_headline(tmp_path, severities, headline):
@@ -294,7 +294,7 @@ def test_a_cue_judged_for_two_classes_counts_once(audit):
     high = next(finding for finding in record.findings if finding.severity == "high")
     twice = (high, high.model_copy(update={"id": "F2", "label": "doctor"}))
     found = verdict(record.model_copy(update={"findings": twice}))
-    assert found.headline.startswith("One shortcut")
+    assert found.headline.endswith(": a shortcut that this model would learn")
     assert len(found.open) == 2
 
 
@@ -341,7 +341,7 @@ def test_numbers_are_labelled_at_the_ends_and_every_kind_has_a_number_of_its_own
 def test_a_further_look_of_the_same_part_is_told_once(small):
     html = render(changed(small, as_looks)).read_text(encoding="utf-8")
     page = Page(html)
-    assert "One possible shortcut found" in page.text
+    assert ": a possible shortcut" in page.text
     assert "One further finding follows from it." in page.text
     assert '<article class="card medium" id="F1"' in html and '<details class="card medium" id="F2"' in html
     assert "A consequence of F1" in page.text
