@@ -245,8 +245,7 @@ def clock(paths: Sequence[Path], networks: Networks) -> Iterator[tuple[Cell, ...
     for turn, path in enumerate(paths[:1] + list(paths)):
         photo = Photo(load(path), networks)
         for detector in DETECTORS:
-            if detector.name != "text":
-                detector().detect(photo)
+            detector().detect(photo)
         for reader in READERS:
             start = thread_time()
             reader().measure(photo)
