@@ -62,7 +62,7 @@ def _unmeasured(path: Path, table: pd.DataFrame, name: str) -> pd.Series:
         case "images.parquet", "file:jpeg_quality":
             return table["format"] != "JPEG"
         case "cues.parquet", "score":
-            return table["cue"].str.startswith("file.") & table["present"].isna()
+            return table["present"].isna()
         case "cues.parquet", "area":
             return table["cue"].str.startswith("file.")
         case "cues.parquet", "attention":
@@ -82,6 +82,8 @@ def _in_tensors(path: Path) -> Iterator[str]:
         allowed = np.zeros(values.shape, bool)
         if path.parent.name == "masking" and name in ("masked", "control", "p_masked", "p_control"):
             allowed[tensors["predicted_control"] == -1] = True
+        if path.parent.name == "detections" and name == "values":
+            allowed[tensors["shown"] == 0] = True
         if not (np.isfinite(values) | (allowed & np.isnan(values))).all():
             yield f"{name} is not finite"
 
