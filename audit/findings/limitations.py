@@ -1,7 +1,8 @@
 """What an audit's result does not say, in sentences."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from audit.attributes.people.apparent_accuracy import LEAST_RIGHT, GroupAccuracy, accuracy
 from audit.config import Config, ModelConfig
 from audit.cues.cue_json import CueSummary
 from audit.cues.undecided import FACE
@@ -51,6 +52,29 @@ GIVEN_MODEL = (
 )
 
 
+APPARENT = {"looks_female": "Apparent gender", "looks_old": "Apparent age"}
+
+
+def apparent(people: bool) -> list[str]:
+    """Where what a classifier takes people for was read: how often it is wrong, by group of people."""
+    rows = accuracy() if people else ()
+    sets = dict.fromkeys((row.attribute, row.photographs) for row in rows)
+    return [_how_often(*one, [row for row in rows if (row.attribute, row.photographs) == one]) for one in sets]
+
+
+def _how_often(attribute: str, photographs: str, rows: Sequence[GroupAccuracy]) -> str:
+    whole = next(row for row in rows if row.group == "all")
+    groups = [row for row in rows if row.group != "all"]
+    shares = ", ".join(f"{row.group} {percent(row.right / row.of)} (n = {row.of})" for row in groups)
+    poor = [row.group for row in groups if row.is_poor]
+    told = f" It fails {' and '.join(poor)}: below {percent(LEAST_RIGHT)}." if poor else ""
+    return (
+        f"{APPARENT[attribute]} is what a small network takes people for, and not who they are. Of {photographs} it "
+        f"was right for {percent(whole.right / whole.of)} of {whole.of}, and could not tell {whole.untold}: {shares}."
+        f"{told}"
+    )
+
+
 def ungrouped(possible_group: str | None) -> list[str]:
     """What it means that subjects were not told, where ``possible_group`` suggests that there are several of one."""
     if not possible_group:
@@ -67,7 +91,13 @@ def limits(folder: AuditFolder, config: Config) -> list[str]:
     sentences = [f"The cue '{cue}' was not looked for: {reason}." for cue, reason in missing.items()]
     sentences += undecided_faces(read_records(folder.cue_list, CueSummary))
     was_read = "text" in listed_cues(config) and "text" not in missing
-    return [*sentences, *_model_limits(config.model), *LIMITS, TEXT_READ if was_read else TEXT_UNREAD]
+    return [
+        *sentences,
+        *apparent(config.people),
+        *_model_limits(config.model),
+        *LIMITS,
+        TEXT_READ if was_read else TEXT_UNREAD,
+    ]
 
 
 def undecided_faces(cues: Iterable[CueSummary]) -> list[str]:
