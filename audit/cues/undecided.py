@@ -40,7 +40,8 @@ def undecided(cues: Sequence[Cue], present: NDArray[np.bool_], score: NDArray[np
 def outermost(cue: Cue, cues: Sequence[Cue]) -> str:
     """The name of the cue that a cue lies within, and that lies within none: itself, for most.
 
-    >>> outermost(Cue("glasses", "", within="face"), [Cue("face", "", within="person"), Cue("person", "", "subject")])
+    >>> face, person = Cue("face", "", "part", within="person"), Cue("person", "", "subject")
+    >>> outermost(Cue("glasses", "", "part", within="face"), [face, person])
     'person'
     """
     whole = {one.name: one.within for one in cues}

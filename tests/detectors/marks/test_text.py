@@ -20,6 +20,7 @@ from audit.data.dataset import build as build_dataset
 from audit.demo.portrait import SKINS, Sitter, draw_portrait
 from audit.demo.rooms import KINDS
 from audit.detection import detect
+from audit.detection.detections import load_detections, not_looked_for
 from audit.detection.registry import missing_cues
 from audit.detectors.marks import text
 from audit.detectors.marks.border import BorderDetector
@@ -27,7 +28,7 @@ from audit.detectors.marks.text import Line, TextDetector, missing_reader, read_
 from audit.detectors.photo import Photo
 from audit.findings.limitations import LIMITS, TEXT_READ, TEXT_UNREAD, TRAINED_HERE, limits
 from audit.progress import Silence, reporting_to
-from audit.store.audit_folder import AuditFolder, read_json
+from audit.store.audit_folder import AuditFolder, read_json, write_records
 
 needs_reader = pytest.mark.skipif(bool(missing_reader()), reason=f"text cannot be read: {missing_reader()}")
 
@@ -267,9 +268,10 @@ def test_the_stage_finds_planted_words_and_only_them(audit):
     notes = Notes()
     with reporting_to(notes):
         detect.build(*audit)
-    found = detect.load_detections(audit[0])
+    found = load_detections(audit[0])
     np.testing.assert_array_equal(found.present[:, 0], [True] * 10 + [False] * 10)
-    assert notes.said == [] and detect.not_looked_for(audit[0]) == {}
+    assert notes.said == [] and not_looked_for(audit[0]) == {}
+    write_records(audit[0].cue_list, [])
     assert limits(*audit) == [TRAINED_HERE, *LIMITS, TEXT_READ]
     left_out = audit[1].model_copy(update={"cues": ["border"]})
     assert limits(audit[0], left_out) == [TRAINED_HERE, *LIMITS, TEXT_UNREAD]
@@ -279,11 +281,12 @@ def test_without_rapidocr_the_audit_goes_on_and_says_so(audit, no_rapidocr):
     notes = Notes()
     with reporting_to(notes):
         detect.build(*audit)
-    found = detect.load_detections(audit[0])
+    found = load_detections(audit[0])
     assert [cue.name for cue in found.cues] == ["border"] and found.present.shape == (20, 1)
     (said,) = notes.said
     assert said.startswith("The cue 'text' is not looked for: the package rapidocr cannot be imported (")
     assert read_json(audit[0].detections / "detectors.json")["versions"] == {"border": BorderDetector.version}
+    write_records(audit[0].cue_list, [])
     sentence, *others = limits(*audit)
     assert sentence == said.replace("is not", "was not") and others == [TRAINED_HERE, *LIMITS, TEXT_UNREAD]
 
