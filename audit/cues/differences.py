@@ -28,8 +28,8 @@ LEAST = 0.1
 # So much of the one side more than of the other must show it where it is quoted: less is no words for what differs.
 TOLD_FROM = 0.25
 _FEWEST = 10
-# From this share on images are said to have what is told of them, and below it to have it often.
-_MOSTLY = 0.75
+# A look or a cluster is named by what so many of its images show.
+_MOSTLY = 0.5
 # Of a difference, so much is left at most among images that are alike in another attribute that explains it.
 _EXPLAINED = 1 / 2
 
@@ -96,21 +96,16 @@ def differences(traits: Sequence[Trait], here: Bools, there: Bools, groups: Ints
 
 
 def in_words(words: str, different: Sequence[Difference]) -> str:
-    """The words for a look or a cluster with what its images differ in first, where they do.
+    """The words for a look or a cluster after what its images differ in first, where most of them show that.
 
     >>> long = Difference(attribute="long_hair", words="long hair", n=40, of=50, n_elsewhere=5, of_elsewhere=50,
     ...     difference=0.7, low=0.5, high=0.8)
     >>> in_words("one look of the hair (no. 1 of 2)", [long])
     'long hair (one look of the hair (no. 1 of 2))'
     """
-    if not different:
+    if not different or different[0].n < _MOSTLY * different[0].of:
         return words
-    return f"{_said(different[0])} ({words})"
-
-
-def _said(difference: Difference) -> str:
-    share = difference.n / difference.of
-    return difference.words if share >= _MOSTLY else f"often {difference.words}"
+    return f"{different[0].words} ({words})"
 
 
 def _ranked(traits: Sequence[Trait], here: Bools, there: Bools, groups: Ints, folds: Ints) -> list[tuple[int, bool]]:

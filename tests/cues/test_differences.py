@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from audit.attributes.attribute import Attribute
+from audit.cues.cue_json import Difference
 from audit.cues.differences import LEAST, MOST, Trait, differences, in_words
 from audit.measures.intervals import contrast_interval, wilson
 
@@ -124,5 +125,9 @@ def test_values_that_differ_are_told_though_few_show_it():
     assert told.n / told.of < 0.5 and told.low > 0
 
 
-def test_a_look_without_a_difference_keeps_its_words():
-    assert in_words("one look of the hair", []) == "one look of the hair"
+def test_a_look_is_named_by_what_most_of_its_images_show_and_else_keeps_its_words():
+    told = Difference(
+        attribute="a", words="long hair", n=25, of=50, n_elsewhere=0, of_elsewhere=50, difference=0.5, low=0.3, high=0.6
+    )
+    assert in_words("one look", [told]) == "long hair (one look)"
+    assert in_words("one look", [told.model_copy(update={"n": 24})]) == in_words("one look", []) == "one look"
