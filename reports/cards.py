@@ -56,7 +56,7 @@ KINDS: tuple[tuple[str, str, str, str], ...] = (
         "in_model",
         "gap",
         "Gap",
-        "How much more often the model is right where content and class go together. 0 means that nobody is harmed.",
+        "How much more often the model is right where content and class go together. 0: no difference was seen.",
     ),
 )
 

@@ -96,16 +96,16 @@ def differences(traits: Sequence[Trait], here: Bools, there: Bools, groups: Ints
 
 
 def in_words(words: str, different: Sequence[Difference]) -> str:
-    """The words for a look or a cluster after what its images differ in first, where most of them show that.
+    """The words for a look or a cluster, then what its images differ in first, where most of them show that.
 
     >>> long = Difference(attribute="long_hair", words="long hair", n=40, of=50, n_elsewhere=5, of_elsewhere=50,
     ...     difference=0.7, low=0.5, high=0.8)
     >>> in_words("one look of the hair (no. 1 of 2)", [long])
-    'long hair (one look of the hair (no. 1 of 2))'
+    'one look of the hair (no. 1 of 2), mostly with long hair'
     """
     if not different or different[0].n < _MOSTLY * different[0].of:
         return words
-    return f"{different[0].words} ({words})"
+    return f"{words}, mostly with {different[0].words}"
 
 
 def _ranked(traits: Sequence[Trait], here: Bools, there: Bools, groups: Ints, folds: Ints) -> list[tuple[int, bool]]:

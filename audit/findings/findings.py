@@ -113,11 +113,8 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
         different = _differences(verdict, traits, dataset, cues)
         entry = _entry(mark, verdict, needed, chooser, declared - set(config.expected_cues), different or ())
         if different is not None:
-            told_of = {
-                "differences": tuple(different),
-                "differences_sentences": sentences.differ(different, verdict.label),
-            }
-            entry = entry.model_copy(update=told_of)
+            told_of = sentences.differ(different, verdict.label)
+            entry = entry.model_copy(update={"differences": tuple(different), "differences_sentences": told_of})
         if verdict.severity in COMPLAINTS and (told := caution(verdict, dataset, cues)):
             entry = entry.model_copy(update={"caution": told})
         entries.append(entry if cause is None else _under(entry, _id(cause), verdicts[cause].cue.words))
@@ -318,7 +315,9 @@ def _entry(
         words=cue.words,
         label=label,
         severity=verdict.severity,
-        sentence=sentences.headline(named, label, verdict.severity, verdict.data, verdict.lowered, cue.name in covered),
+        sentence=sentences.headline(
+            named, label, verdict.severity, verdict.data, verdict.model, verdict.lowered, cue.name in covered
+        ),
         in_data=verdict.data,
         in_model=verdict.model,
         in_data_sentence=in_data.sentence,

@@ -19,27 +19,23 @@ def headline(
     label: str,
     severity: Severity,
     in_data: Strength = "unknown",
+    in_model: Strength = "unknown",
     lowered: bool = False,
     is_covered: bool = False,
 ) -> str:
     """The finding in one sentence, and a second one where untrustworthy maps ``lowered`` its severity.
 
-    ``in_data`` says which of the two signs of a medium one is strong. ``is_covered``: the cue counts as expected since
-    it lies in, or consists of, one that was declared so.
+    ``in_data`` and ``in_model`` say which of the two signs of a medium one is strong, and what the other is.
+    ``is_covered``: the cue counts as expected since it lies in, or consists of, one that was declared so.
     """
     if is_covered and severity == "expected":
         return f"{capital(words)} counts as expected: it lies in what you expect to matter, or mostly consists of it."
     if lowered:
-        return f"{_lowered_headline(words, label, severity, in_data)} {LOWERED}"
+        return f"{_lowered_headline(words, label, severity, in_data, in_model)} {LOWERED}"
     if severity == "high":
         return f"“{label}” is tied to {words}, and this model has learned to use it."
     if severity == "medium":
-        why = (
-            "the photographs give it away, and whether this model uses it is not shown"
-            if in_data == "strong"
-            else "this model seems to use it, though the photographs differ little in it"
-        )
-        return f"{capital(words)} may serve as a shortcut to “{label}”: {why}."
+        return f"{capital(words)} may serve as a shortcut to “{label}”: {_one_sign(in_data, in_model)}."
     if severity == "low":
         return f"{capital(words)} shows weak signs of a shortcut to “{label}”."
     if severity == "expected":
@@ -47,6 +43,15 @@ def headline(
     if severity == "cleared":
         return f"{capital(words)} is no shortcut to “{label}”: neither the data nor the model lean on it."
     return f"Too few photographs to tell whether {words} is a shortcut to “{label}”."
+
+
+def _one_sign(in_data: Strength, in_model: Strength) -> str:
+    """What a finding rests on of which one of the two signs is strong."""
+    if in_data != "strong":
+        return "this model seems to use it, though it alone hardly gives the class away"
+    if in_model == "none":
+        return "it gives the class away in the photographs, but this model does not seem to use it"
+    return "it gives the class away in the photographs; whether this model uses it is not shown"
 
 
 def in_other_words(words: str, different: Sequence[Difference]) -> str:
@@ -66,10 +71,10 @@ def differ(different: Sequence[Difference], label: str) -> tuple[str, ...]:
     )
 
 
-def _lowered_headline(words: str, label: str, severity: Severity, in_data: Strength) -> str:
+def _lowered_headline(words: str, label: str, severity: Severity, in_data: Strength, in_model: Strength) -> str:
     if severity == "not_enough_data":
         return f"Whether {words} is a shortcut to “{label}” cannot be told."
-    return headline(words, label, severity, in_data)
+    return headline(words, label, severity, in_data, in_model)
 
 
 @dataclass(frozen=True)
@@ -124,8 +129,8 @@ def model_answer(words: str, label: str, figures: Figures, strength: Strength, e
     parts = [evened_out] if evened_out else []
     if effect.value is not None and not evened_out:
         parts.append(
-            f"hiding {words} changes the confidence in “{label}” by {points(-effect.value)} "
-            "compared with hiding as much elsewhere"
+            f"hiding {words} {_cost(effect.value)} the confidence in “{label}” by {_size(effect.value)} more than "
+            "hiding as much elsewhere"
         )
     if told := _told_apart(words, label, gap):
         parts.append(told)
@@ -211,5 +216,13 @@ def _share_of(figures: Figures) -> float:
 
 
 def points(change: float) -> str:
-    """A change of a share, -1..1, in words, such as "+3 percentage points"."""
-    return f"{round(change * 100):+d} percentage points".replace("-", "−")
+    """A change of a share, -1..1, in words, such as "+3 percentage points"; "0 percentage points" has no sign."""
+    return f"{round(change * 100):+d} percentage points".replace("+0 ", "0 ").replace("-", "−")
+
+
+def _cost(effect: float) -> str:
+    return "lowers" if effect >= 0 else "raises"
+
+
+def _size(effect: float) -> str:
+    return f"{abs(round(effect * 100))} percentage points"

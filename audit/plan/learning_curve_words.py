@@ -30,7 +30,13 @@ def measured(curve: Curve) -> str:
     """
     sizes = _list([f"{point.n_train:,}" for point in curve.points])
     shares = _list([percent(point.accuracy.value) for point in curve.points])
-    return f"Trained on {sizes} photographs, the model is right on {shares} of {_tested(curve)}. {_TRENDS[curve.trend]}"
+    return f"Trained on {sizes} photographs, the model is right on {shares} of {_tested(curve)}. {_trend(curve)}"
+
+
+def _trend(curve: Curve) -> str:
+    if percent(curve.points[-1].accuracy.value) == percent(1):
+        return "More photographs of the same kind can show no further gain."
+    return _TRENDS[curve.trend]
 
 
 _TRENDS = {
@@ -69,6 +75,8 @@ def _part(curve: Curve, projection: Projection) -> str:
     now, expected = percent(curve.points[-1].accuracy.value), percent(projection.value)
     reach = f"{percent(projection.low)[:-2]} to {percent(projection.high)}"
     name = _name(curve)
+    if now == percent(1):
+        return f"{name} is {now} already and cannot rise"
     match curve.trend:
         case "rising" if now == expected:
             return f"{name}, now {now}, is expected to rise by less than one in a hundred ({reach})"

@@ -10,7 +10,6 @@ from audit.cues.differences import Trait
 from audit.data.dataset import one_per_group
 from audit.plan.inventory import Flagged, Inventory
 from audit.plan.plan_json import CueState, Order, state_words
-from audit.text import capital
 
 # Orders are rounded to so many photographs; smaller ones are not worth an order.
 STEP = 5
@@ -18,6 +17,8 @@ AVOID = 2
 _KEPT = 3
 # What fewer of a class show is no property of the class that new photographs should keep.
 _LEAST_KEPT = 0.2
+# Of so much of a class it must be known what they show.
+_LEAST_KNOWN = 0.8
 
 
 @dataclass(frozen=True)
@@ -118,13 +119,13 @@ def _kept(traits: Sequence[Trait], in_class: NDArray[np.bool_], mended: set[str]
     shares = []
     for trait in traits:
         known = in_class & trait.known
-        if known.sum() >= STEP and not changing & set(_place_and_topic(trait)):
+        if known.sum() >= _LEAST_KNOWN * in_class.sum() and not changing & set(_place_and_topic(trait)):
             shares.append((float(trait.shown[known].mean()), trait))
     topics: set[str] = set()
     for share, trait in sorted(shares, key=lambda one: -one[0]):
         if share >= _LEAST_KEPT and trait.attribute.topic not in topics and len(topics) < _KEPT:
             topics.add(trait.attribute.topic)
-            yield f"{capital(trait.attribute.words)} in about {max(1, round(10 * share))} of 10"
+            yield f"{trait.attribute.words} in about {max(1, round(10 * share))} of 10"
 
 
 def _place_and_topic(trait: Trait) -> tuple[str, str]:

@@ -129,5 +129,5 @@ def test_a_look_is_named_by_what_most_of_its_images_show_and_else_keeps_its_word
     told = Difference(
         attribute="a", words="long hair", n=25, of=50, n_elsewhere=0, of_elsewhere=50, difference=0.5, low=0.3, high=0.6
     )
-    assert in_words("one look", [told]) == "long hair (one look)"
+    assert in_words("one look", [told]) == "one look, mostly with long hair"
     assert in_words("one look", [told.model_copy(update={"n": 24})]) == in_words("one look", []) == "one look"

@@ -291,9 +291,9 @@ def test_sentences_can_be_copied():
         cell.sentence() == "Collect about 120 photographs of “doctor” with long hair and without glasses, like these."
     )
     assert (cell.ask, cell.first) == (120, 30)
-    kept = replace(cell, have=0, keep=("White clothing in about 8 of 10",))
+    kept = replace(cell, have=0, keep=("white clothing in about 8 of 10",))
     assert kept.sentence().endswith(
-        "as in these of another class. Keep the rest as it is now: White clothing in about 8 of 10."
+        "as in these of another class. Keep the rest as it is now: white clothing in about 8 of 10."
     )
 
 
@@ -324,7 +324,7 @@ def test_what_new_ones_keep_is_not_of_what_is_to_change(skewed):
         )
     ]
     _, orders = collect(make_inventory(labels), [flag(hair, name="long_hair")], traits=traits)
-    assert orders and all(cell.keep == ("Smile words in about 10 of 10",) for cell in orders)
+    assert orders and all(cell.keep == ("smile words in about 10 of 10",) for cell in orders)
     shown = {(cell.label, cell.states[0][1]): cell for cell in orders}
     for (label, has), cell in shown.items():
         for path in cell.avoid:
