@@ -64,7 +64,9 @@ def looks_of(store: ActivationStore) -> list[Looks]:
 def tabulate(store: ActivationStore, looks: Sequence[Looks]) -> list[Path]:
     """As ``build``, from a store that is open and its looks."""
     folder, config, dataset = store.folder, store.config, store.dataset
-    seen, traits = _detected(folder), traits_of(load_attributes(folder))
+    # What people are taken for names no look and no cluster: the plan collects by their names.
+    seen, every = _detected(folder), traits_of(load_attributes(folder))
+    traits = [trait for trait in every if not trait.attribute.apparent]
     looks = [_told(one, traits, seen[0], dataset) for one in looks]
     write_records(folder.looks, [one.entry(dataset, config.seed) for one in looks])
     tables = [seen, _measured(folder, seen[1]), _look_alikes(store, traits), _looks(looks, seen[1]), files_of(dataset)]

@@ -42,12 +42,9 @@ def give_name(folder: AuditFolder, cue: str, words: str, by: str) -> GivenName:
     words, by = (printable(" ".join(text.split())) for text in (words, by))
     if not 0 < len(words) <= MOST or len(by) > MOST:
         raise ConfigError(f"A name has 1 to {MOST} characters, and so has its author; '{words}' has {len(words)}.")
-    earlier = read_names(folder)
-    own_words = next((name.own_words for name in earlier if name.cue == named.name), named.words)
-    given = GivenName(
-        cue=named.name, words=words, own_words=own_words, by=by, on=datetime.now(UTC).isoformat(timespec="seconds")
-    )
-    write_records(folder.names, [*(name for name in earlier if name.cue != named.name), given])
+    on = datetime.now(UTC).isoformat(timespec="seconds")
+    given = GivenName(cue=named.name, words=words, own_words=named.words, by=by, on=on)
+    write_records(folder.names, [*(name for name in read_names(folder) if name.cue != named.name), given])
     return given
 
 

@@ -56,8 +56,11 @@ class Cue:
 
 @dataclass(frozen=True)
 class Sighting:
-    """One cue in one photograph. ``score`` is in [0, 1]; ``mask`` is boolean at the photograph's resolution, or None
-    where nothing can be pointed at; ``text`` holds the lines that were read there."""
+    """One cue in one photograph.
+
+    ``score`` is in [0, 1], or an attribute's value, NaN where unknown; ``mask`` is boolean at the photograph's
+    resolution, or None where nothing can be pointed at; ``text`` holds the lines that were read there.
+    """
 
     present: bool
     score: float

@@ -99,11 +99,13 @@ def choose_images(cues: CueTable, store: ActivationStore) -> pd.DataFrame:
     dataset, settings = store.dataset, store.config
     pairs = []
     for number, cue in enumerate(cues.cues):
-        if not cue.has_place or cue.whole != cue.name:
+        if not cue.has_place or cue.kind == "appearance":
             continue
         present = cues.present(cue)
         known = cues.known(cue)
         for label in leaning_classes(present[known], dataset.labels[known], len(dataset.classes)):
+            if cue.kind == "attribute" and not _leans(present, known, dataset.labels == label):
+                continue
             rng = np.random.default_rng((settings.seed, number, label))
             shown = rng.permutation(np.flatnonzero(present & (dataset.labels == label)))
             images = one_per_group(shown, dataset.groups)

@@ -6,7 +6,7 @@ from audit.attributes.people.apparent_accuracy import LEAST_RIGHT, GroupAccuracy
 from audit.config import Config, ModelConfig
 from audit.cues.cue_json import CueSummary
 from audit.cues.undecided import FACE
-from audit.detection.detections import not_looked_for
+from audit.detection.detections import load_attributes, not_looked_for
 from audit.detection.registry import listed_cues
 from audit.store.audit_folder import (
     AuditFolder,
@@ -93,7 +93,7 @@ def limits(folder: AuditFolder, config: Config) -> list[str]:
     was_read = "text" in listed_cues(config) and "text" not in missing
     return [
         *sentences,
-        *apparent(config.people),
+        *apparent(any(one.apparent for one in load_attributes(folder).attributes)),
         *_model_limits(config.model),
         *LIMITS,
         TEXT_READ if was_read else TEXT_UNREAD,

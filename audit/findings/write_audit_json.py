@@ -84,7 +84,10 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
     record = describe(folder, config, load_dataset(folder))
     record = record.model_copy(update={"former": changes(folder, record)})
     carry_from_former(folder)
-    write_record(folder.record, with_names(record, read_names(folder)))
+    words = {cue.name: cue.words for cue in record.cues}
+    # Of an audit that was done again in the same folder, a look of that number may be another one.
+    names = [name for name in read_names(folder) if words.get(name.cue) == name.own_words]
+    write_record(folder.record, with_names(record, names))
     return [folder.record, write_schema(folder.record, audit_schema())]
 
 

@@ -113,11 +113,12 @@ def with_company(
 def _kept(traits: Sequence[Trait], in_class: NDArray[np.bool_], mended: set[str]) -> Iterator[str]:
     """The commonest attributes of a class, one of each topic, with the share that shows them.
 
-    Not those of the regions or of the topics of what is to be mended: these are to change.
+    Not those of the regions or of the topics of what is to be mended: these are to change. Nor what people are taken
+    for by a classifier.
     """
     changing = {one for trait in traits if trait.attribute.name in mended for one in _place_and_topic(trait)} | mended
     shares = []
-    for trait in traits:
+    for trait in (one for one in traits if not one.attribute.apparent):
         known = in_class & trait.known
         if known.sum() >= _LEAST_KNOWN * in_class.sum() and not changing & set(_place_and_topic(trait)):
             shares.append((float(trait.shown[known].mean()), trait))

@@ -9,7 +9,6 @@ from audit.attributes.surfaces.colours import (
     COLOURS,
     colour_numbers,
     colour_word,
-    colour_words,
     lightness,
     oklab,
     shares_of,
@@ -83,18 +82,3 @@ def test_shares_add_up_and_count(colours):
     assert {word: share for word, share in shares.items() if share} == {
         word: pytest.approx(words.count(word) / len(words)) for word in set(words)
     }
-
-
-def test_no_pixels_have_no_colours():
-    assert set(shares_of(np.zeros(0, np.uint8)).values()) == {0.0}
-    assert colour_words(np.zeros((3, 3, 3), np.uint8), np.zeros((3, 3), bool)) == ()
-
-
-def test_only_what_the_mask_covers_is_named_and_no_traces():
-    picture = np.full((10, 10, 3), 255, np.uint8)
-    picture[:5] = 220, 20, 30
-    picture[0, :3] = 20, 40, 230
-    mask = np.zeros((10, 10), bool)
-    mask[:7] = True
-    assert [word for word, _ in colour_words(picture, mask)] == ["red", "white"]
-    assert dict(colour_words(picture, mask))["red"] == pytest.approx(47 / 70)

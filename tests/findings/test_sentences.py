@@ -65,8 +65,8 @@ def test_data_sentences_hold_the_figure_that_weighs_most(given, needed):
 @pytest.mark.parametrize(
     ("given", "needed"),
     [
-        ({"effect": EFFECT, "gap": GAP, "attention": LOOKS}, ["−12 percentage points", "95 %", "65 %"]),
-        ({"effect": {"value": -0.124}}, ["+12 percentage points"]),
+        ({"effect": EFFECT, "gap": GAP, "attention": LOOKS}, ["lowers", "by 12 percentage points", "95 %", "65 %"]),
+        ({"effect": {"value": -0.124}}, ["raises", "by 12 percentage points"]),
         ({"gap": GAP}, ["95 %", "65 %"]),
         ({"attention": LOOKS}, ["2.3 times"]),
         ({}, ["Cannot be told: only 3 images for gap."]),
@@ -79,8 +79,8 @@ def test_model_sentences_hold_the_figures(given, needed):
 
 
 @pytest.mark.parametrize("value", [0.0, 0.004, -0.004])
-def test_no_change_has_no_minus_sign(value):
-    assert "by +0 percentage points" in model_sentence("it", "a", figures(effect={"value": value}), "none")
+def test_no_change_has_no_sign(value):
+    assert "by 0 percentage points" in model_sentence("it", "a", figures(effect={"value": value}), "none")
 
 
 @pytest.mark.parametrize("strength", STRENGTHS)

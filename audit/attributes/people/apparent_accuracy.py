@@ -27,15 +27,6 @@ class GroupAccuracy:
     untold: int
 
     @property
-    def wrong_share(self) -> float:
-        """Share of wrong answers among those given, in [0, 1].
-
-        >>> GroupAccuracy("looks_female", "portraits", "women", 15, 20, 0.5, 0.9, 0).wrong_share
-        0.25
-        """
-        return 1 - self.right / self.of
-
-    @property
     def is_poor(self) -> bool:
         """Whether fewer than LEAST_RIGHT of the answers are right, which a report has to say."""
         return self.right < LEAST_RIGHT * self.of

@@ -9,7 +9,6 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.detectors.cue import Mask
 from audit.detectors.photo import Pixels
 
 Floats = NDArray[np.float32]
@@ -93,21 +92,6 @@ def shares_of(numbers: NDArray[np.uint8]) -> dict[str, float]:
     """The share of some pixels' words (n,) that each of COLOURS has; they add up to 1, or are 0 without pixels."""
     counts = np.bincount(numbers, minlength=len(COLOURS)) / max(len(numbers), 1)
     return dict(zip(COLOURS, counts.tolist(), strict=True))
-
-
-def colour_words(pixels: Pixels, mask: Mask) -> tuple[tuple[str, float], ...]:
-    """The words of the colours in a mask (h, w) of uint8 RGB pixels (h, w, 3), each with its share, the largest first.
-
-    Colours of fewer than a twentieth of the pixels are left out.
-
-    >>> picture = np.zeros((4, 4, 3), np.uint8)
-    >>> picture[1:] = 30, 60, 230
-    >>> colour_words(picture, np.ones((4, 4), bool))
-    (('blue', 0.75), ('black', 0.25))
-    """
-    shares = shares_of(colour_numbers(pixels)[mask])
-    largest = sorted(shares.items(), key=lambda pair: -pair[1])
-    return tuple((word, share) for word, share in largest if share >= _FEWEST_SHARE)
 
 
 def _cells(pixels: Pixels) -> NDArray[np.int32]:
