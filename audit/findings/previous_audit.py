@@ -28,11 +28,11 @@ _ALIKE, _LEAST_SHARED = 0.6, 20
 
 
 def find_former(folder: AuditFolder) -> AuditFolder | None:
-    """The newest finished audit in the same parent folder of a dataset with the same name.
+    """The newest finished audit in the same parent folder of a dataset with the same name, made before this one.
 
     Raises AuditFolderError when ``folder`` itself has no dataset record.
     """
-    name = read_record(folder.dataset, DatasetSummary).name
+    name, own = read_record(folder.dataset, DatasetSummary).name, created(folder)
     finished = []
     for manifest in folder.path.parent.glob("*/manifest.json"):
         neighbour = AuditFolder(manifest.parent)
@@ -41,7 +41,13 @@ def find_former(folder: AuditFolder) -> AuditFolder | None:
                 finished.append((str(read_json(manifest)["created"]), neighbour.path))
         except (AuditFolderError, KeyError, TypeError):
             continue  # a damaged neighbour is no reason for this audit to fail
-    return AuditFolder(max(finished)[1]) if finished else None
+    earlier = [one for one in finished if own is None or one[0] < own]
+    return AuditFolder(max(earlier)[1]) if earlier else None
+
+
+def created(folder: AuditFolder) -> str | None:
+    """When a finished audit was made, as its manifest says, ISO 8601; None for one that is not finished."""
+    return str(read_json(folder.manifest)["created"]) if folder.manifest.exists() else None
 
 
 def changes(folder: AuditFolder, record: AuditRecord) -> Former | None:

@@ -38,7 +38,7 @@ from audit.findings.finding import Finding
 from audit.findings.findings import has_learned
 from audit.findings.flagged import to_mend
 from audit.findings.limitations import GUESSES, limits, ungrouped
-from audit.findings.previous_audit import carry_from_former, changes
+from audit.findings.previous_audit import carry_from_former, changes, created
 from audit.findings.self_audit_json import SelfAudit
 from audit.findings.severity import RULES, STRENGTH_RULES
 from audit.measures.balanced_accuracy import balanced_accuracy
@@ -108,7 +108,7 @@ def describe(folder: AuditFolder, config: Config, dataset: Dataset) -> AuditReco
     return AuditRecord(
         schema_version=SCHEMA_VERSION,
         audit_id=folder.path.name,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=created(folder) or datetime.now(UTC).isoformat(timespec="seconds"),
         tool=Tool(name="bias-audit", version=__version__),
         versions=_versions(),
         dataset=_dataset(folder, dataset),

@@ -42,6 +42,7 @@ def test_the_name_takes_the_place_of_the_number(audit):
     assert cue.words == "a blue corner" and record.names == (given,)
     assert cluster.words not in folder.record.read_text(encoding="utf-8").replace(f'"{cluster.words}"', "", 1)
     assert [finding.severity for finding in record.findings] == [finding.severity for finding in created.findings]
+    assert record.created == created.created
     folder.require_finished()
     assert "a blue corner" in folder.report.read_text(encoding="utf-8")
 
