@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _NAMED = 10
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -25,6 +25,15 @@ def at_most_ten(words: Iterable[str]) -> str:
     all_words = list(words)
     more = [f"and {len(all_words) - _NAMED} more"] if len(all_words) > _NAMED else []
     return ", ".join(all_words[:_NAMED] + more)
+
+
+def enumerated(words: Sequence[str]) -> str:
+    """Words as a list in a sentence.
+
+    >>> enumerated(["a", "b", "c"]), enumerated(["a"])
+    ('a, b and c', 'a')
+    """
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ setting ``attributes`` names one of theirs.
 
 from collections.abc import Collection, Iterable
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 
 from audit.attributes.attribute import Attribute, AttributeReader
 from audit.attributes.people.apparent import ApparentReader
@@ -25,6 +25,7 @@ from audit.attributes.surfaces.main_object import MainObjectReader
 from audit.attributes.surfaces.patch import PatchReader
 from audit.attributes.text import TextReader
 from audit.config import DEFAULT_CUES, Config
+from audit.detectors.plugins import load_plugin
 from audit.errors import ConfigError
 from audit.text import nearest
 
@@ -47,6 +48,7 @@ READERS: tuple[type[AttributeReader], ...] = (
 # What a classifier takes people for is read only where the settings ask for it.
 PEOPLE_READERS: tuple[type[AttributeReader], ...] = (ApparentReader,)
 PLUGINS = "bias_audit.attributes"
+_PROMISED = ("name", "version", "attributes", "models", "keepable", "measure")
 
 
 def built_in() -> dict[str, Attribute]:
@@ -68,7 +70,7 @@ def known_attributes() -> dict[str, Attribute]:
 @cache
 def plugins() -> tuple[type[AttributeReader], ...]:
     """The readers that installed packages bring. Raises ConfigError, naming the package, when one fails to load."""
-    return tuple(_load(point) for point in entry_points(group=PLUGINS))
+    return tuple(load_plugin(point, _PROMISED, "attribute reader") for point in entry_points(group=PLUGINS))
 
 
 def choose_attributes(config: Config, cues: Collection[str]) -> tuple[Attribute, ...]:
@@ -109,14 +111,3 @@ def _names(readers: Iterable[type[AttributeReader]]) -> set[str]:
 def _readers(listed: Collection[str]) -> tuple[type[AttributeReader], ...]:
     own = (*READERS, *PEOPLE_READERS)
     return own if set(listed) <= set(built_in()) else (*own, *plugins())
-
-
-def _load(point: EntryPoint) -> type[AttributeReader]:
-    try:
-        reader: type[AttributeReader] = point.load()
-        _ = reader.name, reader.version, reader.attributes, reader.models, reader.keepable, reader.measure
-    except Exception as error:  # a plugin may fail in any way while it is imported
-        raise ConfigError(
-            f"The attribute reader '{point.name}' ({point.value}) cannot be used: {error!r}; update or uninstall it."
-        ) from None
-    return reader

@@ -23,7 +23,13 @@ from audit.cues.summary import summarise
 from audit.cues.undecided import undecided
 from audit.data.batches import Images
 from audit.data.dataset import Dataset
-from audit.detection.detections import Detections, detections_digest, load_attributes, load_detections
+from audit.detection.detections import (
+    Detections,
+    MeasuredAttributes,
+    detections_digest,
+    load_attributes,
+    load_detections,
+)
 from audit.detectors.cue import GRID, Cue
 from audit.explain.clusters import load_clusters
 from audit.explain.compute_maps import read_shards
@@ -65,11 +71,12 @@ def tabulate(store: ActivationStore, looks: Sequence[Looks]) -> list[Path]:
     """As ``build``, from a store that is open and its looks."""
     folder, config, dataset = store.folder, store.config, store.dataset
     # What people are taken for names no look and no cluster: the plan collects by their names.
-    seen, every = _detected(folder), traits_of(load_attributes(folder))
-    traits = [trait for trait in every if not trait.attribute.apparent]
+    seen, measured = _detected(folder), load_attributes(folder)
+    traits = [trait for trait in traits_of(measured) if not trait.attribute.apparent]
     looks = [_told(one, traits, seen[0], dataset) for one in looks]
     write_records(folder.looks, [one.entry(dataset, config.seed) for one in looks])
-    tables = [seen, _measured(folder, seen[1]), _look_alikes(store, traits), _looks(looks, seen[1]), files_of(dataset)]
+    attributes = _measured(measured, seen[1])
+    tables = [seen, attributes, _look_alikes(store, traits), _looks(looks, seen[1]), files_of(dataset)]
     tables.append(_columns(dataset, [cue.name for found, _ in tables for cue in found]))
     cues = [cue for found, _ in tables for cue in found]
     table = pd.concat([rows for _, rows in tables], ignore_index=True)
@@ -165,9 +172,9 @@ def _detected(folder: AuditFolder) -> tuple[list[Cue], pd.DataFrame]:
     return list(found.cues), _concat([_rows(*column) for column in columns])
 
 
-def _measured(folder: AuditFolder, seen: pd.DataFrame) -> tuple[list[Cue], pd.DataFrame]:
+def _measured(measured: MeasuredAttributes, seen: pd.DataFrame) -> tuple[list[Cue], pd.DataFrame]:
     """Rows of the attributes: one is where its region is, in the images that show it; ``score`` is its value."""
-    measured, rows = load_attributes(folder), []
+    rows = []
     regions = dict(list(seen.sort_values("image").groupby("cue", sort=False)))
     for attribute, values, shown in zip(measured.attributes, measured.values.T, measured.shown.T, strict=True):
         region, nowhere = regions.get(attribute.within), np.full(len(shown), np.nan, np.float32)

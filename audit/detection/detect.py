@@ -11,13 +11,20 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from audit.attributes.attribute import Attribute
-from audit.config import Config, model_folder
+from audit.config import Config
 from audit.data.dataset import Dataset, load_dataset
 from audit.detection.ask import Asked, Questions
 from audit.detection.cache import Answer, detector_key
 from audit.detection.detections import DETECTIONS_PER_SHARD, SHARD_NAME, VALUES, Detections, load_columns
 from audit.detection.detectors_json import DetectedCue, DetectorList, MeasuredAttribute
-from audit.detection.registry import choose_attributes, choose_cues, choose_detectors, listed_cues, missing_cues
+from audit.detection.registry import (
+    choose_attributes,
+    choose_cues,
+    choose_detectors,
+    listed_cues,
+    missing_cues,
+    require_models,
+)
 from audit.detection.workers import Answers, read_shrunk
 from audit.detectors.cue import ABSENT, GRID, Cue, Detector, Mask, Sighting
 from audit.detectors.marks.find_printed_marks import find_overlays
@@ -31,7 +38,6 @@ from audit.detectors.user_cues import OwnCueDetector
 from audit.progress import note
 from audit.steps import version_of
 from audit.store.audit_folder import AuditFolder, value_digest, write_record
-from audit.store.model_files import require
 from audit.store.shards import Shard, ShardStore, divide
 from audit.store.tensors import load_header
 
@@ -58,8 +64,7 @@ def build(folder: AuditFolder, config: Config) -> list[Path]:
         note(f"The cue '{cue}' is not looked for: {reason}.")
     config = config.model_copy(update={"cues": [name for name in names if name not in left_out]})
     cues, detectors, attributes = choose_cues(config), choose_detectors(config), choose_attributes(config)
-    for model in dict.fromkeys(model for detector in detectors for model in detector.models):
-        require(model_folder(config), model.name)
+    require_models(config, detectors)
     dataset = load_dataset(folder)
     for detector in detectors:
         if isinstance(detector, OwnCueDetector):

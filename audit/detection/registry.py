@@ -4,14 +4,14 @@ A package can bring further ones under the entry point group ``bias_audit.cues``
 ``cues`` names one of their cues.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from itertools import chain
 
 from audit.attributes import registry as attribute_registry
 from audit.attributes.attribute import Attribute, AttributeDetector
-from audit.config import DEFAULT_CUES, Config
+from audit.config import DEFAULT_CUES, Config, model_folder
 from audit.detectors.cue import Cue, Detector
 from audit.detectors.marks.border import BorderDetector
 from audit.detectors.marks.patch import PatchDetector
@@ -24,8 +24,10 @@ from audit.detectors.parts.face import FaceDetector
 from audit.detectors.parts.hair import HairDetector
 from audit.detectors.parts.skin import SkinDetector
 from audit.detectors.parts.subject import SubjectDetector
+from audit.detectors.plugins import load_plugin
 from audit.detectors.user_cues import OwnCueDetector, own_cues
 from audit.errors import ConfigError
+from audit.store.model_files import require
 from audit.text import nearest
 
 DETECTORS: tuple[type[Detector], ...] = (
@@ -41,6 +43,7 @@ DETECTORS: tuple[type[Detector], ...] = (
     PatchDetector,
 )
 PLUGINS = "bias_audit.cues"
+_PROMISED = ("name", "version", "cues", "models", "keepable", "detect")
 # The keys of stored audits hold the default cues in this order; those that came later follow.
 _STORED_ORDER = (
     "face",
@@ -75,7 +78,7 @@ def known_cues() -> dict[str, Cue]:
 @cache
 def plugins() -> tuple[type[Detector], ...]:
     """The detectors that installed packages bring. Raises ConfigError, naming the package, when one fails to load."""
-    return tuple(_load(point) for point in entry_points(group=PLUGINS))
+    return tuple(load_plugin(point, _PROMISED, "cue detector") for point in entry_points(group=PLUGINS))
 
 
 def default_cues() -> list[str]:
@@ -122,6 +125,16 @@ def choose_detectors(config: Config) -> tuple[Detector, ...]:
     return (*chosen, *map(OwnCueDetector, config.own_cues), *map(AttributeDetector, readers))
 
 
+def require_models(config: Config, detectors: Iterable[Detector]) -> None:
+    """Raise MissingModelFile or ModelFileError unless the files of some detectors and readers are there, intact.
+
+    What only an option of ``fetch`` brings comes first: it brings the others, too, so that one command is enough.
+    """
+    models = dict.fromkeys(model for detector in detectors for model in detector.models)
+    for model in sorted(models, key=lambda model: not model.asked_by):
+        require(model_folder(config), model.name)
+
+
 def missing_cues(names: Sequence[str]) -> dict[str, str]:
     """Those of the cues that cannot be looked for on this machine, each with the reason, the end of a sentence."""
     missing: dict[str, str] = {}
@@ -162,14 +175,3 @@ def _marked(config: Config) -> Iterator[Cue]:
 
 def _built_in() -> dict[str, Cue]:
     return {cue.name: cue for detector in DETECTORS for cue in detector.cues}
-
-
-def _load(point: EntryPoint) -> type[Detector]:
-    try:
-        detector: type[Detector] = point.load()
-        _ = detector.name, detector.version, detector.cues, detector.models, detector.keepable, detector.detect
-    except Exception as error:  # a plugin may fail in any way while it is imported
-        raise ConfigError(
-            f"The cue detector '{point.name}' ({point.value}) cannot be used: {error!r}; update or uninstall it."
-        ) from None
-    return detector

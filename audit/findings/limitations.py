@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from audit.attributes.people.apparent_accuracy import LEAST_RIGHT, GroupAccuracy, accuracy
+from audit.attributes.registry import PEOPLE_READERS
 from audit.config import Config, ModelConfig
 from audit.cues.cue_json import CueSummary
 from audit.cues.undecided import FACE
@@ -12,7 +13,7 @@ from audit.store.audit_folder import (
     AuditFolder,
     read_records,
 )
-from audit.text import at_most_ten, percent
+from audit.text import at_most_ten, capital, percent
 
 LIMITS = (
     "A finding says that a cue and a class go together in these photographs and how far this model leans on it; it "
@@ -52,7 +53,7 @@ GIVEN_MODEL = (
 )
 
 
-APPARENT = {"looks_female": "Apparent gender", "looks_old": "Apparent age"}
+APPARENT = {one.name: capital(one.topic) for reader in PEOPLE_READERS for one in reader.attributes}
 
 
 def apparent(people: bool) -> list[str]:

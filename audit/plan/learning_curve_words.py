@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from audit.plan.learning_curve import FARTHEST
 from audit.plan.learning_curve_json import Curve, Projection
-from audit.text import percent
+from audit.text import enumerated, percent
 
 LEFT_OUT = (
     "How many photographs would do was not worked out, since that takes one and a half times as long as the training: "
@@ -28,8 +28,8 @@ def measured(curve: Curve) -> str:
 
     Sizes are the photographs that a model was trained on.
     """
-    sizes = _list([f"{point.n_train:,}" for point in curve.points])
-    shares = _list([percent(point.accuracy.value) for point in curve.points])
+    sizes = enumerated([f"{point.n_train:,}" for point in curve.points])
+    shares = enumerated([percent(point.accuracy.value) for point in curve.points])
     return f"Trained on {sizes} photographs, the model is right on {shares} of {_tested(curve)}. {_trend(curve)}"
 
 
@@ -103,7 +103,3 @@ def _tested(curve: Curve) -> str:
     if curve.kind == "balanced":
         return f"them, counted so that {curve.words} says nothing about the class ({curve.finding})"
     return f"“{curve.label}” without {curve.words} ({curve.finding})"
-
-
-def _list(words: Sequence[str]) -> str:
-    return f"{', '.join(words[:-1])} and {words[-1]}"

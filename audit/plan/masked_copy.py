@@ -16,7 +16,7 @@ from audit.data.dataset import Dataset, load_dataset
 from audit.data.decode import open_photo
 from audit.data.outputs import Inputs, new_folder, require_new_folder
 from audit.data.photo_file import PhotoFile
-from audit.detection.registry import choose_detectors
+from audit.detection.registry import choose_detectors, require_models
 from audit.detection.workers import read_shrunk
 from audit.detectors.cue import Cue, Detector, Mask
 from audit.detectors.photo import Networks, Photo, Pixels
@@ -24,7 +24,6 @@ from audit.errors import ConfigError, OutputError, RejectedImage, StageError
 from audit.plan.remove_cue import allowed_removal, retouch
 from audit.progress import track
 from audit.store.audit_folder import AuditFolder
-from audit.store.model_files import require
 from audit.text import nearest
 
 _QUALITY = 95
@@ -80,8 +79,7 @@ class _Finder:
         detector = next(
             (candidate for candidate in detectors if cue.name in {offered.name for offered in candidate.cues}), None
         )
-        for model in detector.models if detector else ():
-            require(model_folder(config), model.name)
+        require_models(config, [detector] if detector else [])
         return cls(config.dataset.max_megapixels, dataset, cues, cue, Networks(model_folder(config)), detector)
 
     def mask(self, image: int, shape: tuple[int, int]) -> Mask:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from audit.records import Count, Record, absent, named, newer
+from audit.text import enumerated
 
 Strategy = Literal["weight", "drop", "collect"]
 Removal = Literal["crop", "inpaint", "blur"]
@@ -159,4 +160,4 @@ def state_words(states: Sequence[tuple[str, bool]]) -> str:
     'with the face, without text and without glasses'
     """
     shown = [f"{'with' if present else 'without'} {words}" for words, present in sorted(states, key=lambda s: not s[1])]
-    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+    return enumerated(shown)

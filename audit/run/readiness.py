@@ -6,9 +6,9 @@ PyTorch takes longer to import than the rest takes to look, so it is imported on
 from collections.abc import Sequence
 
 from audit.config import ComputeConfig, Config, model_folder
-from audit.detection.registry import choose_detectors
+from audit.detection.registry import choose_detectors, require_models
 from audit.progress import track
-from audit.store.model_files import TORCHVISION_NAME, VGG16, ModelFile, is_intact, require
+from audit.store.model_files import TORCHVISION_NAME, VGG16, is_intact
 
 
 def require_ready(config: Config, classes: Sequence[str] | None = None) -> None:
@@ -19,19 +19,9 @@ def require_ready(config: Config, classes: Sequence[str] | None = None) -> None:
     """
     with track("checking the settings", unit=""):
         _require_device(config.compute)
-        for model in _models_needed(config):
-            require(model_folder(config), model.name)
+        require_models(config, choose_detectors(config))
         if not _is_ready_as_fetched(config):
             _require_model(config, classes)
-
-
-def _models_needed(config: Config) -> list[ModelFile]:
-    """The files of the chosen detectors and readers.
-
-    What only an option of ``fetch`` brings comes first: it brings the others, too, so that one command is enough.
-    """
-    models = dict.fromkeys(model for detector in choose_detectors(config) for model in detector.models)
-    return sorted(models, key=lambda model: not model.asked_by)
 
 
 def _require_device(settings: ComputeConfig) -> None:

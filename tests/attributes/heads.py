@@ -28,11 +28,11 @@ def a_head(monkeypatch, face, hair_box=(-0.6, -0.85, 0.6, -0.2), hair=(30, 22, 2
     for area, colour in ((shirt, SHIRT), (in_hair, hair), (in_face, SKIN)):
         pixels[area] = colour
     answers = {
-        "find_faces": (face,),
         "face_mask": in_face,
         "hair_mask": in_hair,
         "foreground": (in_face | in_hair | shirt).astype(np.float32),
     }
+    monkeypatch.setattr("audit.attributes.people.aligned_face.find_faces", lambda _: (face,))
     for name, answer in answers.items():
         monkeypatch.setattr(f"audit.attributes.people.head_crop.{name}", lambda _, answer=answer: answer)
     return Photo(pixels, None)

@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import least_squares
 
 from audit.attributes.attribute import AttributeDetector
-from audit.attributes.people import apparent
+from audit.attributes.people import aligned_face
 from audit.attributes.people.apparent import (
     LANDMARKS,
     LOOKS_FEMALE,
@@ -22,12 +22,13 @@ from audit.attributes.people.apparent import (
     landmarks,
 )
 from audit.attributes.registry import PEOPLE_READERS, built_in, choose_readers
-from audit.config import Config, model_folder
+from audit.config import Config
 from audit.data.decode import open_photo
 from audit.detectors.parts.face import Face
 from audit.detectors.photo import LONGEST, Networks, Photo
-from audit.errors import BiasAuditError, ConfigError
-from audit.store.model_files import AGE, GENDER, require
+from audit.errors import ConfigError
+from audit.store.model_files import AGE, GENDER
+from tests.fetched import fetched_networks
 
 _DATA = Path(__file__).parents[3] / "shared" / "data"
 RNG = np.random.default_rng(4)
@@ -55,7 +56,7 @@ def faces(monkeypatch):
     """Replaces the faces found by those given, largest first."""
 
     def find(*found: Face):
-        monkeypatch.setattr(apparent, "find_faces", lambda photo: found)
+        monkeypatch.setattr(aligned_face, "find_faces", lambda photo: found)
 
     return find
 
@@ -207,12 +208,7 @@ def test_whatever_is_said_of_people_is_said_to_be_apparent_and_by_a_classifier()
 
 @pytest.fixture(scope="module")
 def networks():
-    try:
-        for model in ApparentReader.models:
-            require(model_folder(), model.name)
-    except BiasAuditError as error:
-        pytest.skip(str(error))
-    return Networks(model_folder())
+    return fetched_networks(ApparentReader.models)
 
 
 def _sample(name: str, n: int, **where: object) -> list[Path]:

@@ -13,13 +13,12 @@ from audit.attributes.people.facial_hair import FacialHairReader
 from audit.attributes.people.pose import PoseReader
 from audit.attributes.people.skin_tone import SkinToneReader
 from audit.attributes.people.smile import SmileReader
-from audit.config import model_folder
 from audit.data.decode import read_photo
 from audit.demo.dataset import plan_train
 from audit.demo.portrait import draw_portrait
-from audit.detectors.photo import LONGEST, Networks, Photo
-from audit.errors import BiasAuditError
-from audit.store.model_files import CUE_MODEL_FILES, require
+from audit.detectors.photo import LONGEST, Photo
+from audit.store.model_files import CUE_MODEL_FILES
+from tests.fetched import fetched_networks
 
 LABELLED = Path(__file__).parents[3] / "shared" / "data" / "celeba-dev"
 READERS = (SmileReader(), FacialHairReader(), PoseReader(), SkinToneReader(), FaceDetailReader())
@@ -27,12 +26,7 @@ READERS = (SmileReader(), FacialHairReader(), PoseReader(), SkinToneReader(), Fa
 
 @pytest.fixture(scope="module")
 def networks():
-    try:
-        for model in CUE_MODEL_FILES:
-            require(model_folder(), model.name)
-    except BiasAuditError as error:
-        pytest.skip(str(error))
-    return Networks(model_folder())
+    return fetched_networks(CUE_MODEL_FILES)
 
 
 def measure(pixels, networks):

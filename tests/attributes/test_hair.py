@@ -69,7 +69,7 @@ def test_what_is_on_the_head_is_unknown_where_its_top_is_cut_off(monkeypatch):
 
 def test_nothing_is_known_without_a_face(monkeypatch):
     photo = a_head(monkeypatch, a_face())
-    monkeypatch.setattr("audit.attributes.people.head_crop.find_faces", lambda _: ())
+    monkeypatch.setattr("audit.attributes.people.aligned_face.find_faces", lambda _: ())
     assert all(math.isnan(value) for value in values(photo).values())
 
 

@@ -56,7 +56,7 @@ def test_the_middle_of_the_face_lies_where_the_coordinates_are_0():
 @pytest.mark.parametrize("faces", [(), (a_face(size=12.0),)])
 def test_without_a_face_or_with_a_tiny_one_there_is_no_crop(monkeypatch, faces):
     photo = a_head(monkeypatch, a_face())
-    monkeypatch.setattr("audit.attributes.people.head_crop.find_faces", lambda _: faces)
+    monkeypatch.setattr("audit.attributes.people.aligned_face.find_faces", lambda _: faces)
     assert head_crop(photo) is None
 
 
@@ -105,7 +105,7 @@ def test_shares_of_tones_move_with_the_colour(monkeypatch):
 @pytest.mark.parametrize("describe", [hanging_cells, top_cells, hair_tones])
 def test_nobody_is_not_described(monkeypatch, describe):
     photo = a_head(monkeypatch, a_face())
-    monkeypatch.setattr("audit.attributes.people.head_crop.find_faces", lambda _: ())
+    monkeypatch.setattr("audit.attributes.people.aligned_face.find_faces", lambda _: ())
     assert describe(photo) is None
 
 

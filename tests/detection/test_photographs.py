@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from audit.config import model_folder
 from audit.data.decode import open_photo
 from audit.detectors.marks.border import find_border
 from audit.detectors.marks.patch import find_patches
@@ -18,20 +17,15 @@ from audit.detectors.parts.hair import hair_mask
 from audit.detectors.parts.skin import skin_mask
 from audit.detectors.parts.subject import object_mask
 from audit.detectors.photo import LONGEST, Networks, Photo
-from audit.errors import BiasAuditError
-from audit.store.model_files import CUE_MODEL_FILES, require
+from audit.store.model_files import CUE_MODEL_FILES
+from tests.fetched import fetched_networks
 
 _DATA = Path(__file__).parents[3] / "shared" / "data"
 
 
 @pytest.fixture(scope="module")
 def networks():
-    try:
-        for model in CUE_MODEL_FILES:
-            require(model_folder(), model.name)
-    except BiasAuditError as error:
-        pytest.skip(str(error))
-    return Networks(model_folder())
+    return fetched_networks(CUE_MODEL_FILES)
 
 
 def _sample(name: str, n: int, **where: object) -> pd.DataFrame:

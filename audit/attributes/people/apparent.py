@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.attributes.attribute import Attribute
-from audit.detectors.parts.face import FACE_MODELS, find_faces
+from audit.attributes.people.aligned_face import largest_face
+from audit.detectors.parts.face import FACE_MODELS
 from audit.detectors.photo import Photo, Pixels
 from audit.store.model_files import AGE, GENDER, ModelFile
 
@@ -78,7 +79,7 @@ def landmarks(photo: Photo) -> Points | None:
 
     None where there is no face, the mesh hardly fits it, or the eyes are too close together to tell anything.
     """
-    largest = next(iter(find_faces(photo)), None)
+    largest = largest_face(photo)
     if largest is None or largest.mesh is None or largest.presence < _LEAST_PRESENCE:
         return None
     points: Points = largest.mesh[list(LANDMARKS)].astype(np.float64)

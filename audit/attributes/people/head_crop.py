@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.detectors.parts.face import Face, face_mask, find_faces, rotation
+from audit.attributes.people.aligned_face import largest_face
+from audit.detectors.parts.face import Face, face_mask, rotation
 from audit.detectors.parts.hair import hair_mask
 from audit.detectors.parts.subject import foreground
 from audit.detectors.photo import Photo, Pixels, shared
@@ -44,7 +45,7 @@ class HeadCrop:
 @shared
 def head_crop(photo: Photo) -> HeadCrop | None:
     """The head of the largest face; None where there is no face, or one too small to show anything."""
-    face = next(iter(find_faces(photo)), None)
+    face = largest_face(photo)
     if face is None or min(face.size) < _NARROWEST:
         return None
     transform = grid_transform(face)

@@ -21,7 +21,7 @@ from audit.plan.picking.write_picked import copy_photographs, table_of
 from audit.plan.plan_json import CueState, Order, Plan
 from audit.progress import note
 from audit.store.audit_folder import AuditFolder, read_record, write_record, write_text
-from audit.text import at_most_ten, percent
+from audit.text import at_most_ten, enumerated, percent
 
 # The beginning of the page that shows what was picked; a file that has it may be replaced.
 PAGE_MARK = '<meta name="generator" content="bias-audit pick'
@@ -112,10 +112,9 @@ def _with_told(orders: Mapping[int, Order], teller: Teller) -> dict[int, Order]:
 def _merged(told: Sequence[CueState], orders: Sequence[Order]) -> Order:
     """One order for all photographs of some that ask for the same class, in a state of fewer cues."""
     words = sorted((one.words for one in told), key=lambda one: one.startswith("without "))
-    state = " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
     have, need, add, ask = (sum(getattr(one, name) for one in orders) for name in ("have", "need", "add", "ask"))
     return orders[0].model_copy(
-        update={"cues": tuple(told), "state": state, "have": have, "need": need, "add": add, "ask": ask}
+        update={"cues": tuple(told), "state": enumerated(words), "have": have, "need": need, "add": add, "ask": ask}
     )
 
 

@@ -8,20 +8,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.attributes.attribute import Attribute
-from audit.config import Config, model_folder
+from audit.config import Config
 from audit.cues.cue_json import CueSummary
 from audit.data.dataset import Dataset
 from audit.detection.ask import Asked, Questions
 from audit.detection.detections import has_stickers
-from audit.detection.registry import choose_attributes, choose_cues, choose_detectors, listed_cues, missing_cues
+from audit.detection.registry import (
+    choose_attributes,
+    choose_cues,
+    choose_detectors,
+    listed_cues,
+    missing_cues,
+    require_models,
+)
 from audit.detection.workers import read_shrunk
-from audit.detectors.cue import Cue, Detector, Sighting
+from audit.detectors.cue import Cue, Sighting
 from audit.detectors.marks.find_stickers import find_stickers
 from audit.detectors.marks.patch import PATCH
 from audit.detectors.photo import Pixels
 from audit.plan.picking.pool import Pool
 from audit.store.audit_folder import AuditFolder, read_records
-from audit.store.model_files import require
 
 # Photographs whose answers are kept before the next are looked at: an interrupted picking loses no more.
 _PART = 16
@@ -109,7 +115,7 @@ class Teller:
             if cue.name in names
         }
         places = {place for place, _ in where.values()}
-        _require_models(self.config, [detectors[place] for place in places])
+        require_models(self.config, [detectors[place] for place in places])
         photographs = [Asked(image.file, image.path, image.file.sha256) for image in pool.images]
         questions, answers = Questions(self.config, detectors, photographs, places), []
         numbers = range(len(photographs))
@@ -140,11 +146,6 @@ class Teller:
             return np.asarray(read_shrunk(files[image], self.config.dataset.max_megapixels).image)
 
         return find_stickers(read, distinct, self.config.compute.workers).sightings[: len(pool.images)]
-
-
-def _require_models(config: Config, detectors: Sequence[Detector]) -> None:
-    for model in dict.fromkeys(model for detector in detectors for model in detector.models):
-        require(model_folder(config), model.name)
 
 
 def _state(present: NDArray[np.bool_], value: NDArray[np.float64], shown_from: float | None) -> State:
